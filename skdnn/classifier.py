@@ -1,0 +1,493 @@
+"""A deep neural network that predicts classes."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin, _fit_context, clone
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, column_or_1d
+
+from skdnn._base import BaseDNN, named, optimizer_takes_steps
+from skdnn.nn.losses import CLASSIFIER_LOSSES, LogLoss, SquaredError
+
+
+class DNNClassifier(ClassifierMixin, BaseDNN):
+    """Deep neural network classifier.
+
+    A fully connected network, trained on the log loss of its sigmoid output (two
+    classes, or several labels a row) or softmax outputs (more classes).
+
+    Parameters
+    ----------
+    hidden_layer_dims : array-like of int of shape (n_hidden_layers,), \
+            default=(128, 128)
+        Number of units of each hidden layer, from the input to the output. `()` is a
+        linear model.
+
+    activation : {"identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", \
+            "gelu", "silu", "mish", "softplus"} or list of str, default="relu"
+        Activation of the hidden units, the same for all or one a hidden layer.
+
+    batch_norm : bool, default=False
+        Whether to standardize each unit over the batch, before its activation.
+        Predictions use running averages.
+
+    dropout : float in [0, 1) or list of float, default=0.0
+        Share of hidden units that each training step leaves out, the same for all or one
+        a hidden layer.
+
+    alpha : float >= 0, default=1e-4
+        Strength of the L2 penalty on the weights (biases are free). The objective is
+        ``(sum_i w_i loss_i + alpha / 2 * sum(coefs_^2)) / sum_i w_i``, so that its
+        minimum does not depend on `batch_size`.
+
+    loss : {"log_loss", "squared_error"} or Loss, \
+            default="log_loss"
+        What training minimizes: log loss, or half the squared error of the class
+        probabilities (Brier score). An instance from :mod:`skdnn.nn.losses` sets its own
+        parameters, e.g. ``LogLoss(label_smoothing=0.1)``.
+
+    solver : {"bgd", "sgd", "minibatch"}, default="minibatch"
+        How many rows each step looks at: all, one, or `batch_size`.
+
+    batch_size : int or "auto", default="auto"
+        Rows a step of ``solver="minibatch"``; not used by the others. More than there
+        are means all. `"auto"` is 200.
+
+    optimizer : {"sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw", \
+            "lbfgs"} or Optimizer, default="adam"
+        The rule of the steps; an instance from :mod:`skdnn.nn.optimizers` sets its own
+        parameters, e.g. ``Adam(beta_1=0.8)``. `"lbfgs"` needs ``solver="bgd"``.
+
+    learning_rate : float > 0 or "auto", default="auto"
+        Size of the steps. `"auto"` is 0.1 for `"sgd"`, 0.01 for `"momentum"`,
+        `"nesterov"` and `"adagrad"`, and 0.001 for the others.
+
+    schedule : {"constant", "inverse_scaling", "step", "exponential", "cosine", \
+            "one_cycle", "coslog", "adaptive"} or Schedule, default="constant"
+        How the learning rate changes over the epochs; an instance from
+        :mod:`skdnn.nn.schedules` sets its own parameters, e.g. ``Cosine(warm_up=5)``.
+        `"adaptive"` divides it by 5 whenever training would stop.
+
+    weight_init : {"auto", "lecun_normal", "lecun_uniform", "he_normal", "he_uniform", \
+            "glorot_normal", "glorot_uniform"}, default="auto"
+        Distribution of the initial weights. `"lecun_normal"` is ``randn / sqrt(n_in)``;
+        `"auto"` is what suits the activation. Biases start at zero.
+
+    max_iter : int, default=200
+        Maximum number of epochs.
+
+    tol : float >= 0 or None, default=1e-4
+        What counts as progress, of the loss or of the validation score. None runs all
+        epochs.
+
+    n_iter_no_change : int, default=10
+        Training stops after more than so many epochs in a row without progress.
+
+    shuffle : bool, default=True
+        Whether to visit the rows in a new order each epoch. Rows that are equal in all
+        columns and in the target are then one row with the sum of their weights, and the
+        order of the rows of `X` makes no difference. False takes the rows as they come.
+
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold rows out, watch the score on them instead of the training loss,
+        and keep the weights of the best epoch. `"auto"` does so with more than 10,000
+        rows, or if `fit` gets `X_val`.
+
+    validation_fraction : float in (0, 1) or int, default=0.1
+        Share or number of the rows that early stopping holds out, of all classes in proportion.
+
+    scoring : str or callable, default="loss"
+        What early stopping watches: `"loss"`, the name of a scorer, or a callable
+        ``scorer(estimator, X, y)``.
+
+    numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
+        How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless None,
+        NaN is a missing number: the median stands in, and columns with holes in training
+        get an indicator column.
+
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with `sample_weight`: in the loss, in the
+        validation score and in batch norm. `"balanced"` gives each class the same total.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from where the last call ended: weights, optimizer,
+        batch norm's averages, scaling and random streams.
+
+    verbose : bool or int, default=False
+        Whether to print a line an epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Of initial weights, order of rows, validation split and dropout, which each have
+        a stream of their own. An int gives the same network, to the bit, at every call.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Of all computations, whatever the dtype of `X`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; for multilabel targets, the numbers of the columns.
+
+    n_features_in_ : int
+        Number of columns of `X`.
+
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Their names, if `X` had names that are all strings.
+
+    n_outputs_ : int
+        Number of outputs of the network.
+
+    n_layers_ : int
+        Number of layers, input and output included.
+
+    out_activation_ : {"sigmoid", "softmax"}
+        From the raw outputs of the network to probabilities.
+
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer.
+
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer; for layers with batch norm, its shifts.
+
+    encoder_ : TabularEncoder
+        What scales the columns.
+
+    network_ : Network
+        The network, with all parameters in ``network_.params``.
+
+    n_iter_ : int
+        Number of epochs: of the last `fit`, or of all calls to `partial_fit`.
+
+    best_iter_ : int
+        Number of epochs after which loss or score was best.
+
+    loss_ : float
+        The objective in the last epoch.
+
+    best_loss_ : float or None
+        The lowest objective; None with early stopping.
+
+    loss_curve_ : list of float
+        The objective in each epoch: measured before each step, averaged over the rows.
+
+    validation_loss_curve_ : list of float or None
+        Loss on the validation rows after each epoch; None without early stopping.
+
+    validation_scores_ : list of float or None
+        Score on the validation rows after each epoch; None without early stopping.
+
+    best_validation_score_ : float or None
+        The best of `validation_scores_`; None without early stopping.
+
+    See Also
+    --------
+    DNNRegressor : The same network for regression.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press, 2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skdnn import DNNClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = DNNClassifier((32,), max_iter=100, tol=None, random_state=0)
+    >>> clf.fit(X_train, y_train).score(X_test, y_test) > 0.95
+    True
+    """
+
+    _parameter_constraints = {
+        **BaseDNN._parameter_constraints,
+        "loss": [StrOptions(set(CLASSIFIER_LOSSES)), LogLoss, SquaredError],
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_dims=(128, 128),
+        *,
+        activation="relu",
+        batch_norm=False,
+        dropout=0.0,
+        alpha=1e-4,
+        loss="log_loss",
+        solver="minibatch",
+        batch_size="auto",
+        optimizer="adam",
+        learning_rate="auto",
+        schedule="constant",
+        weight_init="auto",
+        max_iter=200,
+        tol=1e-4,
+        n_iter_no_change=10,
+        shuffle=True,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        scoring="loss",
+        numeric_scaling="robust",
+        class_weight=None,
+        warm_start=False,
+        verbose=False,
+        random_state=None,
+        dtype="float32",
+    ):
+        super().__init__(
+            hidden_layer_dims,
+            activation=activation,
+            batch_norm=batch_norm,
+            dropout=dropout,
+            alpha=alpha,
+            loss=loss,
+            solver=solver,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            weight_init=weight_init,
+            max_iter=max_iter,
+            tol=tol,
+            n_iter_no_change=n_iter_no_change,
+            shuffle=shuffle,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            scoring=scoring,
+            numeric_scaling=numeric_scaling,
+            warm_start=warm_start,
+            verbose=verbose,
+            random_state=random_state,
+            dtype=dtype,
+        )
+        self.class_weight = class_weight
+
+    @available_if(optimizer_takes_steps)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch on a part of the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Some of the training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call may see; needed in the first call only.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The trained estimator.
+        """
+        self._check_partial_fit_classes(classes)
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    def _check_partial_fit_classes(self, classes):
+        """Raise an error for classes that are missing, or not those of before."""
+        if not hasattr(self, "classes_"):
+            if classes is None:
+                raise ValueError(
+                    "classes must be passed on the first call to partial_fit."
+                )
+        elif classes is not None and not np.array_equal(
+            self.classes_, np.unique(np.asarray(classes))
+        ):
+            raise ValueError(
+                f"classes={classes!r} is not the same as on the last call to partial_fit, "
+                f"was: {self.classes_!r}."
+            )
+
+    def _check_targets(self, y, name, reset, classes=None):
+        y = check_array(
+            y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name=name
+        )
+        multilabel = type_of_target(y, input_name=name) == "multilabel-indicator"
+        if multilabel:
+            y = y.toarray() if issparse(y) else y
+        else:
+            check_classification_targets(y)
+            y = column_or_1d(y, warn=True)
+        if reset:
+            self._learn_classes(y if classes is None else np.asarray(classes), y)
+        if multilabel != self._multilabel or (
+            multilabel and y.shape[1] != self.n_outputs_
+        ):
+            raise ValueError(
+                f"{name} must hold labels as in the first fit, "
+                f"{'one row' if not self._multilabel else self.n_outputs_} a row; got an "
+                f"array of shape {y.shape}."
+            )
+        return y if multilabel else self._class_indices(y, name)
+
+    def _learn_classes(self, classes, y):
+        self._multilabel = y.ndim == 2
+        self.classes_ = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(classes)
+        n_classes = len(self.classes_)
+        self.n_outputs_ = n_classes if self._multilabel or n_classes > 2 else 1
+
+    def _class_indices(self, y, name):
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"{name} contains labels that are not among the classes: "
+                f"{unknown.tolist()}; the classes are {self.classes_.tolist()}."
+            )
+        return np.searchsorted(self.classes_, y)
+
+    def _resolve_loss(self):
+        loss = named(self.loss, CLASSIFIER_LOSSES)
+        if loss.link == "auto":
+            exclusive = self.n_outputs_ > 1 and not self._multilabel
+            loss = clone(loss).set_params(link="softmax" if exclusive else "sigmoid")
+        return loss
+
+    def _learn_targets(self, targets, rows):
+        """Learn the weight of each class, of each column of the targets."""
+        self._class_weights = None
+        if self.class_weight is None:
+            return
+        columns = targets[rows.index].reshape(len(rows.index), -1).T
+        classes = np.array([0, 1]) if self._multilabel else self.classes_
+        weights = self.class_weight
+        weights = weights if isinstance(weights, list) else [weights] * len(columns)
+        if len(weights) != len(columns):
+            raise ValueError(
+                f"class_weight is a list of {len(weights)} entries, but y has "
+                f"{len(columns)} columns of labels."
+            )
+        self._class_weights = [
+            _weights_of_classes(weight, classes, column, rows.weight)
+            for weight, column in zip(weights, columns, strict=True)
+        ]
+
+    def _weigh(self, targets, rows):
+        if self._class_weights is None:
+            return rows
+        columns = targets[rows.index].reshape(len(rows.index), -1).T
+        weight = np.ones(len(rows.index)) if rows.weight is None else rows.weight.copy()
+        for of_class, column in zip(self._class_weights, columns, strict=True):
+            weight *= of_class[column]
+        return rows._replace(weight=weight)
+
+    def _strata(self, targets):
+        if not self._multilabel:
+            return targets
+        _, strata, counts = np.unique(
+            targets, axis=0, return_inverse=True, return_counts=True
+        )
+        # Combinations of labels that stand alone share a stratum.
+        return np.where(counts[strata] > 1, strata, -1)
+
+    def _network_targets(self, targets):
+        if self._loss.link == "softmax":
+            return targets
+        targets = targets.reshape(len(targets), -1)
+        if not self._multilabel and self.n_outputs_ > 1:
+            targets = targets == np.arange(self.n_outputs_)
+        return targets.astype(self.dtype)
+
+    def predict(self, X):
+        """Predict classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, of the kind seen in `fit`.
+        """
+        proba = self.predict_proba(X)
+        if self._multilabel:
+            return (proba > 0.5).astype(np.intp)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of `classes_`; for multilabel targets, of each
+            label on its own. Of dtype `dtype`.
+        """
+        proba = self._predict_linked(X)
+        if self._multilabel:
+            return proba
+        if self.n_outputs_ == 1:
+            # With a single class, the only column is that class.
+            proba = np.hstack([1 - proba, proba])
+            return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
+        if self._loss.link == "sigmoid":
+            proba /= proba.sum(axis=1, keepdims=True)
+        return proba
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            ``log(predict_proba(X))``.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def decision_function(self, X):
+        """Return the raw outputs of the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        raw : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Log odds of the second of two classes, or of each label; for more classes,
+            what the softmax turns into probabilities.
+        """
+        raw = self._predict_raw(X)
+        return raw[:, 0] if self.n_outputs_ == 1 and not self._multilabel else raw
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _weights_of_classes(class_weight, classes, targets, sample_weight):
+    """Return the weight of each class, by its index in `targets`."""
+    weights = np.ones(len(classes))
+    present = np.arange(len(classes))
+    if isinstance(class_weight, str):
+        present = np.unique(targets)
+    weights[present] = compute_class_weight(
+        class_weight,
+        classes=classes[present],
+        y=classes[targets],
+        sample_weight=sample_weight,
+    )
+    return weights

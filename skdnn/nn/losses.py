@@ -1,0 +1,356 @@
+"""Losses, each merged with the link from raw predictions to predictions.
+
+A loss reads the raw output of the network, so that softmax and log loss, or exp and
+Poisson deviance, are computed together: fewer passes, no overflow.
+
+To add a loss, write a class with `pointwise` and its row in `CLASSIFIER_LOSSES` or
+`REGRESSOR_LOSSES`.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+from scipy.special import expit, log_expit, xlogy
+from sklearn.base import BaseEstimator
+
+
+def softmax(raw, out):
+    """Return ``exp(raw_k) / sum_j exp(raw_j)`` for each row."""
+    np.subtract(raw, np.max(raw, axis=1, keepdims=True), out=out)
+    np.exp(out, out=out)
+    out /= np.sum(out, axis=1, keepdims=True)
+    return out
+
+
+def copy(raw, out):
+    out[...] = raw
+    return out
+
+
+#: name -> function (raw, out) that turns raw predictions into predictions
+INVERSE_LINKS = {
+    "identity": copy,
+    "sigmoid": expit,
+    "softmax": softmax,
+    "exp": np.exp,
+}
+
+
+class Loss(BaseEstimator):
+    """Base class: sums the losses and gradients of the rows, with their weights.
+
+    Attributes
+    ----------
+    link : {"identity", "sigmoid", "softmax", "exp"}
+        The function from raw predictions to predictions.
+    """
+
+    link = "identity"
+
+    def pointwise(self, y, raw, cache):
+        """Write the loss of each entry and its gradient in `raw`, to `cache`."""
+        raise NotImplementedError
+
+    def check_targets(self, y):
+        """Raise a ValueError for targets that the loss has no value for."""
+
+    def allocate(self, n, n_outputs, dtype):
+        """Return the memory that `loss_gradient` needs for batches of `n` rows."""
+        return SimpleNamespace(
+            losses=np.empty((n, n_outputs), dtype),
+            grad=np.empty((n, n_outputs), dtype),
+            scratch=np.empty((n, n_outputs), dtype),
+        )
+
+    def loss_gradient(self, y, raw, weight=None, scale=None, cache=None):
+        """Return the scaled sum of the rows' losses and its gradient in `raw`.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n, n_outputs), or (n,) of class indices for a softmax
+            Targets.
+        raw : ndarray of shape (n, n_outputs)
+            Raw predictions.
+        weight : ndarray of shape (n, 1), default=None
+            Weights of the rows.
+        scale : float, default=None
+            What to multiply the sum with; by default ``1 / n``.
+        cache : namespace, default=None
+            What `allocate` returns.  The gradient is part of it.
+
+        Returns
+        -------
+        loss : float
+        grad : ndarray of shape (n, n_outputs)
+        """
+        if cache is None:
+            cache = self.allocate(*raw.shape, raw.dtype)
+        if scale is None:
+            scale = 1 / len(raw)
+        self.pointwise(y, raw, cache)
+        losses, grad = cache.losses, cache.grad
+        if weight is not None:
+            losses *= weight
+            grad *= weight
+        grad *= scale
+        return scale * float(np.add.reduce(losses, axis=None)), grad
+
+    def inverse_link(self, raw):
+        """Return predictions, in an array of their own, from raw predictions."""
+        return INVERSE_LINKS[self.link](raw, out=np.empty_like(raw))
+
+
+class _SoftmaxMixin:
+    """Memory for losses whose targets may be class indices, one entry a row."""
+
+    def allocate(self, n, n_outputs, dtype):
+        cache = super().allocate(n, n_outputs, dtype)
+        if self.link == "softmax":
+            cache.losses = np.empty((n, 1), dtype)
+            cache.row = np.empty((n, 1), dtype)
+            cache.chosen = np.empty(n, dtype)
+            cache.starts = np.arange(n) * n_outputs
+            cache.positions = np.empty_like(cache.starts)
+        return cache
+
+
+class LogLoss(_SoftmaxMixin, Loss):
+    """Log loss, or cross-entropy.
+
+    Of a sigmoid output ``p = 1 / (1 + exp(-raw))``, summed over outputs::
+
+        loss = -y log(p) - (1 - y) log(1 - p)        grad = p - y
+
+    Of a softmax ``p_k = exp(raw_k) / sum_j exp(raw_j)``, with `y` the class::
+
+        loss = -log(p_y)                             grad_k = p_k - [k = y]
+
+    Parameters
+    ----------
+    label_smoothing : float in [0, 1), default=0.0
+        Share of each label that is spread evenly over all classes (Szegedy et al., 2016).
+    link : {"auto", "sigmoid", "softmax"}, default="auto"
+        ``"auto"``: a softmax over several exclusive classes, else a sigmoid.
+
+    Examples
+    --------
+    >>> from skdnn import DNNClassifier
+    >>> from skdnn.nn.losses import LogLoss
+    >>> DNNClassifier(loss=LogLoss(label_smoothing=0.1)).loss
+    LogLoss(label_smoothing=0.1)
+    """
+
+    def __init__(self, label_smoothing=0.0, link="auto"):
+        self.label_smoothing = label_smoothing
+        self.link = link
+
+    def pointwise(self, y, raw, cache):
+        if self.link == "softmax":
+            self._multinomial(y, raw, cache)
+        else:
+            self._binary(y, raw, cache)
+
+    def _binary(self, y, raw, cache):
+        losses, grad, scratch = cache.losses, cache.grad, cache.scratch
+        if self.label_smoothing:
+            y = np.multiply(y, 1 - self.label_smoothing, out=scratch)
+            y += self.label_smoothing / 2
+        expit(raw, out=grad)
+        grad -= y
+        # The loss is (1 - y) raw - log(p).
+        np.multiply(y, raw, out=losses)
+        np.subtract(raw, losses, out=losses)
+        losses -= log_expit(raw, out=scratch)
+
+    def _multinomial(self, y, raw, cache):
+        p, row, chosen, smoothing = (
+            cache.grad,
+            cache.row,
+            cache.chosen,
+            self.label_smoothing,
+        )
+        shifted = np.subtract(raw, np.max(raw, axis=1, keepdims=True, out=row), out=p)
+        np.add(cache.starts, y, out=cache.positions)
+        np.take(shifted, cache.positions, out=chosen, mode="clip")
+        np.multiply(chosen[:, None], smoothing - 1, out=cache.losses)
+        if smoothing:
+            np.mean(shifted, axis=1, keepdims=True, out=row)
+            row *= smoothing
+            cache.losses -= row
+        np.exp(shifted, out=p)
+        np.sum(p, axis=1, keepdims=True, out=row)
+        p /= row
+        cache.losses += np.log(row, out=row)
+        np.take(p, cache.positions, out=chosen, mode="clip")
+        chosen -= 1 - smoothing
+        np.put(p, cache.positions, chosen)
+        if smoothing:
+            p -= smoothing / p.shape[1]
+
+
+class SquaredError(_SoftmaxMixin, Loss):
+    """Half the squared error of the predictions, summed over outputs.
+
+    ``loss = 1/2 sum_k (a_k - y_k)^2``, with ``a`` the linked raw prediction; for a
+    classifier, half the Brier score of the probabilities.
+
+    Parameters
+    ----------
+    link : {"auto", "identity", "sigmoid", "softmax"}, default="auto"
+        From raw predictions to predictions.  ``"auto"``: the identity for regression, a
+        softmax for several exclusive classes, else a sigmoid.
+    """
+
+    def __init__(self, link="auto"):
+        self.link = link
+
+    def pointwise(self, y, raw, cache):
+        getattr(self, f"_{self.link}")(y, raw, cache)
+
+    def check_targets(self, y):
+        if self.link == "sigmoid" and (y.min() < 0 or y.max() > 1):
+            raise ValueError(
+                "loss=SquaredError(link='sigmoid') takes targets in [0, 1], got values "
+                f"from {y.min():g} to {y.max():g}."
+            )
+
+    def _identity(self, y, raw, cache):
+        np.subtract(raw, y, out=cache.grad)
+        np.square(cache.grad, out=cache.losses)
+        cache.losses *= 0.5
+
+    def _sigmoid(self, y, raw, cache):
+        a, slope, grad = expit(raw, out=cache.scratch), cache.losses, cache.grad
+        np.subtract(a, y, out=grad)
+        np.subtract(1, a, out=slope)
+        slope *= a
+        np.square(grad, out=a)
+        grad *= slope
+        np.multiply(a, 0.5, out=cache.losses)
+
+    def _softmax(self, y, raw, cache):
+        p, grad, row = softmax(raw, out=cache.scratch), cache.grad, cache.row
+        grad[...] = p
+        np.add(cache.starts, y, out=cache.positions)
+        np.take(p, cache.positions, out=cache.chosen, mode="clip")
+        cache.chosen -= 1
+        np.put(grad, cache.positions, cache.chosen)
+        np.einsum("ij,ij->i", grad, grad, out=cache.losses[:, 0])
+        cache.losses *= 0.5
+        # The Jacobian of the softmax is diag(p) - p p^T.
+        np.einsum("ij,ij->i", grad, p, out=row[:, 0])
+        grad -= row
+        grad *= p
+
+
+class AbsoluteError(Loss):
+    """``loss = |raw - y|``: predicts the median."""
+
+    def pointwise(self, y, raw, cache):
+        np.subtract(raw, y, out=cache.grad)
+        np.abs(cache.grad, out=cache.losses)
+        np.sign(cache.grad, out=cache.grad)
+
+
+class Huber(Loss):
+    """Squared for small errors, absolute for large ones (Huber, 1964).
+
+    With ``e = raw - y``: ``loss = 1/2 e^2`` where ``|e| <= delta``, else
+    ``delta (|e| - delta / 2)``.
+
+    Parameters
+    ----------
+    delta : float > 0, default=1.0
+        In units of the target's standard deviation where `target_scaling` is on.
+    """
+
+    def __init__(self, delta=1.0):
+        self.delta = delta
+
+    def pointwise(self, y, raw, cache):
+        # With g = clip(e, -delta, delta) the loss is g (e - g / 2) on both branches.
+        error = np.subtract(raw, y, out=cache.losses)
+        grad = np.clip(error, -self.delta, self.delta, out=cache.grad)
+        error -= np.multiply(grad, 0.5, out=cache.scratch)
+        error *= grad
+
+
+class Quantile(Loss):
+    """Pinball loss: predicts a quantile (Koenker and Bassett, 1978).
+
+    ``loss = max(q (y - raw), (q - 1) (y - raw))``
+
+    Parameters
+    ----------
+    quantile : float in (0, 1), default=0.5
+        Which quantile of the target to predict.
+    """
+
+    def __init__(self, quantile=0.5):
+        self.quantile = quantile
+
+    def pointwise(self, y, raw, cache):
+        error = np.subtract(raw, y, out=cache.losses)
+        above = np.greater(error, 0, out=cache.grad, casting="unsafe")
+        above -= self.quantile
+        error *= above
+
+
+class Poisson(Loss):
+    """Half the Poisson deviance with a log link; for counts, ``y >= 0``.
+
+    ``loss = exp(raw) - y raw + y log(y) - y``
+    """
+
+    link = "exp"
+
+    def check_targets(self, y):
+        if y.min() < 0 or not (y > 0).any():
+            raise ValueError(
+                "loss='poisson' takes targets >= 0 that are not all zero, got values "
+                f"from {y.min():g} to {y.max():g}."
+            )
+
+    def pointwise(self, y, raw, cache):
+        mean = np.exp(raw, out=cache.grad)
+        losses = xlogy(y, y, out=cache.losses)
+        losses -= y
+        losses += mean
+        losses -= np.multiply(y, raw, out=cache.scratch)
+        mean -= y
+
+
+class Gamma(Loss):
+    """Half the gamma deviance with a log link; for amounts, ``y > 0``.
+
+    ``loss = raw + y exp(-raw) - log(y) - 1``
+    """
+
+    link = "exp"
+
+    def check_targets(self, y):
+        if y.min() <= 0:
+            raise ValueError(
+                f"loss='gamma' takes targets > 0, got values from {y.min():g}."
+            )
+
+    def pointwise(self, y, raw, cache):
+        ratio = np.negative(raw, out=cache.scratch)
+        np.exp(ratio, out=ratio)
+        ratio *= y
+        np.log(y, out=cache.losses)
+        np.subtract(raw, cache.losses, out=cache.losses)
+        cache.losses += ratio
+        cache.losses -= 1
+        np.subtract(1, ratio, out=cache.grad)
+
+
+CLASSIFIER_LOSSES = {"log_loss": LogLoss, "squared_error": SquaredError}
+REGRESSOR_LOSSES = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+    "poisson": Poisson,
+    "gamma": Gamma,
+}

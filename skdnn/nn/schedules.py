@@ -1,0 +1,211 @@
+"""Learning-rate schedules, one row of `SCHEDULES` each.
+
+A schedule is called as ``schedule(epoch, n_epochs)`` and returns what to multiply the
+learning rate with.  `epoch` is a float that grows within an epoch, from 0; `n_epochs` is
+`max_iter`.  Every schedule has an optional warm-up.
+
+To add a schedule, write a class with `factor` and its row.
+"""
+
+from math import cos, log2, pi
+
+from sklearn.base import BaseEstimator
+
+#: Where a warm-up starts, as a share of the learning rate: a step of zero is wasted.
+WARM_UP_START = 0.01
+
+
+class Schedule(BaseEstimator):
+    """Base class: multiplies `factor` with a warm-up.
+
+    Parameters
+    ----------
+    warm_up : float >= 0, default=0.0
+        Number of epochs over which the learning rate rises linearly to its value.
+    """
+
+    def __init__(self, warm_up=0.0):
+        self.warm_up = warm_up
+
+    def __call__(self, epoch, n_epochs):
+        factor = self.factor(epoch, n_epochs)
+        if epoch < self.warm_up:
+            factor *= WARM_UP_START + (1 - WARM_UP_START) * epoch / self.warm_up
+        return factor
+
+    def factor(self, epoch, n_epochs):
+        """Return the multiplier without the warm-up."""
+        raise NotImplementedError
+
+    def on_plateau(self, learning_rate):
+        """Return the new learning rate when training stalls, or None to stop it."""
+        return None
+
+
+class Constant(Schedule):
+    """``1``"""
+
+    def factor(self, epoch, n_epochs):
+        return 1.0
+
+
+class InverseScaling(Schedule):
+    """``(1 + epoch) ** -power``
+
+    Parameters
+    ----------
+    power : float > 0, default=0.5
+    warm_up : float >= 0, default=0.0
+        Epochs over which the rate first rises linearly.
+    """
+
+    def __init__(self, power=0.5, warm_up=0.0):
+        super().__init__(warm_up)
+        self.power = power
+
+    def factor(self, epoch, n_epochs):
+        return (1 + epoch) ** -self.power
+
+
+class Step(Schedule):
+    """``decay ** floor(epoch / every)``
+
+    Parameters
+    ----------
+    every : float > 0, default=30
+        Number of epochs between two drops.
+    decay : float in (0, 1), default=0.1
+        What each drop multiplies the rate with.
+    warm_up : float >= 0, default=0.0
+        Epochs over which the rate first rises linearly.
+    """
+
+    def __init__(self, every=30, decay=0.1, warm_up=0.0):
+        super().__init__(warm_up)
+        self.every = every
+        self.decay = decay
+
+    def factor(self, epoch, n_epochs):
+        return self.decay ** (epoch // self.every)
+
+
+class Exponential(Schedule):
+    """``decay ** epoch``
+
+    Parameters
+    ----------
+    decay : float in (0, 1), default=0.95
+        What each epoch multiplies the rate with.
+    warm_up : float >= 0, default=0.0
+        Epochs over which the rate first rises linearly.
+    """
+
+    def __init__(self, decay=0.95, warm_up=0.0):
+        super().__init__(warm_up)
+        self.decay = decay
+
+    def factor(self, epoch, n_epochs):
+        return self.decay**epoch
+
+
+class Cosine(Schedule):
+    """``(1 + cos(pi epoch / n_epochs)) / 2`` (Loshchilov and Hutter, 2017)."""
+
+    def factor(self, epoch, n_epochs):
+        return 0.5 * (1 + cos(pi * epoch / n_epochs))
+
+
+class OneCycle(Schedule):
+    """Up to the learning rate and down to almost nothing (Smith and Topin, 2018).
+
+    Both ways along half a cosine: from ``1 / start_divisor`` to 1 in the first `rise` of
+    the epochs, then to ``1 / final_divisor``.
+
+    Parameters
+    ----------
+    rise : float in (0, 1), default=0.3
+        Share of the epochs in which the rate rises.
+    start_divisor : float >= 1, default=25
+        The rate starts at ``1 / start_divisor`` of its peak.
+    final_divisor : float >= 1, default=1e4
+        The rate ends at ``1 / final_divisor`` of its peak.
+    warm_up : float >= 0, default=0.0
+        Epochs over which the rate rises linearly besides.
+    """
+
+    def __init__(self, rise=0.3, start_divisor=25.0, final_divisor=1e4, warm_up=0.0):
+        super().__init__(warm_up)
+        self.rise = rise
+        self.start_divisor = start_divisor
+        self.final_divisor = final_divisor
+
+    def factor(self, epoch, n_epochs):
+        progress = epoch / n_epochs
+        if progress < self.rise:
+            low, share = 1 / self.start_divisor, 1 - progress / self.rise
+        else:
+            low, share = 1 / self.final_divisor, (progress - self.rise) / (1 - self.rise)
+        return low + (1 - low) * 0.5 * (1 + cos(pi * share))
+
+
+class CosLog(Schedule):
+    """Cosine waves that grow longer (Holzmueller et al., 2024, "Better by Default").
+
+    ``(1 - cos(2 pi log2(1 + (2^cycles - 1) epoch / n_epochs))) / 2``
+
+    Parameters
+    ----------
+    cycles : int >= 1, default=4
+        Number of waves.
+    warm_up : float >= 0, default=0.0
+        Epochs over which the rate first rises linearly.
+    """
+
+    def __init__(self, cycles=4, warm_up=0.0):
+        super().__init__(warm_up)
+        self.cycles = cycles
+
+    def factor(self, epoch, n_epochs):
+        waves = log2(1 + (2**self.cycles - 1) * epoch / n_epochs)
+        return 0.5 * (1 - cos(2 * pi * waves))
+
+
+class Adaptive(Schedule):
+    """Constant, but divided when the loss or the score stalls, instead of stopping.
+
+    Training stops at the first stall with a rate of at most `minimum`.
+
+    Parameters
+    ----------
+    divisor : float > 1, default=5.0
+        What each stall divides the rate by.
+    minimum : float > 0, default=1e-6
+        Below this rate, a stall stops training.
+    warm_up : float >= 0, default=0.0
+        Epochs over which the rate first rises linearly.
+    """
+
+    def __init__(self, divisor=5.0, minimum=1e-6, warm_up=0.0):
+        super().__init__(warm_up)
+        self.divisor = divisor
+        self.minimum = minimum
+
+    def factor(self, epoch, n_epochs):
+        return 1.0
+
+    def on_plateau(self, learning_rate):
+        if learning_rate > self.minimum:
+            return learning_rate / self.divisor
+        return None
+
+
+SCHEDULES = {
+    "constant": Constant,
+    "inverse_scaling": InverseScaling,
+    "step": Step,
+    "exponential": Exponential,
+    "cosine": Cosine,
+    "one_cycle": OneCycle,
+    "coslog": CosLog,
+    "adaptive": Adaptive,
+}

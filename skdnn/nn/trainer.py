@@ -1,0 +1,208 @@
+"""The training loop: the only one over epochs and batches, and free of any policy.
+
+Stopping, restoring, printing and plateaus are callables that the trainer calls after
+each epoch, and that return True to stop.
+"""
+
+from math import isfinite
+
+import numpy as np
+
+from skdnn.nn.network import Workspace
+
+#: Bytes of activations that a pass keeps, above which a batch goes through in slabs.
+SLAB_BYTES = 2**20
+
+
+class Trainer:
+    """Minimizes the mean loss of the rows plus an L2 penalty.
+
+    The objective is ``(sum_i w_i loss_i + alpha / 2 * |weights|^2) / sum_i w_i``.
+
+    Parameters
+    ----------
+    network : Network
+    loss : Loss
+    optimizer : Optimizer or LBFGS
+    schedule : Schedule
+    learning_rate : float
+        A plateau may lower it.
+    penalty : float
+        ``alpha / sum_i w_i``.
+    max_epochs : int
+        What the schedule stretches over.
+    state : dict, default=None
+        What the optimizer remembers of earlier runs.
+    dropout_rng : numpy.random.Generator
+    start_epoch : int, default=0
+        Number of epochs that were run before.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of epochs so far.
+    losses : list of float
+        The objective of each epoch of this run: measured before each step, averaged over
+        the rows.
+    diverged : bool
+        Whether the run ended because loss or parameters were no longer finite.  The
+        network then holds the parameters from before the epoch.
+    """
+
+    def __init__(
+        self,
+        network,
+        loss,
+        optimizer,
+        schedule,
+        *,
+        learning_rate,
+        penalty,
+        max_epochs,
+        state=None,
+        dropout_rng=None,
+        start_epoch=0,
+    ):
+        self.network = network
+        self.loss = loss
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.learning_rate = learning_rate
+        self.penalty = penalty
+        self.max_epochs = max_epochs
+        self.state = state
+        self.epoch = start_epoch
+        self.losses = []
+        self.diverged = False
+        self.workspace = Workspace(network, dropout_rng)
+        self._decayed = network.params[: network.n_decayed]
+        self._scratch = np.empty_like(self._decayed)
+        self._loss_caches = {}
+        self._slab = self._slab_rows()
+        self._total = np.empty_like(network.params)
+
+    def _slab_rows(self):
+        """Return how many rows fit in the processor's cache, unless rows are coupled."""
+        if self.network.couples_rows:
+            return None
+        widths = sum(layer.n_outputs for layer in self.network.layers)
+        return max(256, SLAB_BYTES // (widths * self.network.params.itemsize))
+
+    def run(self, batches, n_epochs, on_epoch_end):
+        """Train for at most `n_epochs`.
+
+        `on_epoch_end` takes no arguments, is called after each epoch that ended well, and
+        returns True to stop.
+        """
+        network = self.network
+        if self.state is None:
+            self.state = self.optimizer.init(network.params)
+        step = self.optimizer.stepper(
+            network.params, self.workspace.grads, self.state, network.groups
+        )
+        before = network.snapshot()
+        # What overflows is seen, and reported, as a loss that is not finite.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for _ in range(n_epochs):
+                network.snapshot(out=before)
+                try:
+                    loss = self._run_epoch(batches, step)
+                except KeyboardInterrupt:
+                    network.restore(before)
+                    raise
+                if self._ends(loss, before) or on_epoch_end():
+                    break
+
+    def minimize(self, batch, n_epochs, tol, on_epoch_end):
+        """Train on all rows by an optimizer that searches along lines."""
+        network = self.network
+        before = network.snapshot()
+        evaluated = []
+
+        def objective(params):
+            network.params[...] = params
+            evaluated.append(self.loss_gradient(batch))
+            return evaluated[-1], self.workspace.grads.astype(np.float64)
+
+        def on_iteration(params):
+            network.params[...] = params
+            loss = evaluated[0]
+            del evaluated[:-1]
+            ends = self._ends(loss, before)
+            network.snapshot(out=before)
+            return ends or on_epoch_end()
+
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            start = network.params.astype(np.float64)
+            try:
+                best = self.optimizer.minimize(
+                    objective, start, n_epochs, tol, on_iteration
+                )
+            except KeyboardInterrupt:
+                network.restore(before)
+                raise
+            if not self.losses:
+                self._ends(evaluated[0], before)
+            if not self.diverged:
+                network.params[...] = best
+
+    def _ends(self, loss, before):
+        """Record an epoch, or undo it if it left finite numbers; return whether it did."""
+        params = self.network.params
+        self.diverged = not (isfinite(loss) and isfinite(np.dot(params, params)))
+        if self.diverged:
+            self.network.restore(before)
+        else:
+            self.losses.append(loss)
+            self.epoch += 1
+        return self.diverged
+
+    def _run_epoch(self, batches, step):
+        """Take one step a batch; return the objective, averaged over the rows."""
+        total, n_seen, n_samples = 0.0, 0, batches.n_samples
+        for batch in batches:
+            n = len(batch.X)
+            total += n * self.loss_gradient(batch)
+            epoch = self.epoch + n_seen / n_samples
+            step(self.learning_rate * self.schedule(epoch, self.max_epochs))
+            n_seen += n
+        return total / n_samples
+
+    def loss_gradient(self, batch):
+        """Return the objective on a batch; its gradient is in ``workspace.grads``."""
+        n = len(batch.X)
+        if self._slab is None or n <= self._slab:
+            value = self._pass(batch.X, batch.y, batch.weight, 1 / n)
+        else:
+            value = self._pass_in_slabs(batch)
+        if self.penalty:
+            weights, grads = self._decayed, self.workspace.grads
+            grads[: len(weights)] += np.multiply(weights, self.penalty, out=self._scratch)
+            value += 0.5 * self.penalty * float(np.dot(weights, weights))
+        return value
+
+    def _pass(self, x, y, weight, scale):
+        """Go forward and back; return the scaled sum of the losses."""
+        network, n = self.network, len(x)
+        caches = self.workspace.caches(n)
+        raw = network.forward(x, caches, weight)
+        if n not in self._loss_caches:
+            self._loss_caches[n] = self.loss.allocate(n, raw.shape[1], raw.dtype)
+        value, grad = self.loss.loss_gradient(
+            y, raw, weight, scale, self._loss_caches[n]
+        )
+        network.backward(grad, caches)
+        return value
+
+    def _pass_in_slabs(self, batch):
+        """Sum over slabs of rows: the memory of a step does not grow with its batch."""
+        n, grads = len(batch.X), self.workspace.grads
+        value, total = 0.0, self._total
+        total.fill(0)
+        for start in range(0, n, self._slab):
+            rows = slice(start, start + self._slab)
+            weight = None if batch.weight is None else batch.weight[rows]
+            value += self._pass(batch.X[rows], batch.y[rows], weight, 1 / n)
+            total += grads
+        grads[...] = total
+        return value

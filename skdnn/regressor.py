@@ -1,0 +1,356 @@
+"""A deep neural network that predicts numbers."""
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context, clone
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, column_or_1d
+
+from skdnn._base import BaseDNN, named, optimizer_takes_steps
+from skdnn.nn.losses import REGRESSOR_LOSSES, Loss, LogLoss
+
+
+class DNNRegressor(RegressorMixin, BaseDNN):
+    """Deep neural network regressor.
+
+    A fully connected network for one or several targets.
+
+    Parameters
+    ----------
+    hidden_layer_dims : array-like of int of shape (n_hidden_layers,), \
+            default=(128, 128)
+        Number of units of each hidden layer, from the input to the output. `()` is a
+        linear model.
+
+    activation : {"identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", \
+            "gelu", "silu", "mish", "softplus"} or list of str, default="relu"
+        Activation of the hidden units, the same for all or one a hidden layer.
+
+    batch_norm : bool, default=False
+        Whether to standardize each unit over the batch, before its activation.
+        Predictions use running averages.
+
+    dropout : float in [0, 1) or list of float, default=0.0
+        Share of hidden units that each training step leaves out, the same for all or one
+        a hidden layer.
+
+    alpha : float >= 0, default=1e-4
+        Strength of the L2 penalty on the weights (biases are free). The objective is
+        ``(sum_i w_i loss_i + alpha / 2 * sum(coefs_^2)) / sum_i w_i``, so that its
+        minimum does not depend on `batch_size`.
+
+    loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", "gamma"} or Loss, \
+            default="squared_error"
+        What training minimizes; every squared error is ``1/2 (a - y)^2``. An instance
+        from :mod:`skdnn.nn.losses` sets its own parameters, e.g. ``Quantile(0.9)``.
+        `"poisson"` and `"gamma"` predict through an exponential.
+
+    solver : {"bgd", "sgd", "minibatch"}, default="minibatch"
+        How many rows each step looks at: all, one, or `batch_size`.
+
+    batch_size : int or "auto", default="auto"
+        Rows a step of ``solver="minibatch"``; not used by the others. More than there
+        are means all. `"auto"` is 200.
+
+    optimizer : {"sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw", \
+            "lbfgs"} or Optimizer, default="adam"
+        The rule of the steps; an instance from :mod:`skdnn.nn.optimizers` sets its own
+        parameters, e.g. ``Adam(beta_1=0.8)``. `"lbfgs"` needs ``solver="bgd"``.
+
+    learning_rate : float > 0 or "auto", default="auto"
+        Size of the steps. `"auto"` is 0.1 for `"sgd"`, 0.01 for `"momentum"`,
+        `"nesterov"` and `"adagrad"`, and 0.001 for the others.
+
+    schedule : {"constant", "inverse_scaling", "step", "exponential", "cosine", \
+            "one_cycle", "coslog", "adaptive"} or Schedule, default="constant"
+        How the learning rate changes over the epochs; an instance from
+        :mod:`skdnn.nn.schedules` sets its own parameters, e.g. ``Cosine(warm_up=5)``.
+        `"adaptive"` divides it by 5 whenever training would stop.
+
+    weight_init : {"auto", "lecun_normal", "lecun_uniform", "he_normal", "he_uniform", \
+            "glorot_normal", "glorot_uniform"}, default="auto"
+        Distribution of the initial weights. `"lecun_normal"` is ``randn / sqrt(n_in)``;
+        `"auto"` is what suits the activation. Biases start at zero.
+
+    max_iter : int, default=200
+        Maximum number of epochs.
+
+    tol : float >= 0 or None, default=1e-4
+        What counts as progress, of the loss or of the validation score. None runs all
+        epochs.
+
+    n_iter_no_change : int, default=10
+        Training stops after more than so many epochs in a row without progress.
+
+    shuffle : bool, default=True
+        Whether to visit the rows in a new order each epoch. Rows that are equal in all
+        columns and in the target are then one row with the sum of their weights, and the
+        order of the rows of `X` makes no difference. False takes the rows as they come.
+
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold rows out, watch the score on them instead of the training loss,
+        and keep the weights of the best epoch. `"auto"` does so with more than 10,000
+        rows, or if `fit` gets `X_val`.
+
+    validation_fraction : float in (0, 1) or int, default=0.1
+        Share or number of the rows that early stopping holds out.
+
+    scoring : str or callable, default="loss"
+        What early stopping watches: `"loss"`, the name of a scorer, or a callable
+        ``scorer(estimator, X, y)``.
+
+    numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
+        How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless None,
+        NaN is a missing number: the median stands in, and columns with holes in training
+        get an indicator column.
+
+    target_scaling : bool, default=True
+        Whether to train on a standardized target: all losses, and their parameters, are
+        then in units of its standard deviation. A loss with an exponential link divides
+        by the mean alone.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from where the last call ended: weights, optimizer,
+        batch norm's averages, scaling and random streams.
+
+    verbose : bool or int, default=False
+        Whether to print a line an epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Of initial weights, order of rows, validation split and dropout, which each have
+        a stream of their own. An int gives the same network, to the bit, at every call.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Of all computations, whatever the dtype of `X`.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns of `X`.
+
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Their names, if `X` had names that are all strings.
+
+    n_outputs_ : int
+        Number of outputs of the network.
+
+    n_layers_ : int
+        Number of layers, input and output included.
+
+    out_activation_ : {"identity", "sigmoid", "exp"}
+        From the raw outputs of the network to predictions.
+
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer.
+
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer; for layers with batch norm, its shifts.
+
+    encoder_ : TabularEncoder
+        What scales the columns.
+
+    network_ : Network
+        The network, with all parameters in ``network_.params``.
+
+    n_iter_ : int
+        Number of epochs: of the last `fit`, or of all calls to `partial_fit`.
+
+    best_iter_ : int
+        Number of epochs after which loss or score was best.
+
+    loss_ : float
+        The objective in the last epoch.
+
+    best_loss_ : float or None
+        The lowest objective; None with early stopping.
+
+    loss_curve_ : list of float
+        The objective in each epoch: measured before each step, averaged over the rows.
+
+    validation_loss_curve_ : list of float or None
+        Loss on the validation rows after each epoch; None without early stopping.
+
+    validation_scores_ : list of float or None
+        Score on the validation rows after each epoch; None without early stopping.
+
+    best_validation_score_ : float or None
+        The best of `validation_scores_`; None without early stopping.
+
+    See Also
+    --------
+    DNNClassifier : The same network for classification.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press, 2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skdnn import DNNRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> reg = DNNRegressor((32,), max_iter=20, tol=None, random_state=0)
+    >>> reg.fit(X_train, y_train).score(X_test, y_test) > 0.3
+    True
+    """
+
+    _parameter_constraints = {
+        **BaseDNN._parameter_constraints,
+        "loss": [StrOptions(set(REGRESSOR_LOSSES)), Loss],
+        "target_scaling": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_dims=(128, 128),
+        *,
+        activation="relu",
+        batch_norm=False,
+        dropout=0.0,
+        alpha=1e-4,
+        loss="squared_error",
+        solver="minibatch",
+        batch_size="auto",
+        optimizer="adam",
+        learning_rate="auto",
+        schedule="constant",
+        weight_init="auto",
+        max_iter=200,
+        tol=1e-4,
+        n_iter_no_change=10,
+        shuffle=True,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        scoring="loss",
+        numeric_scaling="robust",
+        target_scaling=True,
+        warm_start=False,
+        verbose=False,
+        random_state=None,
+        dtype="float32",
+    ):
+        super().__init__(
+            hidden_layer_dims,
+            activation=activation,
+            batch_norm=batch_norm,
+            dropout=dropout,
+            alpha=alpha,
+            loss=loss,
+            solver=solver,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            weight_init=weight_init,
+            max_iter=max_iter,
+            tol=tol,
+            n_iter_no_change=n_iter_no_change,
+            shuffle=shuffle,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            scoring=scoring,
+            numeric_scaling=numeric_scaling,
+            warm_start=warm_start,
+            verbose=verbose,
+            random_state=random_state,
+            dtype=dtype,
+        )
+        self.target_scaling = target_scaling
+
+    @available_if(optimizer_takes_steps)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on a part of the data.
+
+        The first call sets the scaling of columns and target, for good.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Some of the training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The trained estimator.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _check_targets(self, y, name, reset, classes=None):
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if reset:
+            self._multioutput = y.ndim == 2
+            self.n_outputs_ = y.shape[1] if self._multioutput else 1
+        if y.shape[1:] != ((self.n_outputs_,) if self._multioutput else ()):
+            raise ValueError(
+                f"{name} must have {self.n_outputs_} columns as in the first fit, got an "
+                f"array of shape {y.shape}."
+            )
+        return y
+
+    def _resolve_loss(self):
+        loss = named(self.loss, REGRESSOR_LOSSES)
+        if isinstance(loss, LogLoss):
+            raise ValueError(f"loss={loss!r} is for DNNClassifier.")
+        if loss.link == "auto":
+            loss = clone(loss).set_params(link="identity")
+        return loss
+
+    def _learn_targets(self, targets, rows):
+        """Learn location and scale of each output."""
+        y = targets[rows.index].reshape(len(rows.index), -1)
+        link = self._resolve_loss().link
+        self._target_mean = np.zeros(y.shape[1])
+        self._target_scale = np.ones(y.shape[1])
+        if not self.target_scaling or link == "sigmoid":
+            return
+        mean = np.average(y, axis=0, weights=rows.weight)
+        if link == "exp":
+            self._target_scale = _nonzero(mean)
+        else:
+            self._target_mean = mean
+            variance = np.average((y - mean) ** 2, axis=0, weights=rows.weight)
+            self._target_scale = _nonzero(np.sqrt(variance))
+
+    def _network_targets(self, targets):
+        targets = targets.reshape(len(targets), -1)
+        self._loss.check_targets(targets)
+        targets = (targets - self._target_mean) / self._target_scale
+        return targets.astype(self.dtype)
+
+    def predict(self, X):
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        y : ndarray of float64 of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions.
+        """
+        y = self._predict_linked(X).astype(np.float64)
+        y *= self._target_scale
+        y += self._target_mean
+        return y if self._multioutput else y[:, 0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _nonzero(scale):
+    return np.where(scale > 0, scale, 1.0)
