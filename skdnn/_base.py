@@ -538,17 +538,21 @@ class BaseDNN(BaseEstimator, ABC):
 
     def _predict_raw(self, X):
         """Return the raw predictions (n_samples, n_outputs)."""
-        return self._predict_with(X, lambda raw: raw)
+        check_is_fitted(self)
+        return self._predict_with(X, lambda raw: raw, self.dtype)
 
     def _predict_linked(self, X):
         """Return the predictions of the network, behind the link of the loss."""
-        return self._predict_with(X, self._loss.inverse_link)
-
-    def _predict_with(self, X, finish):
-        """Return ``finish(raw predictions)``, computed a few rows at a time."""
         check_is_fitted(self)
+        # In float64, as a float32 can't tell a probability of 1 - 1e-9 from 1.
+        return self._predict_with(
+            X, lambda raw: self._loss.inverse_link(raw.astype(np.float64)), np.float64
+        )
+
+    def _predict_with(self, X, finish, dtype):
+        """Return ``finish(raw predictions)``, computed a few rows at a time."""
         X = self.encoder_.validate(self, X, reset=False)
-        out = np.empty((len(X), self.n_outputs_), self.dtype)
+        out = np.empty((len(X), self.n_outputs_), dtype)
         n_rows = -(-min(len(X), PREDICTED_ROWS) // PADDED_ROWS) * PADDED_ROWS
         rows = np.zeros((n_rows, self.encoder_.n_features_out_), self.dtype)
         # What overflows ends as an infinite prediction or a probability of 0 or 1.

@@ -426,7 +426,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         -------
         proba : ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of `classes_`; for multilabel targets, of each
-            label on its own. Of dtype `dtype`.
+            label on its own. In float64, whatever `dtype`.
         """
         proba = self._predict_linked(X)
         if self._multilabel:

@@ -341,7 +341,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         y : ndarray of float64 of shape (n_samples,) or (n_samples, n_outputs)
             Predictions.
         """
-        y = self._predict_linked(X).astype(np.float64)
+        y = self._predict_linked(X)
         y *= self._target_scale
         y += self._target_mean
         return y if self._multioutput else y[:, 0]
