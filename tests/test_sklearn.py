@@ -1,6 +1,5 @@
 """The estimators keep scikit-learn's contract."""
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdnn import DNNClassifier, DNNRegressor

@@ -1,0 +1,48 @@
+# The project's checks. Each target does its own set-up, in .venv; all that has to be
+# there is make and Python 3.11 or newer with venv: `make PYTHON=python3.13 test`.
+
+PYTHON ?= python3
+VENV = .venv
+RUN = $(VENV)/bin/python
+INSTALLED = $(VENV)/.installed
+
+.DEFAULT_GOAL = help
+.PHONY: help demo examples test slow lint benchmark clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+demo: $(INSTALLED) ## Train and evaluate on real data, and draw demo.png
+	@$(RUN) examples/demo.py
+
+examples: $(INSTALLED) ## Run all the other examples
+	@set -e; for script in examples/plot_*.py examples/search_*.py; do \
+	    echo "== $$script"; $(RUN) $$script; \
+	done
+
+test: lint ## Run lint, unit tests, doctests and the code in the README
+	@$(RUN) -m pytest -q -m "not slow"
+
+slow: $(INSTALLED) ## Run the tests that take long, if there are any
+	@$(RUN) -m pytest -q -m slow || [ $$? -eq 5 ]  # 5: no test is marked slow
+
+lint: $(INSTALLED) ## Check code style
+	@$(RUN) -m ruff check --quiet --output-format concise
+	@$(RUN) -m ruff format --check --quiet
+
+benchmark: $(INSTALLED) ## Measure time and memory
+	@$(RUN) benchmarks/epoch_time.py
+	@$(RUN) benchmarks/memory.py
+	@$(RUN) benchmarks/import_time.py
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist *.egg-info *.png
+	find skdnn tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("skdnn needs Python 3.11 or newer; choose \
+	one with PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	@echo "Installing skdnn and what its checks need into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@

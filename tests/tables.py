@@ -1,0 +1,69 @@
+"""Small data sets, and quick estimators for them."""
+
+import numpy as np
+
+from skdnn import DNNClassifier, DNNRegressor
+
+
+def numbers(n=60, d=4, seed=0):
+    """Return standard normal columns."""
+    return np.random.default_rng(seed).standard_normal((n, d))
+
+
+def binary(n=60, d=4, seed=0):
+    """Return columns and classes 0 and 1 that depend on them."""
+    X = numbers(n, d, seed)
+    return X, (X[:, 0] + 0.5 * X[:, 1] * X[:, 2] > 0).astype(int)
+
+
+def multiclass(n=90, d=4, seed=0, n_classes=3):
+    """Return columns and classes of about equal size that depend on them."""
+    X = numbers(n, d, seed)
+    rank = np.argsort(np.argsort(X[:, 0] + 0.3 * X[:, 1]))
+    return X, rank * n_classes // n
+
+
+def multilabel(n=60, d=4, seed=0):
+    """Return columns and three labels a row."""
+    X = numbers(n, d, seed)
+    return X, (X[:, :3] + 0.3 * X[:, 1:4] > 0).astype(int)
+
+
+def regression(n=60, d=4, seed=0):
+    """Return columns and a target that depends on them."""
+    X = numbers(n, d, seed)
+    return X, 3 + 2 * X[:, 0] - X[:, 1] * X[:, 2]
+
+
+def multioutput(n=60, d=4, seed=0):
+    """Return columns and two targets of different scale."""
+    X, y = regression(n, d, seed)
+    return X, np.column_stack([y, 100 * X[:, 3]])
+
+
+def classifier(hidden_layer_dims=(8,), **params):
+    """Return a classifier that is quick to train, to the last epoch."""
+    params = {"max_iter": 5, "tol": None, "random_state": 0, **params}
+    return DNNClassifier(hidden_layer_dims, **params)
+
+
+def regressor(hidden_layer_dims=(8,), **params):
+    """Return a regressor that is quick to train, to the last epoch."""
+    params = {"max_iter": 5, "tol": None, "random_state": 0, **params}
+    return DNNRegressor(hidden_layer_dims, **params)
+
+
+#: (estimator, data) of each kind of target.
+TASKS = {
+    "binary": (classifier, binary),
+    "multiclass": (classifier, multiclass),
+    "multilabel": (classifier, multilabel),
+    "regression": (regressor, regression),
+    "multioutput": (regressor, multioutput),
+}
+
+
+def parameters(estimator):
+    """Return everything that training changed, as one vector."""
+    network = estimator.network_
+    return np.concatenate([network.params, network.statistics])

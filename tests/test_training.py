@@ -1,0 +1,516 @@
+"""Which rows train and which are held out, and when training stops."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+
+from skdnn._training import StoppingRule, rows_with_weight, split_rows, validation_size
+from skdnn.nn.schedules import Adaptive, Constant
+from tests.tables import (
+    TASKS,
+    binary,
+    classifier,
+    multiclass,
+    multilabel,
+    numbers,
+    parameters,
+    regression,
+    regressor,
+)
+
+tasks = pytest.mark.parametrize("task", TASKS)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+# Rows that count
+
+
+def test_rows_without_weight_are_left_out():
+    """Rows of weight zero do not count; the others keep their order and weight."""
+    rows = rows_with_weight(4, np.array([2.0, 0.0, 1.0, 0.0]))
+    np.testing.assert_array_equal(rows.index, [0, 2])
+    np.testing.assert_array_equal(rows.weight, [2.0, 1.0])
+
+
+def test_all_rows_count_without_weights():
+    """Without weights, all rows count, and there are no weights."""
+    rows = rows_with_weight(3, None)
+    np.testing.assert_array_equal(rows.index, [0, 1, 2])
+    assert rows.weight is None
+
+
+@pytest.mark.parametrize(
+    ("fraction", "n_rows", "expected"),
+    [(0.1, 100, 10), (0.1, 101, 11), (0.1, 2, 1), (0.5, 3, 2), (7, 100, 7), (7, 5, 7)],
+)
+def test_validation_size(fraction, n_rows, expected):
+    """A float is a share, rounded up, and an int is a number."""
+    assert validation_size(fraction, n_rows) == expected
+
+
+# The split
+
+
+@pytest.mark.parametrize("n_validation", [1, 5, 20, 59])
+@pytest.mark.parametrize("stratified", [False, True])
+def test_split_has_each_row_once(n_validation, stratified, rng):
+    """Each row is in one of the two parts, and validation has the number it should."""
+    strata = multiclass(60)[1] if stratified else None
+    training, validation = split_rows(60, n_validation, strata, rng)
+    assert len(validation) == n_validation
+    np.testing.assert_array_equal(np.sort(np.r_[training, validation]), np.arange(60))
+
+
+@pytest.mark.parametrize("counts", [(50, 50), (80, 20), (60, 30, 10), (90, 5, 5)])
+def test_split_is_in_proportion(counts, rng):
+    """Each class gives its share of the validation rows, but for rounding."""
+    strata = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    _, validation = split_rows(100, 20, strata, rng)
+    given = np.bincount(strata[validation], minlength=len(counts))
+    assert (np.abs(given - 0.2 * np.array(counts)) <= 1).all()
+
+
+@pytest.mark.parametrize("n_validation", [3, 6, 20, 50])
+def test_split_has_each_class_on_both_sides(n_validation, rng):
+    """Each class with two rows or more is in both parts, if there is room."""
+    strata = rng.permutation(np.repeat([0, 1, 2], [100, 6, 2]))
+    training, validation = split_rows(108, n_validation, strata, rng)
+    assert set(strata[training]) == set(strata[validation]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("n_validation", [1, 5, 10])
+def test_split_keeps_singletons_for_training(n_validation, rng):
+    """A class with a single row is trained on."""
+    strata = rng.permutation(np.repeat([0, 1, 2, 3], [30, 30, 1, 1]))
+    training, validation = split_rows(62, n_validation, strata, rng)
+    assert {2, 3} <= set(strata[training])
+    assert set(strata[validation]) <= {0, 1}
+
+
+def test_split_of_singletons_alone(rng):
+    """With one row a class, there is a split all the same."""
+    training, validation = split_rows(10, 3, np.arange(10), rng)
+    assert (len(training), len(validation)) == (7, 3)
+
+
+def test_split_of_more_classes_than_validation_rows(rng):
+    """With more classes than validation rows, each class is trained on."""
+    strata = rng.permutation(np.repeat(np.arange(20), 3))
+    training, validation = split_rows(60, 5, strata, rng)
+    assert set(strata[training]) == set(range(20))
+    assert len(set(strata[validation])) == 5
+
+
+def test_split_is_random():
+    """The split follows the generator: the same again, or another one."""
+    strata = multiclass(60)[1]
+    one, two, three = (
+        split_rows(60, 10, strata, np.random.default_rng(seed))[1] for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one, two)
+    assert (one != three).any()
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_split_is_fair(stratified):
+    """Each row is held out about as often as any other."""
+    strata = np.repeat([0, 1], 10) if stratified else None
+    counts = np.zeros(20)
+    for seed in range(400):
+        counts[split_rows(20, 5, strata, np.random.default_rng(seed))[1]] += 1
+    # Binomial with 400 draws of 1/4: mean 100, deviation 8.7.
+    assert np.abs(counts - 100).max() < 45
+
+
+# The split of an estimator
+
+
+def held_out(make, X, y, **params):
+    """Return the rows that an estimator holds out, as a scorer sees them."""
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append((X, y))
+        return 0.0
+
+    make(**{**params, "scoring": score, "early_stopping": True}).fit(X, y)
+    return seen[0]
+
+
+@tasks
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_tiny_data(task, n):
+    """Early stopping works with as few as two rows."""
+    make, data = TASKS[task]
+    X, y = data()
+    est = make(early_stopping=True).fit(X[:n], y[:n])
+    assert len(est.validation_scores_) == 5
+    assert np.isfinite(est.validation_scores_).all()
+
+
+def test_classes_are_held_out_in_proportion():
+    """The validation rows of a classifier have its classes in proportion."""
+    X = numbers(200)
+    y = np.repeat(["a", "b", "c"], [100, 80, 20])
+    _, labels = held_out(classifier, X, y, validation_fraction=20)
+    counts = [np.sum(labels == label) for label in "abc"]
+    assert np.abs(np.array(counts) - [10, 8, 2]).max() <= 1
+
+
+def test_combinations_of_labels_are_held_out_in_proportion():
+    """The validation rows of several labels have their combinations in proportion."""
+    X = numbers(200)
+    Y = np.repeat([[0, 0], [0, 1], [1, 1]], [100, 80, 20], axis=0)
+    _, labels = held_out(classifier, X, Y, validation_fraction=20)
+    counts = [np.sum((labels == row).all(axis=1)) for row in ([0, 0], [0, 1], [1, 1])]
+    assert np.abs(np.array(counts) - [10, 8, 2]).max() <= 1
+
+
+def test_lone_combinations_of_labels():
+    """Combinations of labels that stand alone are split like one stratum."""
+    Y = (np.arange(64)[:, None] >> np.arange(6)) & 1
+    clf = classifier(early_stopping=True).fit(numbers(64), Y)
+    assert len(clf.validation_scores_) == 5
+
+
+def test_held_out_rows_do_not_train():
+    """What is in the validation rows has no effect on the weights."""
+    X, y = regression()
+    params = {"scoring": lambda est, X, y: 0.0, "early_stopping": True}
+    params |= {"shuffle": False, "target_scaling": True}
+    reg = regressor(**params).fit(X, y)
+    _, labels = held_out(regressor, X, y, shuffle=False)
+    changed = np.isin(y, labels)
+    assert changed.sum() == 6
+    X[changed] += 100
+    y = np.where(changed, -50.0, y)
+    other = regressor(**params).fit(X, y)
+    np.testing.assert_array_equal(parameters(reg), parameters(other))
+
+
+def test_scorer_sees_data_as_they_came():
+    """A scorer gets the frame and the labels of the held-out rows, and no warning."""
+    X, y = binary()
+    frame = pd.DataFrame(X, columns=list("abcd"), index=np.arange(60) + 500)
+    labels = pd.Series(np.array(["no", "yes"])[y], index=frame.index)
+    X_seen, y_seen = held_out(classifier, frame, labels)
+    assert list(X_seen.columns) == list("abcd")
+    pd.testing.assert_frame_equal(X_seen, frame.loc[X_seen.index])
+    pd.testing.assert_series_equal(y_seen, labels.loc[X_seen.index])
+
+
+@pytest.mark.parametrize("scoring", ["loss", "accuracy"])
+def test_early_stopping_with_names_and_text_labels(scoring):
+    """Early stopping works with a frame and text labels, and warns of nothing."""
+    X, y = binary()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    clf = classifier(early_stopping=True, scoring=scoring)
+    clf.fit(frame, np.array(["no", "yes"])[y])
+    assert list(clf.predict(frame[:3])) == list(clf.predict(frame)[:3])
+
+
+# The stopping rule
+
+
+def make_rule(patience, tol, losses, scores=None, schedule=None):
+    """Return the epochs that a rule lets run, and the rule."""
+    trainer = SimpleNamespace(
+        epoch=0, losses=[], learning_rate=1.0, schedule=schedule or Constant()
+    )
+    trainer.network = SimpleNamespace(snapshot=lambda out=None: trainer.epoch)
+    values = iter(scores or [])
+
+    def validate():
+        score = next(values)
+        return -score, score
+
+    rule = StoppingRule(trainer, patience, tol, validate if scores else None)
+    for loss in losses:
+        trainer.losses.append(loss)
+        trainer.epoch += 1
+        if rule():
+            break
+    return trainer.epoch, rule
+
+
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_rule_stops_after_patience(patience):
+    """Training stops after more than `patience` epochs in a row without progress."""
+    n_epochs, rule = make_rule(patience, 0.1, [3.0, 2.0] + 20 * [2.0])
+    assert n_epochs == 2 + patience + 1
+    assert rule.stopped
+
+
+def test_rule_counts_epochs_in_a_row():
+    """An epoch of progress starts the count anew."""
+    n_epochs, _ = make_rule(2, 0.1, [5.0, 5.0, 5.0, 4.0, 4.0, 4.0, 4.0, 3.0])
+    assert n_epochs == 7
+
+
+def test_rule_compares_with_the_best():
+    """Progress is a loss below the best one, not below the last one."""
+    n_epochs, rule = make_rule(2, 0.1, [1.0, 9.0, 8.0, 7.0, 0.5])
+    assert n_epochs == 4
+    assert rule.best_epoch == 1
+
+
+def test_rule_wants_progress_of_tol():
+    """Progress by less than `tol` is none."""
+    n_epochs, rule = make_rule(2, 0.1, 1 - 0.01 * np.arange(20))
+    assert n_epochs < 20
+    # And yet the best epoch is the best.
+    assert rule.best_epoch == n_epochs
+
+
+def test_rule_adds_up_slow_progress():
+    """Slow progress that adds up to `tol` within the patience goes on."""
+    n_epochs, _ = make_rule(2, 0.5, 10 - 1.0 * np.arange(10))
+    assert n_epochs == 10
+
+
+@pytest.mark.parametrize("scores", [None, [0.0] * 30])
+def test_rule_without_tol_never_stops(scores):
+    """Without `tol`, all epochs run, with and without a validation score."""
+    n_epochs, rule = make_rule(1, None, [1.0] * 30, scores)
+    assert n_epochs == 30
+    assert not rule.expects_to_stop()
+
+
+def test_rule_watches_the_score():
+    """With a score, the loss does not matter, and more is better."""
+    losses = list(range(20))
+    n_epochs, rule = make_rule(2, 0.1, losses, [1, 2, 3, 9, 1, 1, 1, 1, 1, 1])
+    assert n_epochs == 7
+    assert (rule.best_epoch, rule.best_score) == (4, 9)
+    assert rule.best_snapshot == 4
+
+
+def test_rule_lowers_the_rate_on_a_plateau():
+    """With an adaptive schedule, a stall lowers the rate and starts the count anew."""
+    schedule = Adaptive(divisor=10, minimum=0.05)
+    n_epochs, rule = make_rule(2, 0.1, [1.0] * 30, schedule=schedule)
+    # One epoch of progress, then three stalls of three: 1 -> 0.1 -> 0.01, then the end.
+    assert n_epochs == 10
+    np.testing.assert_allclose(rule.trainer.learning_rate, 0.01)
+
+
+def test_rule_expects_to_stop():
+    """A run to the last epoch is a sign of too few unless scores were watched."""
+    assert make_rule(2, 0.1, [3.0, 2.0])[1].expects_to_stop()
+    assert not make_rule(2, 0.1, [3.0, 2.0], [1, 2])[1].expects_to_stop()
+    assert not make_rule(1, 0.1, [2.0] * 9)[1].expects_to_stop()
+
+
+# Early stopping
+
+
+SCORES = [0.1, 0.7, 0.3, 0.2, 0.6]
+
+
+@tasks
+def test_best_weights_are_restored(task):
+    """After early stopping the weights are those of the epoch of the best score."""
+    make, data = TASKS[task]
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append(parameters(estimator))
+        return SCORES[len(seen) - 1]
+
+    est = make(early_stopping=True, scoring=score, batch_norm=True).fit(*data())
+    assert est.best_iter_ == 2
+    np.testing.assert_array_equal(parameters(est), seen[1])
+
+
+@pytest.mark.parametrize(
+    ("make", "scoring", "metric"),
+    [
+        (classifier, "accuracy", lambda est, X, y: accuracy_score(y, est.predict(X))),
+        (classifier, "loss", lambda est, X, y: -log_loss(y, est.predict_proba(X))),
+        (regressor, "r2", lambda est, X, y: r2_score(y, est.predict(X))),
+    ],
+)
+def test_best_score_is_that_of_the_final_network(make, scoring, metric):
+    """The score of the fitted estimator on the held-out rows is the best one."""
+    X, y = binary()
+    params = {"learning_rate": 0.1, "max_iter": 30, "dtype": "float64"}
+    X_val, y_val = held_out(make, X, y)
+    est = make(early_stopping=True, scoring=scoring, **params).fit(X, y)
+    assert est.best_validation_score_ == max(est.validation_scores_)
+    assert est.best_iter_ == 1 + np.argmax(est.validation_scores_)
+    expected = metric(est, X_val, y_val)
+    np.testing.assert_allclose(est.best_validation_score_, expected, rtol=1e-9)
+
+
+def test_training_stops_early():
+    """Training stops when the score no longer rises."""
+    X, y = binary()
+    clf = classifier(
+        early_stopping=True,
+        scoring=lambda est, X, y: 0.5,
+        tol=1e-4,
+        n_iter_no_change=3,
+        max_iter=50,
+    ).fit(X, y)
+    assert clf.n_iter_ == 5
+
+
+def test_a_second_fit_stops_like_the_first():
+    """Nothing of the stopping rule is left over for the next `fit`."""
+    X, y = binary()
+    clf = classifier(
+        early_stopping=True,
+        learning_rate=0.1,
+        tol=1e-4,
+        n_iter_no_change=2,
+        max_iter=90,
+    )
+    first = clf.fit(X, y).validation_scores_
+    assert clf.fit(X, y).validation_scores_ == first
+    assert len(first) < 90
+
+
+def test_one_epoch_of_early_stopping():
+    """With `max_iter=1`, rows are held out as with any other number."""
+    clf = classifier(early_stopping=True, max_iter=1).fit(*binary())
+    assert len(clf.validation_scores_) == 1
+
+
+# Validation data of the user's own
+
+
+@tasks
+def test_validation_data_are_used(task):
+    """The validation loss is that of the data that were passed, after each epoch."""
+    make, data = TASKS[task]
+    X, y = data()
+    params = {"dtype": "float64", "alpha": 0, "solver": "bgd"}
+    est = make(max_iter=3, scoring=lambda *_: 0, **params)
+    est.fit(X, y, X_val=X, y_val=y)
+    # Without penalty, dropout or batches, the next epoch begins with the same loss.
+    np.testing.assert_allclose(
+        est.validation_loss_curve_[:-1], est.loss_curve_[1:], rtol=1e-10
+    )
+
+
+@tasks
+def test_all_rows_train_beside_validation_data(task):
+    """With validation data, no row of `X` is held out."""
+    make, data = TASKS[task]
+    X, y = data()
+    params = {"max_iter": 2, "early_stopping": True}
+    one = make(scoring=lambda *_: 0, max_iter=1).fit(X, y)
+    scores = iter([1.0, 0.0])
+    two = make(scoring=lambda *_: next(scores), **params)
+    two.fit(X, y, X_val=X[:5], y_val=y[:5])
+    np.testing.assert_array_equal(parameters(one), parameters(two))
+
+
+def test_validation_weights_count():
+    """Validation weights of whole numbers are repeated rows, in loss and score."""
+    X, y = binary()
+    weight = 1 + np.arange(20) % 3
+    for scoring in ("loss", "accuracy"):
+        clf = classifier(early_stopping=True, scoring=scoring, dtype="float64")
+        val = {"X_val": X[:20], "y_val": y[:20], "sample_weight_val": weight}
+        one = clf.fit(X, y, **val)
+        scores, losses = one.validation_scores_, one.validation_loss_curve_
+        val = {name: np.repeat(v, weight, axis=0) for name, v in val.items()}
+        del val["sample_weight_val"]
+        two = clf.fit(X, y, **val)
+        np.testing.assert_allclose(two.validation_scores_, scores, rtol=1e-10)
+        np.testing.assert_allclose(two.validation_loss_curve_, losses, rtol=1e-10)
+
+
+def test_validation_rows_without_weight_do_not_count():
+    """A validation row of weight zero is no row, even for a scorer without weights."""
+    X, y = binary()
+    seen = []
+
+    def score(estimator, X, y, sample_weight):
+        seen.append((len(X), len(y), len(sample_weight)))
+        return 0.0
+
+    weight = np.r_[np.zeros(5), np.ones(15)]
+    val = {"X_val": X[:20], "y_val": y[:20], "sample_weight_val": weight}
+    classifier(scoring=score, max_iter=2).fit(X, y, **val)
+    assert seen == [(15, 15, 15)] * 2
+
+
+def test_training_weights_are_in_the_split():
+    """The validation score weighs the rows that are held out."""
+    X, y = binary()
+    weight = np.random.default_rng(0).uniform(0.5, 3, 60)
+    seen = []
+
+    def score(estimator, X, y, sample_weight):
+        seen.append((X, sample_weight))
+        return 0.0
+
+    classifier(early_stopping=True, scoring=score, max_iter=2).fit(X, y, weight)
+    rows, weights = seen[0]
+    expected = [weight[(row == X).all(axis=1)][0] for row in rows]
+    np.testing.assert_allclose(weights, expected)
+
+
+def test_missing_numbers_in_validation_data():
+    """Validation data may have holes where training data had none."""
+    X, y = binary()
+    X_val = X[:10].copy()
+    X_val[0, 0] = np.nan
+    clf = classifier().fit(X, y, X_val=X_val, y_val=y[:10])
+    assert np.isfinite(clf.validation_scores_).all()
+
+
+# Attributes of each mode
+
+VALIDATION = {"validation_loss_curve_", "validation_scores_", "best_validation_score_"}
+
+
+@tasks
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_attributes_of_each_mode(task, early_stopping):
+    """Attributes exist in all modes, and are None where there is nothing to tell."""
+    make, data = TASKS[task]
+    est = make(early_stopping=early_stopping).fit(*data())
+    absent = {"best_loss_"} if early_stopping else VALIDATION
+    for name in {"best_loss_"} | VALIDATION:
+        assert (getattr(est, name) is None) == (name in absent)
+    assert est.loss_ == est.loss_curve_[-1]
+    assert est.n_iter_ == 5
+
+
+def test_attributes_do_not_outlive_their_mode():
+    """A `fit` in another mode leaves no attribute of the mode before."""
+    X, y = binary()
+    clf = classifier(early_stopping=True).fit(X, y)
+    clf.set_params(early_stopping=False).fit(X, y)
+    assert all(getattr(clf, name) is None for name in VALIDATION)
+    assert clf.best_loss_ == min(clf.loss_curve_)
+    clf.set_params(early_stopping=True).fit(X, y)
+    assert clf.best_loss_ is None
+
+
+def test_best_epoch_without_early_stopping():
+    """Without early stopping, the best epoch is that of the lowest objective."""
+    clf = classifier(optimizer="sgd", learning_rate=3.0, max_iter=20).fit(*multiclass())
+    assert clf.best_loss_ == min(clf.loss_curve_)
+    assert clf.best_iter_ == 1 + np.argmin(clf.loss_curve_)
+
+
+def test_attributes_after_partial_fit():
+    """After `partial_fit` there is no validation, and epochs add up."""
+    X, Y = multilabel()
+    clf = classifier()
+    for i in range(1, 4):
+        clf.partial_fit(X, Y, classes=[0, 1, 2])
+        assert clf.n_iter_ == i
+    assert len(clf.loss_curve_) == 1
+    assert all(getattr(clf, name) is None for name in VALIDATION)
