@@ -6,6 +6,9 @@ VENV = .venv
 RUN = $(VENV)/bin/python
 INSTALLED = $(VENV)/.installed
 
+# Products as small as those of the tests only get slower with more threads.
+PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q
+
 .DEFAULT_GOAL = help
 .PHONY: help demo examples test slow lint benchmark clean
 
@@ -21,10 +24,10 @@ examples: $(INSTALLED) ## Run all the other examples
 	done
 
 test: lint ## Run lint, unit tests, doctests and the code in the README
-	@$(RUN) -m pytest -q -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 slow: $(INSTALLED) ## Run the tests that take long, if there are any
-	@$(RUN) -m pytest -q -m slow || [ $$? -eq 5 ]  # 5: no test is marked slow
+	@$(PYTEST) -m slow || [ $$? -eq 5 ]  # 5: no test is marked slow
 
 lint: $(INSTALLED) ## Check code style
 	@$(RUN) -m ruff check --quiet --output-format concise

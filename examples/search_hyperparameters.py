@@ -2,8 +2,9 @@
 
 All of them are parameters of the constructor, so scikit-learn's searches reach them,
 and with double underscores what is inside an optimizer, a schedule or a loss. Varies
-one after the other; the amount of training data is the eleventh. Judged by ten-fold
-cross-validation, three-fold where ten would leave too few rows in a fold.
+one after the other, judged by ten-fold cross-validation, three-fold where ten would
+leave too few rows in a fold; the amount of training data is the eleventh. Ends with
+what tells the chosen from the learned: parameters, and attributes that end in "_".
 """
 
 from sklearn.datasets import load_breast_cancer, load_wine
@@ -58,3 +59,8 @@ sizes, _, scores = learning_curve(
 )
 for size, score in zip(sizes, scores.mean(axis=1), strict=True):
     print(f"{'rows':>18} = {size!s:27} {score:.3f}")
+
+clf.fit(X, y)
+shapes = [coef.shape for coef in clf.coefs_]
+print(f"chosen:  hidden_layer_dims = {clf.get_params()['hidden_layer_dims']}")
+print(f"learned: coefs_ of shapes {shapes}, from {clf.n_iter_} epochs (n_iter_)")

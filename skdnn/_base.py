@@ -3,14 +3,19 @@
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import _safe_indexing, check_random_state, gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted
 
 from skdnn._training import (
@@ -52,7 +57,10 @@ class BaseDNN(BaseEstimator, ABC):
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "solver": [StrOptions({"bgd", "sgd", "minibatch"})],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "optimizer": [StrOptions(set(OPTIMIZERS)), Optimizer, LBFGS],
         "learning_rate": [
             StrOptions({"auto"}),
@@ -72,10 +80,21 @@ class BaseDNN(BaseEstimator, ABC):
             Interval(Real, 0, 1, closed="neither"),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "scoring": [str, callable],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
         "numeric_scaling": [StrOptions({"robust", "standard", "quantile"}), None],
         "dtype": [StrOptions({"float32", "float64"})],
     }
+
+    #: What a run that goes on can't change.
+    _fixed = (
+        "hidden_layer_dims",
+        "activation",
+        "batch_norm",
+        "dropout",
+        "loss",
+        "numeric_scaling",
+        "dtype",
+    )
 
     @abstractmethod
     def __init__(
@@ -204,7 +223,7 @@ class BaseDNN(BaseEstimator, ABC):
             self._check_parameters()
             going_on = self.warm_start and hasattr(self, "network_")
             given = self._check_validation_data(X_val, y_val, sample_weight_val)
-            self._train(X, y, sample_weight, given, going_on, self.max_iter)
+            self._train(X, y, sample_weight, given, going_on, n_epochs=self.max_iter)
             if not self.warm_start:
                 # Prediction does not need it, and it is twice as large as the network.
                 self._progress = None
@@ -220,7 +239,7 @@ class BaseDNN(BaseEstimator, ABC):
                     "sees all the data."
                 )
             self._train(
-                X, y, sample_weight, None, hasattr(self, "network_"), 1, classes
+                X, y, sample_weight, None, hasattr(self, "network_"), classes=classes
             )
         return self
 
@@ -241,25 +260,43 @@ class BaseDNN(BaseEstimator, ABC):
     def _check_parameters(self):
         """Raise an error for pairs of parameters that make no sense together."""
         dims = check_array(
-            self.hidden_layer_dims, ensure_2d=False, ensure_min_samples=0, dtype=None,
+            self.hidden_layer_dims,
+            ensure_2d=False,
+            ensure_min_samples=0,
+            dtype=None,
             input_name="hidden_layer_dims",
         )
-        if dims.ndim != 1 or (len(dims) and (dims.dtype.kind not in "iu" or min(dims) < 1)):
+        if dims.ndim != 1 or (
+            len(dims) and (dims.dtype.kind not in "iu" or min(dims) < 1)
+        ):
             raise ValueError(
                 "hidden_layer_dims must be a sequence of integers >= 1, got "
                 f"{self.hidden_layer_dims!r}."
             )
         self._per_layer("activation", lambda value: value in ACTIVATIONS)
-        self._per_layer("dropout", lambda value: 0 <= value < 1)
+        self._per_layer("dropout", lambda v: isinstance(v, Real) and 0 <= v < 1)
+        for name in ("loss", "optimizer", "schedule"):
+            self._check_ranges(getattr(self, name))
         if self._is_lbfgs():
             self._check_lbfgs()
 
+    def _check_ranges(self, part):
+        """Raise an error for a parameter of a loss, an optimizer or a schedule."""
+        if not isinstance(part, str):
+            constraints = {
+                name: [Interval(kind, low, high, closed=closed)]
+                for name, (kind, low, high, closed) in part.ranges.items()
+            }
+            params = part.get_params(deep=False)
+            validate_parameter_constraints(constraints, params, type(part).__name__)
+
     def _check_lbfgs(self):
+        schedule = named(self.schedule, SCHEDULES)
         meaningless = {
             "solver": self.solver != "bgd",
             "dropout": any(self._per_layer("dropout")),
             "learning_rate": self.learning_rate != "auto",
-            "schedule": type(named(self.schedule, SCHEDULES)) is not Constant,
+            "schedule": type(schedule) is not Constant or schedule.warm_up > 0,
         }
         needed = {
             "solver": "solver='bgd', all rows a step",
@@ -273,6 +310,18 @@ class BaseDNN(BaseEstimator, ABC):
                     f"optimizer='lbfgs' needs {needed[name]}; got {name}="
                     f"{getattr(self, name)!r}."
                 )
+
+    def _with_link(self, loss, links):
+        """Return the loss with the first of `links`, unless it has another of them."""
+        links = [link for link in links if link in loss.links]
+        if loss.link == "auto":
+            return clone(loss).set_params(link=links[0])
+        if loss.link not in links:
+            raise ValueError(
+                f"loss={loss!r}: link must be one of {links} for this target, got "
+                f"{loss.link!r}."
+            )
+        return loss
 
     def _is_lbfgs(self):
         return isinstance(named(self.optimizer, OPTIMIZERS), LBFGS)
@@ -307,10 +356,18 @@ class BaseDNN(BaseEstimator, ABC):
             )
         return X_val, y_val, sample_weight_val
 
-    def _train(self, X, y, sample_weight, given, going_on, n_epochs, classes=None):
-        """Train for at most `n_epochs`; `given` is validation data from the user."""
-        streams = self._random_streams(going_on)
-        if not going_on:
+    def _train(self, X, y, sample_weight, given, going_on, n_epochs=None, classes=None):
+        """Train for at most `n_epochs`, by default for one, as a part of a longer run.
+
+        `given` is validation data from the user.
+        """
+        # A copy, so that what was learned before survives an error.
+        self._progress = deepcopy(self._progress) if going_on else None
+        streams = self._random_streams()
+        if going_on:
+            self._check_unchanged()
+        else:
+            self._built_with = {name: repr(getattr(self, name)) for name in self._fixed}
             self.encoder_ = TabularEncoder(self.numeric_scaling, self.dtype)
         data = self._check_data(X, y, sample_weight, "", not going_on, classes)
         if given is not None:
@@ -318,7 +375,7 @@ class BaseDNN(BaseEstimator, ABC):
         if self.shuffle:
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
         rows, held_out = data.rows, given
-        if given is None and n_epochs > 1 and self._stops_early(len(rows.index)):
+        if given is None and n_epochs and self._stops_early(len(rows.index)):
             rows, held_out = self._split(data, streams["split"])
         if not going_on:
             self.encoder_.fit_rows(data.X, rows.index, rows.weight)
@@ -327,16 +384,25 @@ class BaseDNN(BaseEstimator, ABC):
         batch, weight = self._encode(data, rows)
         if not going_on:
             self.network_ = self._build_network(streams["weights"])
-            self._progress = None
         self._run(batch, weight, self._validator(held_out), n_epochs, streams)
 
-    def _random_streams(self, going_on):
+    def _check_unchanged(self):
+        """Raise an error if going on would take another network, loss or encoding."""
+        for name, before in self._built_with.items():
+            if repr(getattr(self, name)) != before:
+                raise ValueError(
+                    f"{name} was {before} when training began and is now "
+                    f"{getattr(self, name)!r}: warm_start and partial_fit can't change "
+                    "it. Train a clone instead."
+                )
+
+    def _random_streams(self):
         """Return one generator a purpose: dropout does not change the order of rows."""
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         purposes = "weights", "split", "order", "dropout"
         streams = np.random.default_rng(seed).spawn(len(purposes))
         streams = dict(zip(purposes, streams, strict=True))
-        if going_on and self._progress is not None:
+        if self._progress is not None:
             streams.update(self._progress["streams"])
         return streams
 
@@ -449,8 +515,8 @@ class BaseDNN(BaseEstimator, ABC):
 
     def _run(self, batch, total_weight, validate, n_epochs, streams):
         """Train the network, and keep what there is to tell about it."""
-        trainer = self._make_trainer(total_weight, n_epochs, streams["dropout"])
-        tol = None if n_epochs == 1 else self.tol
+        trainer = self._make_trainer(total_weight, streams["dropout"])
+        tol = self.tol if n_epochs else None
         rule = StoppingRule(trainer, self.n_iter_no_change, tol, validate, self.verbose)
         try:
             if self._is_lbfgs():
@@ -461,7 +527,7 @@ class BaseDNN(BaseEstimator, ABC):
                 size = size[self.solver]
                 size = AUTO_BATCH_SIZE if size == "auto" else size
                 rng = streams["order"] if self.shuffle else None
-                trainer.run(Batches(*batch, size, rng), n_epochs, rule)
+                trainer.run(Batches(*batch, size, rng), n_epochs or 1, rule)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
         self._report(trainer, rule, n_epochs)
@@ -473,11 +539,8 @@ class BaseDNN(BaseEstimator, ABC):
             "streams": {name: streams[name] for name in ("order", "dropout")},
         }
 
-    def _make_trainer(self, total_weight, n_epochs, dropout_rng):
+    def _make_trainer(self, total_weight, dropout_rng):
         optimizer = named(self.optimizer, OPTIMIZERS)
-        learning_rate = self.learning_rate
-        if learning_rate == "auto":
-            learning_rate = optimizer.default_learning_rate
         progress = self._progress or {}
         state = None
         if progress.get("optimizer") == type(optimizer).__name__:
@@ -487,13 +550,18 @@ class BaseDNN(BaseEstimator, ABC):
             self._loss,
             optimizer,
             named(self.schedule, SCHEDULES),
-            learning_rate=learning_rate,
+            learning_rate=progress.get("learning_rate", self._initial_learning_rate()),
             penalty=self.alpha / total_weight,
             max_epochs=self.max_iter,
             state=state,
             dropout_rng=dropout_rng,
             start_epoch=progress.get("epoch", 0),
         )
+
+    def _initial_learning_rate(self):
+        if self.learning_rate == "auto":
+            return named(self.optimizer, OPTIMIZERS).default_learning_rate
+        return self.learning_rate
 
     def _report(self, trainer, rule, n_epochs):
         """Set the attributes that tell how training went; warn if it did not go well."""
@@ -511,7 +579,7 @@ class BaseDNN(BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=5,
             )
-        elif len(losses) == n_epochs > 1 and rule.expects_to_stop():
+        elif len(losses) == n_epochs and rule.expects_to_stop():
             warnings.warn(
                 f"Training reached max_iter={self.max_iter} epochs and has not converged "
                 "yet: the loss still falls by more than tol within n_iter_no_change "
@@ -521,7 +589,8 @@ class BaseDNN(BaseEstimator, ABC):
             )
         self.loss_curve_ = losses
         self.loss_ = losses[-1] if losses else None
-        self.n_iter_ = len(losses) if n_epochs > 1 else trainer.epoch
+        self.n_iter_ = len(losses) if n_epochs else trainer.epoch
+        self.learning_rate_ = self._initial_learning_rate()
         self.best_iter_ = rule.best_epoch
         if rule.validate is None:
             self.best_loss_ = min(losses, default=None)
@@ -607,9 +676,9 @@ def named(value, table):
 
 def _check_weight(weight, X, suffix):
     name = f"sample_weight{suffix}"
-    weight = _check_sample_weight(
-        weight, X, dtype=np.float64, ensure_non_negative=True
-    )
+    weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
-        raise ValueError(f"{name}: all weights are zero, there is nothing to learn from.")
+        raise ValueError(
+            f"{name}: all weights are zero, there is nothing to learn from."
+        )
     return weight

@@ -71,7 +71,9 @@ def distinct_rows(X, targets, rows):
     """
     words = X.shape[1] + (1 if targets.ndim == 1 else targets.shape[1])
     # Fixed: the hash has no part in the randomness of training.
-    multipliers = np.random.default_rng(0).integers(2**63, size=2 * words, dtype=np.uint64)
+    multipliers = np.random.default_rng(0).integers(
+        2**63, size=2 * words, dtype=np.uint64
+    )
     hashes = np.empty(len(rows.index), dtype=np.uint64)
     for chunk in gen_batches(len(hashes), CHUNK_ROWS):
         values = _values(X, targets, rows.index[chunk])
@@ -89,8 +91,8 @@ def _starts_of_equals(X, targets, index, hashes):
     """Return the positions in `index` of the rows that differ from the one before."""
     suspects = np.flatnonzero(hashes[1:] == hashes[:-1]) + 1
     starts = np.ones(len(index), dtype=bool)
-    for chunk in gen_batches(len(suspects), CHUNK_ROWS):
-        these = suspects[chunk]
+    for first in range(0, len(suspects), CHUNK_ROWS):
+        these = suspects[first : first + CHUNK_ROWS]
         before = _values(X, targets, index[these - 1]).view(np.uint64)
         after = _values(X, targets, index[these]).view(np.uint64)
         starts[these] = (before != after).any(axis=1)
@@ -99,9 +101,11 @@ def _starts_of_equals(X, targets, index, hashes):
 
 def _values(X, targets, index):
     """Return rows of X and targets side by side, as float64 whatever they were."""
-    return np.hstack(
+    values = np.hstack(
         [X[index], targets[index].reshape(len(index), -1)], dtype=np.float64
     )
+    values += 0.0  # -0.0 has other bits than 0.0
+    return values
 
 
 def validation_size(validation_fraction, n_rows):
@@ -138,7 +142,9 @@ def _stratified(shuffled, n_validation, strata):
     _, strata, counts = np.unique(strata, return_inverse=True, return_counts=True)
     by_stratum = np.argsort(strata, kind="stable")
     rank = np.empty(len(shuffled), dtype=np.intp)
-    rank[by_stratum] = np.arange(len(rank)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rank[by_stratum] = np.arange(len(rank)) - np.repeat(
+        np.cumsum(counts) - counts, counts
+    )
     # One row of each stratum first, then the strata in turn, and the last row of each
     # only if there are no others.
     turn = np.where(rank == counts[strata] - 1, 2, np.minimum(rank, 1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import ClassifierMixin, _fit_context, clone
+from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
@@ -158,6 +158,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     network_ : Network
         The network, with all parameters in ``network_.params``.
 
+    learning_rate_ : float or None
+        The learning rate that training began with; None with `"lbfgs"`.
+
     n_iter_ : int
         Number of epochs: of the last `fit`, or of all calls to `partial_fit`.
 
@@ -197,7 +200,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     >>> from skdnn import DNNClassifier
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> clf = DNNClassifier((32,), max_iter=100, tol=None, random_state=0)
+    >>> clf = DNNClassifier((32,), learning_rate=0.01, max_iter=50, random_state=0)
     >>> clf.fit(X_train, y_train).score(X_test, y_test) > 0.95
     True
     """
@@ -207,6 +210,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         "loss": [StrOptions(set(CLASSIFIER_LOSSES)), LogLoss, SquaredError],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
     }
+
+    _fixed = (*BaseDNN._fixed, "class_weight")
 
     def __init__(
         self,
@@ -346,10 +351,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     def _resolve_loss(self):
         loss = named(self.loss, CLASSIFIER_LOSSES)
-        if loss.link == "auto":
-            exclusive = self.n_outputs_ > 1 and not self._multilabel
-            loss = clone(loss).set_params(link="softmax" if exclusive else "sigmoid")
-        return loss
+        exclusive = self.n_outputs_ > 1 and not self._multilabel
+        return self._with_link(
+            loss, ["softmax", "sigmoid"] if exclusive else ["sigmoid"]
+        )
 
     def _learn_targets(self, targets, rows):
         """Learn the weight of each class, of each column of the targets."""
@@ -490,4 +495,9 @@ def _weights_of_classes(class_weight, classes, targets, sample_weight):
         y=classes[targets],
         sample_weight=sample_weight,
     )
+    if weights.min() < 0 or not weights.any():
+        raise ValueError(
+            "class_weight must be non-negative, and above zero for some class, got "
+            f"{class_weight!r}."
+        )
     return weights

@@ -93,7 +93,7 @@ class LossCurveDisplay:
             estimator.loss_curve_,
             validation_loss_curve=estimator.validation_loss_curve_,
             best_iter=estimator.best_iter_ if validated else None,
-            learning_rate=estimator.learning_rate,
+            learning_rate=estimator.learning_rate_,
             estimator_name=type(estimator).__name__ if name is None else name,
         )
         return display.plot(ax=ax, **kwargs)
@@ -120,9 +120,10 @@ class LossCurveDisplay:
             _, ax = plt.subplots()
         self.ax_, self.figure_ = ax, ax.figure
         curves = {"training": self.loss_curve, "validation": self.validation_loss_curve}
+        name = f"{kwargs.pop('label')}, " if "label" in kwargs else ""
         self.lines_ = [
-            ax.plot(np.arange(1, len(curve) + 1), curve, label=label, **kwargs)[0]
-            for label, curve in curves.items()
+            ax.plot(np.arange(1, len(curve) + 1), curve, label=name + kind, **kwargs)[0]
+            for kind, curve in curves.items()
             if curve is not None
         ]
         if self.best_iter is not None:

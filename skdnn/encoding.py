@@ -20,6 +20,9 @@ QUANTILE_ROWS = 100_000
 #: Steps of the empirical distribution that quantile scaling interpolates.
 N_QUANTILES = 1001
 
+#: From here on, the smooth clip gives 3; squares of larger numbers may overflow.
+FAR = 1e12
+
 #: Where quantile scaling cuts the normal distribution off, as its reach is infinite.
 EDGE = 1e-7
 
@@ -118,14 +121,18 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self.scale_ = np.where(scale > 0, scale, 1)
 
     def _fit_standard(self, X, rows, weight):
-        (self.median_,) = _quantiles(X, rows, weight, [0.5])
+        low, self.median_, high = _quantiles(X, rows, weight, [0, 0.5, 1])
         scaler = StandardScaler()
-        for chunk in gen_batches(len(rows), CHUNK_ROWS):
-            numbers = X[rows[chunk]].astype(np.float64)
-            scaler.partial_fit(numbers, None, None if weight is None else weight[chunk])
-        # A column without a number has no mean; its median stands in.
-        self.mean_ = np.where(np.isnan(scaler.mean_), self.median_, scaler.mean_)
-        self.scale_ = np.where(scaler.scale_ > 0, scaler.scale_, 1)
+        # A column without a number has no mean.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            for chunk in gen_batches(len(rows), CHUNK_ROWS):
+                numbers = X[rows[chunk]].astype(np.float64)
+                part = None if weight is None else weight[chunk]
+                scaler.partial_fit(numbers, None, part)
+        # The sums of a large constant leave rounding errors, which are no scale.
+        varies = (low < high) & (scaler.scale_ > 0)
+        self.mean_ = np.where(varies, scaler.mean_, self.median_)
+        self.scale_ = np.where(varies, scaler.scale_, 1)
 
     def _fit_quantile(self, X, rows, weight):
         self.quantiles_ = _quantiles(X, rows, weight, np.linspace(0, 1, N_QUANTILES))
@@ -149,6 +156,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     def _scale_robust(self, X):
         X -= self.median_
         X /= self.scale_
+        np.clip(X, -FAR, FAR, out=X)
         X /= np.sqrt(1 + np.square(X / 3))
         return X
 

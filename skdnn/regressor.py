@@ -1,7 +1,7 @@
 """A deep neural network that predicts numbers."""
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context, clone
+from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, column_or_1d
@@ -152,6 +152,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     network_ : Network
         The network, with all parameters in ``network_.params``.
 
+    learning_rate_ : float or None
+        The learning rate that training began with; None with `"lbfgs"`.
+
     n_iter_ : int
         Number of epochs: of the last `fit`, or of all calls to `partial_fit`.
 
@@ -191,7 +194,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     >>> from skdnn import DNNRegressor
     >>> X, y = load_diabetes(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> reg = DNNRegressor((32,), max_iter=20, tol=None, random_state=0)
+    >>> reg = DNNRegressor((32,), alpha=10, early_stopping=True, random_state=0)
     >>> reg.fit(X_train, y_train).score(X_test, y_test) > 0.3
     True
     """
@@ -201,6 +204,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         "loss": [StrOptions(set(REGRESSOR_LOSSES)), Loss],
         "target_scaling": ["boolean"],
     }
+
+    _fixed = (*BaseDNN._fixed, "target_scaling")
 
     def __init__(
         self,
@@ -302,9 +307,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         loss = named(self.loss, REGRESSOR_LOSSES)
         if isinstance(loss, LogLoss):
             raise ValueError(f"loss={loss!r} is for DNNClassifier.")
-        if loss.link == "auto":
-            loss = clone(loss).set_params(link="identity")
-        return loss
+        return self._with_link(loss, ["identity", "sigmoid", "exp"])
 
     def _learn_targets(self, targets, rows):
         """Learn location and scale of each output."""

@@ -19,6 +19,7 @@ from tests.tables import (
     multilabel,
     multioutput,
     numbers,
+    parameters,
     regression,
     regressor,
 )
@@ -766,6 +767,16 @@ def test_failed_partial_fit_changes_nothing(args, kwargs):
     with pytest.raises(ValueError):
         clf.partial_fit(*args, **kwargs)
     assert state(clf) == before
+
+
+def test_failure_while_training_keeps_the_weights():
+    """An error amid training leaves weights and running statistics as they were."""
+    clf = classifier(warm_start=True, batch_norm=True).fit(X60, Y60)
+    clf.set_params(early_stopping=True, scoring=fail)
+    before = parameters(clf)
+    with pytest.raises(OSError):
+        clf.fit(X60, Y60)
+    np.testing.assert_array_equal(parameters(clf), before)
 
 
 def test_failure_while_training_changes_nothing():

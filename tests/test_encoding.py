@@ -291,6 +291,17 @@ def test_rows_are_sampled_for_quantiles(scaling, X, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("scaling", ["robust", "quantile"])
+def test_sampled_rows_keep_their_weights(scaling, monkeypatch):
+    """Quantiles that are estimated from some rows count the weights of these rows."""
+    many = np.random.default_rng(0).standard_normal((5000, 1))
+    weight = np.exp(many[:, 0])
+    monkeypatch.setattr(encoding, "QUANTILE_ROWS", 2000)
+    enc = encoder(scaling).fit(many, sample_weight=weight)
+    # A normal density times exp(x) is a normal density around 1.
+    np.testing.assert_allclose(enc.median_, [1], atol=0.15)
+
+
 @scalings
 def test_chunks_make_no_difference(scaling, X, monkeypatch):
     """Learning a few rows at a time gives the same result."""

@@ -262,6 +262,14 @@ def test_multilabel():
     np.testing.assert_array_equal(clf.classes_, [0, 1, 2])
 
 
+def test_multilabel_of_no_opinion():
+    """A label whose probability is exactly one half is not predicted."""
+    clf = classifier().fit(*multilabel())
+    clf.network_.params[:] = 0
+    assert (clf.predict_proba(numbers()) == 0.5).all()
+    assert not clf.predict(numbers()).any()
+
+
 def test_multilabel_of_a_single_label():
     """A column that is always 0 or always 1 is learned too."""
     X, Y = multilabel()

@@ -14,6 +14,7 @@ from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import Activate, BatchNorm, Dense, Dropout
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss
+from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW, Momentum
 from skdnn.nn.schedules import SCHEDULES, Constant, Cosine, Step
 from skdnn.nn.trainer import Trainer
@@ -143,6 +144,21 @@ def test_dropout_drops_hidden_units(make):
         (4, 0.1),
     ]
     assert not layers(make((6, 5), dropout=0.0).fit(*binary()), Dropout)
+
+
+def test_dropout_keeps_the_expectation():
+    """What dropout leaves in is scaled up by what it leaves out."""
+    X, y = binary()
+    clf = classifier((200,), dropout=0.25, activation="identity").fit(X, y)
+    caches = Workspace(clf.network_, np.random.default_rng(0)).caches(60)
+    dense, dropout, _ = clf.network_.layers
+    encoded = clf.encoder_.transform(X)
+    hidden = dense.forward(encoded, caches[0]).copy()
+    dropped = dropout.forward(hidden, caches[1])
+    kept = dropped != 0
+    np.testing.assert_allclose(dropped[kept], hidden[kept] / 0.75, rtol=1e-6)
+    # Four deviations of a binomial share.
+    assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.75 * 0.25 / kept.size)
 
 
 def test_dropout_is_for_training_only():
@@ -653,6 +669,17 @@ def test_class_weight_balanced_counts_the_sample_weight():
     two = classifier(class_weight="balanced", batch_size=10)
     two.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
     np.testing.assert_array_equal(parameters(one), parameters(two))
+
+
+def test_class_weight_balanced_gives_weights_the_same_total():
+    """`"balanced"` divides the total weight evenly between the classes."""
+    X, y = binary()
+    weight = np.where(y == 1, 5.0, 1.0) * (1 + np.arange(60) % 3)
+    totals = np.bincount(y, weight)
+    shares = dict(enumerate(weight.sum() / 2 / totals))
+    one = classifier(class_weight="balanced", **UNSCALED).fit(X, y, weight)
+    two = classifier(class_weight=shares, **UNSCALED).fit(X, y, weight)
+    assert_same_training(one, two)
 
 
 def test_class_weight_of_each_label():

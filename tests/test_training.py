@@ -85,7 +85,7 @@ def test_split_has_each_class_on_both_sides(n_validation, rng):
     assert set(strata[training]) == set(strata[validation]) == {0, 1, 2}
 
 
-@pytest.mark.parametrize("n_validation", [1, 5, 10])
+@pytest.mark.parametrize("n_validation", [1, 5, 10, 50, 58])
 def test_split_keeps_singletons_for_training(n_validation, rng):
     """A class with a single row is trained on."""
     strata = rng.permutation(np.repeat([0, 1, 2, 3], [30, 30, 1, 1]))
@@ -178,6 +178,14 @@ def test_lone_combinations_of_labels():
     Y = (np.arange(64)[:, None] >> np.arange(6)) & 1
     clf = classifier(early_stopping=True).fit(numbers(64), Y)
     assert len(clf.validation_scores_) == 5
+
+
+def test_lone_combinations_of_labels_are_held_out_in_proportion():
+    """Combinations that stand alone give their share of the validation rows."""
+    lone = (np.arange(63)[:, None] >> np.arange(6)) & 1
+    Y = np.vstack([lone, np.ones((63, 6), int)])
+    _, labels = held_out(classifier, numbers(126), Y, validation_fraction=20)
+    assert abs((labels == 1).all(axis=1).sum() - 10) <= 1
 
 
 def test_held_out_rows_do_not_train():

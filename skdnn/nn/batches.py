@@ -53,15 +53,17 @@ class Batches:
         row_bytes = self._source.X[0].nbytes
         per_block = max(1, GATHERED_BYTES // max(1, size * row_bytes))
         self._block = min(n, min(per_block, 1024) * size)
-        self._order = np.arange(n)
+        self._rows = np.arange(n)
+        self._order = self._rows.copy()
         self._buffers = [_buffer(array, self._block) for array in self._source]
         self._full = self._cut(self._block)
         self._last = self._cut(n % self._block)
 
     def _cut(self, n_rows):
         """Return the batches in the first `n_rows` of the buffers."""
+        buffers = [_rows(buffer, 0, n_rows) for buffer in self._buffers]
         return [
-            Batch(*(_rows(b, start, min(start + self.batch_size, n_rows)) for b in self._buffers))
+            Batch(*(_rows(b, start, start + self.batch_size) for b in buffers))
             for start in range(0, n_rows, self.batch_size)
         ]
 
@@ -70,7 +72,8 @@ class Batches:
             yield self._source
             return
         if self._rng is not None:
-            self._rng.shuffle(self._order)
+            # Not shuffled in place, so that an order depends on the generator alone.
+            self._rng.permuted(self._rows, out=self._order)
         for start in range(0, self.n_samples, self._block):
             rows = self._order[start : start + self._block]
             for array, buffer in zip(self._source, self._buffers, strict=True):

@@ -7,6 +7,7 @@ To add a loss, write a class with `pointwise` and its row in `CLASSIFIER_LOSSES`
 `REGRESSOR_LOSSES`.
 """
 
+from numbers import Real
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,9 +44,15 @@ class Loss(BaseEstimator):
     ----------
     link : {"identity", "sigmoid", "softmax", "exp"}
         The function from raw predictions to predictions.
+    links : tuple of str
+        What `link` may be.
+    ranges : dict of str to tuple
+        What the parameters may be: number type, low, high, closed sides.
     """
 
     link = "identity"
+    links = ("identity",)
+    ranges = {}
 
     def pointwise(self, y, raw, cache):
         """Write the loss of each entry and its gradient in `raw`, to `cache`."""
@@ -140,6 +147,9 @@ class LogLoss(_SoftmaxMixin, Loss):
     LogLoss(label_smoothing=0.1)
     """
 
+    links = ("sigmoid", "softmax")
+    ranges = {"label_smoothing": (Real, 0, 1, "left")}
+
     def __init__(self, label_smoothing=0.0, link="auto"):
         self.label_smoothing = label_smoothing
         self.link = link
@@ -200,6 +210,8 @@ class SquaredError(_SoftmaxMixin, Loss):
         From raw predictions to predictions.  ``"auto"``: the identity for regression, a
         softmax for several exclusive classes, else a sigmoid.
     """
+
+    links = ("identity", "sigmoid", "softmax")
 
     def __init__(self, link="auto"):
         self.link = link
@@ -264,6 +276,8 @@ class Huber(Loss):
         In units of the target's standard deviation where `target_scaling` is on.
     """
 
+    ranges = {"delta": (Real, 0, None, "neither")}
+
     def __init__(self, delta=1.0):
         self.delta = delta
 
@@ -286,6 +300,8 @@ class Quantile(Loss):
         Which quantile of the target to predict.
     """
 
+    ranges = {"quantile": (Real, 0, 1, "neither")}
+
     def __init__(self, quantile=0.5):
         self.quantile = quantile
 
@@ -303,6 +319,7 @@ class Poisson(Loss):
     """
 
     link = "exp"
+    links = ("exp",)
 
     def check_targets(self, y):
         if y.min() < 0 or not (y > 0).any():
@@ -327,6 +344,7 @@ class Gamma(Loss):
     """
 
     link = "exp"
+    links = ("exp",)
 
     def check_targets(self, y):
         if y.min() <= 0:

@@ -51,7 +51,9 @@ class Network:
     def _bind(self):
         self.groups = share_parameters(self.params, self.layers, self.layers)
         share_statistics(self.statistics, self.layers)
-        self.n_decayed = sum(g.span.stop - g.span.start for g in self.groups if g.decayed)
+        self.n_decayed = sum(
+            g.span.stop - g.span.start for g in self.groups if g.decayed
+        )
 
     @property
     def n_inputs(self):

@@ -12,6 +12,7 @@ To add a first-order optimizer, write a class with `memory` and `update`, and it
 """
 
 from math import sqrt
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.optimize import minimize
@@ -33,8 +34,11 @@ class Optimizer(BaseEstimator):
     weight_decay : float
         Decoupled decay: each step first multiplies the decayed parameters by
         ``1 - rate * weight_decay``.
+    ranges : dict of str to tuple
+        What the parameters may be: number type, low, high, closed sides.
     """
 
+    ranges = {}
     memory = ()
     default_learning_rate = 1e-3
     weight_decay = 0.0
@@ -120,6 +124,7 @@ class Momentum(Optimizer):
         Share of the last move that is made again.
     """
 
+    ranges = {"momentum": (Real, 0, 1, "left")}
     memory = ("v",)
     default_learning_rate = 0.01
 
@@ -171,6 +176,7 @@ class RMSprop(Optimizer):
         Keeps the division finite.
     """
 
+    ranges = {"rho": (Real, 0, 1, "left"), "epsilon": (Real, 0, None, "neither")}
     memory = ("v",)
 
     def __init__(self, rho=0.99, epsilon=1e-8):
@@ -203,6 +209,7 @@ class Adagrad(Optimizer):
         Keeps the division finite.
     """
 
+    ranges = {"epsilon": (Real, 0, None, "neither")}
     memory = ("v",)
     default_learning_rate = 0.01
 
@@ -237,6 +244,11 @@ class Adam(Optimizer):
         Keeps the division finite.
     """
 
+    ranges = {
+        "beta_1": (Real, 0, 1, "left"),
+        "beta_2": (Real, 0, 1, "left"),
+        "epsilon": (Real, 0, None, "neither"),
+    }
     memory = ("m", "v")
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
@@ -276,6 +288,8 @@ class AdamW(Adam):
         Strength of the decay, in units of the learning rate.
     """
 
+    ranges = {**Adam.ranges, "weight_decay": (Real, 0, None, "left")}
+
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.01):
         super().__init__(beta_1, beta_2, epsilon)
         self.weight_decay = weight_decay
@@ -295,6 +309,10 @@ class LBFGS(BaseEstimator):
         Bound on the number of objective evaluations.
     """
 
+    ranges = {
+        "history": (Integral, 1, None, "left"),
+        "max_evaluations": (Integral, 1, None, "left"),
+    }
     default_learning_rate = None
 
     def __init__(self, history=10, max_evaluations=15000):

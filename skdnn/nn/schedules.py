@@ -8,6 +8,7 @@ To add a schedule, write a class with `factor` and its row.
 """
 
 from math import cos, log2, pi
+from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator
 
@@ -22,7 +23,14 @@ class Schedule(BaseEstimator):
     ----------
     warm_up : float >= 0, default=0.0
         Number of epochs over which the learning rate rises linearly to its value.
+
+    Attributes
+    ----------
+    ranges : dict of str to tuple
+        What the parameters may be: number type, low, high, closed sides.
     """
+
+    ranges = {"warm_up": (Real, 0, None, "left")}
 
     def __init__(self, warm_up=0.0):
         self.warm_up = warm_up
@@ -59,6 +67,11 @@ class InverseScaling(Schedule):
         Epochs over which the rate first rises linearly.
     """
 
+    ranges = {
+        **Schedule.ranges,
+        "power": (Real, 0, None, "neither"),
+    }
+
     def __init__(self, power=0.5, warm_up=0.0):
         super().__init__(warm_up)
         self.power = power
@@ -80,6 +93,12 @@ class Step(Schedule):
         Epochs over which the rate first rises linearly.
     """
 
+    ranges = {
+        **Schedule.ranges,
+        "every": (Real, 0, None, "neither"),
+        "decay": (Real, 0, 1, "neither"),
+    }
+
     def __init__(self, every=30, decay=0.1, warm_up=0.0):
         super().__init__(warm_up)
         self.every = every
@@ -99,6 +118,11 @@ class Exponential(Schedule):
     warm_up : float >= 0, default=0.0
         Epochs over which the rate first rises linearly.
     """
+
+    ranges = {
+        **Schedule.ranges,
+        "decay": (Real, 0, 1, "neither"),
+    }
 
     def __init__(self, decay=0.95, warm_up=0.0):
         super().__init__(warm_up)
@@ -133,6 +157,13 @@ class OneCycle(Schedule):
         Epochs over which the rate rises linearly besides.
     """
 
+    ranges = {
+        **Schedule.ranges,
+        "rise": (Real, 0, 1, "neither"),
+        "start_divisor": (Real, 1, None, "left"),
+        "final_divisor": (Real, 1, None, "left"),
+    }
+
     def __init__(self, rise=0.3, start_divisor=25.0, final_divisor=1e4, warm_up=0.0):
         super().__init__(warm_up)
         self.rise = rise
@@ -144,7 +175,10 @@ class OneCycle(Schedule):
         if progress < self.rise:
             low, share = 1 / self.start_divisor, 1 - progress / self.rise
         else:
-            low, share = 1 / self.final_divisor, (progress - self.rise) / (1 - self.rise)
+            low, share = (
+                1 / self.final_divisor,
+                (progress - self.rise) / (1 - self.rise),
+            )
         return low + (1 - low) * 0.5 * (1 + cos(pi * share))
 
 
@@ -160,6 +194,11 @@ class CosLog(Schedule):
     warm_up : float >= 0, default=0.0
         Epochs over which the rate first rises linearly.
     """
+
+    ranges = {
+        **Schedule.ranges,
+        "cycles": (Integral, 1, None, "left"),
+    }
 
     def __init__(self, cycles=4, warm_up=0.0):
         super().__init__(warm_up)
@@ -184,6 +223,12 @@ class Adaptive(Schedule):
     warm_up : float >= 0, default=0.0
         Epochs over which the rate first rises linearly.
     """
+
+    ranges = {
+        **Schedule.ranges,
+        "divisor": (Real, 1, None, "neither"),
+        "minimum": (Real, 0, None, "left"),
+    }
 
     def __init__(self, divisor=5.0, minimum=1e-6, warm_up=0.0):
         super().__init__(warm_up)

@@ -177,7 +177,9 @@ class Trainer:
             value = self._pass_in_slabs(batch)
         if self.penalty:
             weights, grads = self._decayed, self.workspace.grads
-            grads[: len(weights)] += np.multiply(weights, self.penalty, out=self._scratch)
+            grads[: len(weights)] += np.multiply(
+                weights, self.penalty, out=self._scratch
+            )
             value += 0.5 * self.penalty * float(np.dot(weights, weights))
         return value
 

@@ -1,0 +1,95 @@
+"""Activations are what their names say, and their derivatives are theirs."""
+
+import numpy as np
+import pytest
+from scipy.special import erf, expit
+
+from skdnn.nn.activations import ACTIVATIONS
+from tests.gradcheck import directional_derivative
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+FORMULAS = {
+    "identity": lambda z: z,
+    "sigmoid": expit,
+    "tanh": np.tanh,
+    "relu": lambda z: np.where(z > 0, z, 0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+    "selu": lambda z: (
+        SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0)))
+    ),
+    "gelu": lambda z: z * 0.5 * (1 + erf(z / np.sqrt(2))),
+    "silu": lambda z: z * expit(z),
+    "mish": lambda z: z * np.tanh(np.logaddexp(0, z)),
+    "softplus": lambda z: np.logaddexp(0, z),
+}
+
+
+def scratch_for(z):
+    return np.full_like(z, np.nan), np.full_like(z, np.nan)
+
+
+def away_from_zero(rng, shape):
+    """Draw numbers that a central difference does not carry over the kink at zero."""
+    z = 2 * rng.standard_normal(shape)
+    z[np.abs(z) < 0.01] = 0.5
+    return z
+
+
+def backward(name, z, grad):
+    activation = ACTIVATIONS[name]
+    output = activation.forward(z.copy(), scratch_for(z))
+    saved = z.copy() if activation.saves == "input" else output
+    return activation.backward(grad.copy(), saved, scratch_for(z))
+
+
+def test_every_row_has_a_formula():
+    """The table of this test is that of the engine."""
+    assert FORMULAS.keys() == ACTIVATIONS.keys()
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_forward(name, rng):
+    """The activation is its formula."""
+    z = 3 * rng.standard_normal((50, 4))
+    output = ACTIVATIONS[name].forward(z.copy(), scratch_for(z))
+    np.testing.assert_allclose(output, FORMULAS[name](z), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_backward(name, rng):
+    """The backward pass multiplies the gradient with the derivative."""
+    z = away_from_zero(rng, (50, 4))
+    grad = rng.standard_normal(z.shape)
+    for v in rng.standard_normal((5, *z.shape)):
+        expected = directional_derivative(
+            lambda z: np.sum(grad * FORMULAS[name](z)), z, v
+        )
+        np.testing.assert_allclose(
+            np.sum(backward(name, z, grad) * v), expected, rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_extremes(name, dtype):
+    """Inputs of any size leave finite numbers, of the dtype that went in."""
+    z = np.array([[-800.0, -90, -20, 0, 20, 90, 800]], dtype=dtype)
+    with np.errstate(over="ignore"):
+        output = ACTIVATIONS[name].forward(z.copy(), scratch_for(z))
+        slope = backward(name, z, np.ones_like(z))
+    expected = FORMULAS[name](z.astype(np.float64))
+    np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-30)
+    assert np.isfinite(slope).all()
+    assert output.dtype == slope.dtype == dtype
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_in_place(name, rng):
+    """Both passes return the array they were given."""
+    activation = ACTIVATIONS[name]
+    z, grad = rng.standard_normal((2, 3, 4))
+    saved = z.copy()
+    assert activation.forward(z, scratch_for(z)) is z
+    assert activation.backward(grad, saved, scratch_for(z)) is grad

@@ -1,0 +1,59 @@
+"""Imports inside the package point down, level by level."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skdnn
+
+LEVELS = [
+    {"skdnn"},
+    {"skdnn.classifier", "skdnn.regressor", "skdnn.display"},
+    {"skdnn._base"},
+    {"skdnn._training", "skdnn.encoding"},
+    {"skdnn.nn.trainer"},
+    {"skdnn.nn.network", "skdnn.nn.batches"},
+    {"skdnn.nn.layers", "skdnn.nn.losses", "skdnn.nn.optimizers", "skdnn.nn.schedules"},
+    {"skdnn.nn.activations", "skdnn.nn.initializers"},
+    {"skdnn.nn"},
+]
+LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
+ROOT = Path(skdnn.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    ): path
+    for path in ROOT.rglob("*.py")
+}
+
+
+def imports(module):
+    """List what a module imports from where, as pairs of names."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            yield from ((node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+
+
+def test_every_module_has_its_level():
+    """No module is left out of the order."""
+    assert MODULES.keys() == LEVEL.keys()
+
+
+@pytest.mark.parametrize("module", sorted(LEVEL))
+def test_imports_point_down(module):
+    """A module imports only what lies below it."""
+    for source, name in imports(module):
+        if source.split(".")[0] == "skdnn":
+            below = f"{source}.{name}" if f"{source}.{name}" in LEVEL else source
+            assert LEVEL[below] > LEVEL[module], f"{module} imports {below}"
+
+
+@pytest.mark.parametrize("module", sorted(m for m in LEVEL if m.startswith("skdnn.nn")))
+def test_the_engine_knows_no_scikit_learn(module):
+    """The engine takes BaseEstimator from scikit-learn, and nothing else."""
+    taken = {pair for pair in imports(module) if pair[0].split(".")[0] == "sklearn"}
+    assert taken <= {("sklearn.base", "BaseEstimator")}
