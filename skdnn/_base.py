@@ -1,4 +1,4 @@
-"""What classifier and regressor share: parameters, `fit`, `partial_fit`, raw predictions."""
+"""What classifier and regressor share: parameters, training, raw predictions."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -35,7 +35,8 @@ from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
 from skdnn.nn.schedules import SCHEDULES, Constant, Schedule
 from skdnn.nn.trainer import Trainer
 
-#: Above this many rows, ``early_stopping="auto"`` means True, as in HistGradientBoosting.
+#: Above this many rows, ``early_stopping="auto"`` means True, as in
+#: HistGradientBoosting.
 EARLY_STOPPING_ROWS = 10_000
 
 #: The largest batch of ``batch_size="auto"``.
@@ -332,8 +333,9 @@ class BaseDNN(BaseEstimator, ABC):
         values = [value] * n_layers if np.ndim(value) == 0 else list(value)
         if len(values) != n_layers:
             raise ValueError(
-                f"{name} has {len(values)} entries, but hidden_layer_dims has {n_layers}: "
-                f"got {name}={value!r}, hidden_layer_dims={self.hidden_layer_dims!r}."
+                f"{name} has {len(values)} entries, but hidden_layer_dims has "
+                f"{n_layers}: got {name}={value!r}, "
+                f"hidden_layer_dims={self.hidden_layer_dims!r}."
             )
         if not all(is_valid(v) for v in values):
             raise ValueError(f"{name} has an entry that is not valid: {value!r}.")
@@ -411,8 +413,8 @@ class BaseDNN(BaseEstimator, ABC):
         X_checked = self.encoder_.validate(self, X, reset=reset)
         if y is None:
             raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the "
-                "target y is None."
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None."
             )
         targets = self._check_targets(y, f"y{suffix}", reset, classes)
         if len(X_checked) != len(targets):
@@ -436,8 +438,8 @@ class BaseDNN(BaseEstimator, ABC):
         n_validation = validation_size(self.validation_fraction, n_rows)
         if n_validation >= n_rows:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} leaves no row to train "
-                f"on: there are {n_rows} different rows of non-zero weight. Set "
+                f"validation_fraction={self.validation_fraction} leaves no row to "
+                f"train on: there are {n_rows} different rows of non-zero weight. Set "
                 "early_stopping=False or lower validation_fraction."
             )
         strata = self._strata(data.targets[data.rows.index])
@@ -529,13 +531,13 @@ class BaseDNN(BaseEstimator, ABC):
                 rng = streams["order"] if self.shuffle else None
                 trainer.run(Batches(*batch, size, rng), n_epochs or 1, rule)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=5)
         self._report(trainer, rule, n_epochs)
         self._progress = {
             "epoch": trainer.epoch,
             "optimizer": type(trainer.optimizer).__name__,
             "state": trainer.state,
-            "learning_rate": trainer.learning_rate,
+            "slowdown": trainer.slowdown,
             "streams": {name: streams[name] for name in ("order", "dropout")},
         }
 
@@ -550,7 +552,8 @@ class BaseDNN(BaseEstimator, ABC):
             self._loss,
             optimizer,
             named(self.schedule, SCHEDULES),
-            learning_rate=progress.get("learning_rate", self._initial_learning_rate()),
+            learning_rate=self._initial_learning_rate(),
+            slowdown=progress.get("slowdown", 1.0),
             penalty=self.alpha / total_weight,
             max_epochs=self.max_iter,
             state=state,
@@ -564,12 +567,12 @@ class BaseDNN(BaseEstimator, ABC):
         return self.learning_rate
 
     def _report(self, trainer, rule, n_epochs):
-        """Set the attributes that tell how training went; warn if it did not go well."""
+        """Set the attributes that tell how training went; warn if it went badly."""
         losses = trainer.losses
         advice = (
-            f"in epoch {trainer.epoch + 1} the loss or the weights were no longer finite. "
-            "Lower learning_rate, scale the columns (numeric_scaling='robust') or, for a "
-            "regressor, the target (target_scaling=True)."
+            f"in epoch {trainer.epoch + 1} the loss or the weights were no longer "
+            "finite. Lower learning_rate, scale the columns (numeric_scaling='robust') "
+            "or, for a regressor, the target (target_scaling=True)."
         )
         if trainer.diverged:
             if not losses:
@@ -577,15 +580,15 @@ class BaseDNN(BaseEstimator, ABC):
             warnings.warn(
                 f"Training diverged: {advice} The weights from before are kept.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
-        elif len(losses) == n_epochs and rule.expects_to_stop():
+        elif len(losses) == n_epochs and rule.should_have_stopped():
             warnings.warn(
-                f"Training reached max_iter={self.max_iter} epochs and has not converged "
-                "yet: the loss still falls by more than tol within n_iter_no_change "
-                "epochs. Increase max_iter or learning_rate.",
+                f"Training reached max_iter={self.max_iter} epochs and has not "
+                "converged yet: the loss still falls by more than tol within "
+                "n_iter_no_change epochs. Increase max_iter or learning_rate.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         self.loss_curve_ = losses
         self.loss_ = losses[-1] if losses else None

@@ -203,9 +203,11 @@ class StoppingRule:
             self.stopped = not self._lower_learning_rate()
         return self.stopped
 
-    def expects_to_stop(self):
+    def should_have_stopped(self):
         """Whether a run to the last epoch is a sign that there are too few of them."""
-        return self.validate is None and self.tol is not None and not self.stopped
+        had_time = len(self.trainer.losses) > self.patience
+        watched_loss = self.validate is None and self.tol is not None
+        return had_time and watched_loss and not self.stopped
 
     def _keep(self, score):
         self.best_score = score
@@ -214,10 +216,12 @@ class StoppingRule:
             self.best_snapshot = self.trainer.network.snapshot(out=self.best_snapshot)
 
     def _lower_learning_rate(self):
-        lower = self.trainer.schedule.on_plateau(self.trainer.learning_rate)
-        if lower is None:
+        factor = self.trainer.schedule.on_plateau(
+            self.trainer.learning_rate * self.trainer.slowdown
+        )
+        if factor is None:
             return False
-        self.trainer.learning_rate = lower
+        self.trainer.slowdown *= factor
         self.n_stalled = 0
         return True
 

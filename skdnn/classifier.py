@@ -35,8 +35,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Predictions use running averages.
 
     dropout : float in [0, 1) or list of float, default=0.0
-        Share of hidden units that each training step leaves out, the same for all or one
-        a hidden layer.
+        Share of hidden units that each training step leaves out, the same for all or
+        one a hidden layer.
 
     alpha : float >= 0, default=1e-4
         Strength of the L2 penalty on the weights (biases are free). The objective is
@@ -46,8 +46,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     loss : {"log_loss", "squared_error"} or Loss, \
             default="log_loss"
         What training minimizes: log loss, or half the squared error of the class
-        probabilities (Brier score). An instance from :mod:`skdnn.nn.losses` sets its own
-        parameters, e.g. ``LogLoss(label_smoothing=0.1)``.
+        probabilities (Brier score). An instance from :mod:`skdnn.nn.losses` sets its
+        own parameters, e.g. ``LogLoss(label_smoothing=0.1)``.
 
     solver : {"bgd", "sgd", "minibatch"}, default="minibatch"
         How many rows each step looks at: all, one, or `batch_size`.
@@ -88,8 +88,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     shuffle : bool, default=True
         Whether to visit the rows in a new order each epoch. Rows that are equal in all
-        columns and in the target are then one row with the sum of their weights, and the
-        order of the rows of `X` makes no difference. False takes the rows as they come.
+        columns and in the target are then one row with the sum of their weights, and
+        the order of the rows of `X` makes no difference. False takes the rows as they
+        come.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, watch the score on them instead of the training loss,
@@ -97,20 +98,22 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         rows, or if `fit` gets `X_val`.
 
     validation_fraction : float in (0, 1) or int, default=0.1
-        Share or number of the rows that early stopping holds out, of all classes in proportion.
+        Share or number of the rows that early stopping holds out, of all classes in
+        proportion.
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
         ``scorer(estimator, X, y)``.
 
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
-        How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless None,
-        NaN is a missing number: the median stands in, and columns with holes in training
-        get an indicator column.
+        How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless
+        None, NaN is a missing number: the median stands in, and columns with holes in
+        training get an indicator column.
 
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, multiplied with `sample_weight`: in the loss, in the
-        validation score and in batch norm. `"balanced"` gives each class the same total.
+        validation score and in batch norm. `"balanced"` gives each class the same
+        total.
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended: weights, optimizer,
@@ -200,7 +203,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     >>> from skdnn import DNNClassifier
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> clf = DNNClassifier((32,), learning_rate=0.01, max_iter=50, random_state=0)
+    >>> clf = DNNClassifier((32,), learning_rate=0.01, random_state=0)
     >>> clf.fit(X_train, y_train).score(X_test, y_test) > 0.95
     True
     """
@@ -308,8 +311,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             self.classes_, np.unique(np.asarray(classes))
         ):
             raise ValueError(
-                f"classes={classes!r} is not the same as on the last call to partial_fit, "
-                f"was: {self.classes_!r}."
+                f"classes={classes!r} is not the same as on the last call to "
+                f"partial_fit, was: {self.classes_!r}."
             )
 
     def _check_targets(self, y, name, reset, classes=None):
@@ -329,8 +332,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         ):
             raise ValueError(
                 f"{name} must hold labels as in the first fit, "
-                f"{'one row' if not self._multilabel else self.n_outputs_} a row; got an "
-                f"array of shape {y.shape}."
+                f"{self.n_outputs_ if self._multilabel else 'one'} a row; got an array "
+                f"of shape {y.shape}."
             )
         return y if multilabel else self._class_indices(y, name)
 

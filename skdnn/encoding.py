@@ -36,10 +36,10 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
-        - ``"robust"``: ``z = (x - median) / (q75 - q25)``, then ``z / sqrt(1 + (z / 3)^2)``,
-          which leaves the middle as it is and keeps outliers within 3 (Holzmueller et
-          al., 2024). Where the quartiles are equal, half the range stands in for their
-          difference.
+        - ``"robust"``: ``z = (x - median) / (q75 - q25)``, and of this
+          ``z / sqrt(1 + (z / 3)^2)``, which leaves the middle as it is and keeps
+          outliers within 3 (Holzmueller et al., 2024). Where the quartiles are equal,
+          half the range stands in for their difference.
         - ``"standard"``: zero mean and unit variance.
         - ``"quantile"``: through the column's distribution function to a normal one.
         - None: as they are; missing numbers are an error.
@@ -98,7 +98,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         return self.encode(X, np.empty((len(X), self.n_features_out_), self.dtype))
 
     def validate(self, estimator, X, reset, **options):
-        """Check `X`, and its columns in the name of `estimator`; see `validate_data`."""
+        """Check `X` and, in the name of `estimator`, its columns."""
         finite = True if self.numeric_scaling is None else "allow-nan"
         return validate_data(
             estimator, X, reset=reset, ensure_all_finite=finite, **options
@@ -168,7 +168,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     def _scale_quantile(self, X):
         levels = np.linspace(0, 1, N_QUANTILES)
         for j, quantiles in enumerate(self.quantiles_.T):
-            # Both ways, so that a value that many rows share gets the middle of its step.
+            # Both ways, so that a value that many rows share gets the middle of its
+            # step.
             upper = np.interp(X[:, j], quantiles, levels)
             lower = 1 - np.interp(-X[:, j], -quantiles[::-1], levels)
             X[:, j] = ndtri(np.clip(0.5 * (lower + upper), EDGE, 1 - EDGE))
@@ -218,7 +219,8 @@ def _column_quantiles(column, weight, levels):
     seen = ~np.isnan(column)
     if not seen.any():
         return np.zeros(len(levels))
-    # The one method of NumPy's with weights, for which they are as good as repeated rows.
+    # The one method of NumPy's with weights, for which they are as good as repeated
+    # rows.
     return np.quantile(
         column[seen],
         levels,

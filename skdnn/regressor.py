@@ -7,7 +7,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, named, optimizer_takes_steps
-from skdnn.nn.losses import REGRESSOR_LOSSES, Loss, LogLoss
+from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, Loss
 
 
 class DNNRegressor(RegressorMixin, BaseDNN):
@@ -31,16 +31,16 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Predictions use running averages.
 
     dropout : float in [0, 1) or list of float, default=0.0
-        Share of hidden units that each training step leaves out, the same for all or one
-        a hidden layer.
+        Share of hidden units that each training step leaves out, the same for all or
+        one a hidden layer.
 
     alpha : float >= 0, default=1e-4
         Strength of the L2 penalty on the weights (biases are free). The objective is
         ``(sum_i w_i loss_i + alpha / 2 * sum(coefs_^2)) / sum_i w_i``, so that its
         minimum does not depend on `batch_size`.
 
-    loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", "gamma"} or Loss, \
-            default="squared_error"
+    loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", \
+            "gamma"} or Loss, default="squared_error"
         What training minimizes; every squared error is ``1/2 (a - y)^2``. An instance
         from :mod:`skdnn.nn.losses` sets its own parameters, e.g. ``Quantile(0.9)``.
         `"poisson"` and `"gamma"` predict through an exponential.
@@ -84,8 +84,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     shuffle : bool, default=True
         Whether to visit the rows in a new order each epoch. Rows that are equal in all
-        columns and in the target are then one row with the sum of their weights, and the
-        order of the rows of `X` makes no difference. False takes the rows as they come.
+        columns and in the target are then one row with the sum of their weights, and
+        the order of the rows of `X` makes no difference. False takes the rows as they
+        come.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, watch the score on them instead of the training loss,
@@ -100,9 +101,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         ``scorer(estimator, X, y)``.
 
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
-        How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless None,
-        NaN is a missing number: the median stands in, and columns with holes in training
-        get an indicator column.
+        How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless
+        None, NaN is a missing number: the median stands in, and columns with holes in
+        training get an indicator column.
 
     target_scaling : bool, default=True
         Whether to train on a standardized target: all losses, and their parameters, are
@@ -298,8 +299,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             self.n_outputs_ = y.shape[1] if self._multioutput else 1
         if y.shape[1:] != ((self.n_outputs_,) if self._multioutput else ()):
             raise ValueError(
-                f"{name} must have {self.n_outputs_} columns as in the first fit, got an "
-                f"array of shape {y.shape}."
+                f"{name} must have {self.n_outputs_} columns as in the first fit, got "
+                f"an array of shape {y.shape}."
             )
         return y
 

@@ -1,4 +1,4 @@
-"""Networks: backpropagation, the flat vector, what a pass changes and what it does not."""
+"""Networks: backpropagation, the flat vector, what a pass changes and what not."""
 
 import pickle
 
@@ -206,7 +206,7 @@ def test_batch_norm_weights_are_repeated_rows(rng):
         (np.arange(4), counts[:, None].astype(float)),
         (np.arange(4).repeat(counts), None),
     ]:
-        layer, network = batch_norm_layer(np.random.default_rng(1))
+        _, network = batch_norm_layer(np.random.default_rng(1))
         caches = Workspace(network).caches(len(rows))
         outputs.append(network.forward(x[rows].copy(), caches, weight))
         statistics.append(network.statistics)

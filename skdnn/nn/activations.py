@@ -1,8 +1,8 @@
 """Activation functions and their derivatives, one row of `ACTIVATIONS` each.
 
 ``forward(z, scratch)`` overwrites `z` with the activation and returns it.
-``backward(grad, saved, scratch)`` turns the gradient with respect to the activation into
-the one with respect to `z`, in place, and may overwrite `saved`: the output of the
+``backward(grad, saved, scratch)`` turns the gradient with respect to the activation
+into the one with respect to `z`, in place, and may overwrite `saved`: the output of the
 forward pass or, where the derivative cannot be read from that, a copy of its input.
 `scratch` is a pair of arrays of the same shape, for intermediate results.
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: Bytes of X gathered at a time: enough to make the call cheap, few enough to stay cached.
+#: Bytes of X gathered at a time: enough to make the call cheap, few enough to stay
+#: cached.
 GATHERED_BYTES = 2**19
 
 
@@ -26,8 +27,8 @@ class Batch(NamedTuple):
 class Batches:
     """The rows of an epoch, batch by batch.
 
-    Rows are gathered into a buffer that holds several batches, so that small batches cost
-    a view instead of a copy each.  All views are made once.
+    Rows are gathered into a buffer that holds several batches, so that small batches
+    cost a view instead of a copy each.  All views are made once.
 
     Parameters
     ----------

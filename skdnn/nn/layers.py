@@ -6,9 +6,9 @@ cache is also what makes a pass a training pass: without one, `forward` is infer
 changes nothing but its result, so that a fitted network can predict from many threads.
 
 In shapes, ``n`` is the number of rows of the batch.  `Dense` and `Dropout` write their
-output to memory of their own; `BatchNorm` and `Activate` overwrite their input, which no
-layer below them reads again.  `weight` is the weight of each row, of shape (n, 1), or
-None where all count the same.
+output to memory of their own; `BatchNorm` and `Activate` overwrite their input, which
+no layer below them reads again.  `weight` is the weight of each row, of shape (n, 1),
+or None where all count the same.
 """
 
 from types import SimpleNamespace
@@ -197,8 +197,9 @@ class BatchNorm(Layer):
         product = np.multiply(grad, cache.x_hat, out=cache.square)
         np.dot(cache.ones, product, out=cache.gamma_grad)
         if len(grad) > 1:
-            # x_hat has mean 0 and variance 1 whatever x is, so the parts of the gradient
-            # along the constant vector and along x_hat cannot reach x: both are taken out.
+            # x_hat has mean 0 and variance 1 whatever x is, so the parts of the
+            # gradient along the constant vector and along x_hat cannot reach x: both
+            # are taken out.
             reach = np.multiply(cache.x_hat, cache.gamma_grad, out=cache.square)
             reach += cache.beta_grad
             reach *= cache.share[:, None]

@@ -135,7 +135,8 @@ class LogLoss(_SoftmaxMixin, Loss):
     Parameters
     ----------
     label_smoothing : float in [0, 1), default=0.0
-        Share of each label that is spread evenly over all classes (Szegedy et al., 2016).
+        Share of each label that is spread evenly over all classes (Szegedy et al.,
+        2016).
     link : {"auto", "sigmoid", "softmax"}, default="auto"
         ``"auto"``: a softmax over several exclusive classes, else a sigmoid.
 

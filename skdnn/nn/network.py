@@ -65,7 +65,7 @@ class Network:
 
     @property
     def couples_rows(self):
-        """Whether, in training, the output of a row depends on the rest of the batch."""
+        """Whether, in training, a row's output depends on the rest of its batch."""
         return any(layer.couples_rows for layer in self.layers)
 
     @property
@@ -92,7 +92,8 @@ class Network:
         """
         if x.ndim != 2 or x.shape[1] != self.n_inputs:
             raise ValueError(
-                f"The network takes arrays of shape (n, {self.n_inputs}), got {x.shape}."
+                f"The network takes arrays of shape (n, {self.n_inputs}), got "
+                f"{x.shape}."
             )
         for layer, cache in zip(self.layers, caches or repeat(None), strict=False):
             x = layer.forward(x, cache, weight)
@@ -169,7 +170,7 @@ class Workspace:
 
 
 def share_parameters(vector, layers, owners, suffix=""):
-    """Set on each owner the views of `vector` that its layer declares; return the groups.
+    """Give each owner the views of `vector` that its layer declares; return the groups.
 
     Entries that are trained alike lie together, those that decay first.
     """

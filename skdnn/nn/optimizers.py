@@ -73,7 +73,7 @@ class Optimizer(BaseEstimator):
         return step
 
     def _blocks(self, params, grads, state, groups):
-        """Cut the vectors into blocks of one multiplier and, with decay, of one kind."""
+        """Cut the vectors into blocks whose entries are trained alike."""
         scratch = np.empty(min(BLOCK, len(params)), params.dtype)
         vectors = params, grads, *(state[name] for name in self.memory)
         for span, decayed, multiplier in self._merge(groups):
@@ -96,7 +96,7 @@ class Optimizer(BaseEstimator):
         return merged
 
     def update(self, w, g, rate, t, scratch, *memory):
-        """Take step `t` on a block: move `w`, update `memory`; `g` may be overwritten."""
+        """Take step `t` on a block: move `w`, update `memory`; may overwrite `g`."""
         raise NotImplementedError
 
 
@@ -296,10 +296,10 @@ class AdamW(Adam):
 
 
 class LBFGS(BaseEstimator):
-    """Limited-memory BFGS, SciPy's ``L-BFGS-B`` (Byrd et al., 1995); an epoch an iteration.
+    """Limited-memory BFGS, SciPy's ``L-BFGS-B`` (Byrd et al., 1995).
 
-    Needs the whole gradient at each step, so ``solver="bgd"``; it chooses its own step
-    sizes.
+    Needs the whole gradient at each step, so ``solver="bgd"``, and finds its own step
+    sizes.  An iteration counts as an epoch.
 
     Parameters
     ----------
@@ -322,8 +322,8 @@ class LBFGS(BaseEstimator):
     def minimize(self, objective, params, max_iter, tol, on_iteration):
         """Minimize from `params` (float64), and return the best point found.
 
-        `objective` returns the loss and its gradient; `on_iteration` is called with each
-        iterate and returns True to stop.
+        `objective` returns the loss and its gradient; `on_iteration` is called with
+        each iterate and returns True to stop.
         """
 
         def callback(params):

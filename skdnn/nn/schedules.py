@@ -1,8 +1,8 @@
 """Learning-rate schedules, one row of `SCHEDULES` each.
 
 A schedule is called as ``schedule(epoch, n_epochs)`` and returns what to multiply the
-learning rate with.  `epoch` is a float that grows within an epoch, from 0; `n_epochs` is
-`max_iter`.  Every schedule has an optional warm-up.
+learning rate with.  `epoch` is a float that grows within an epoch, from 0; `n_epochs`
+is `max_iter`.  Every schedule has an optional warm-up.
 
 To add a schedule, write a class with `factor` and its row.
 """
@@ -46,7 +46,7 @@ class Schedule(BaseEstimator):
         raise NotImplementedError
 
     def on_plateau(self, learning_rate):
-        """Return the new learning rate when training stalls, or None to stop it."""
+        """Return what to multiply the rate with when training stalls; None: stop."""
         return None
 
 
@@ -142,8 +142,8 @@ class Cosine(Schedule):
 class OneCycle(Schedule):
     """Up to the learning rate and down to almost nothing (Smith and Topin, 2018).
 
-    Both ways along half a cosine: from ``1 / start_divisor`` to 1 in the first `rise` of
-    the epochs, then to ``1 / final_divisor``.
+    Both ways along half a cosine: from ``1 / start_divisor`` to 1 in the first `rise`
+    of the epochs, then to ``1 / final_divisor``.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ class Adaptive(Schedule):
 
     def on_plateau(self, learning_rate):
         if learning_rate > self.minimum:
-            return learning_rate / self.divisor
+            return 1 / self.divisor
         return None
 
 

@@ -26,7 +26,7 @@ class Trainer:
     optimizer : Optimizer or LBFGS
     schedule : Schedule
     learning_rate : float
-        A plateau may lower it.
+        Before schedule and plateaus.
     penalty : float
         ``alpha / sum_i w_i``.
     max_epochs : int
@@ -36,14 +36,16 @@ class Trainer:
     dropout_rng : numpy.random.Generator
     start_epoch : int, default=0
         Number of epochs that were run before.
+    slowdown : float, default=1.0
+        What plateaus have multiplied the learning rate with.
 
     Attributes
     ----------
     epoch : int
         Number of epochs so far.
     losses : list of float
-        The objective of each epoch of this run: measured before each step, averaged over
-        the rows.
+        The objective of each epoch of this run: measured before each step, averaged
+        over the rows.
     diverged : bool
         Whether the run ended because loss or parameters were no longer finite.  The
         network then holds the parameters from before the epoch.
@@ -62,6 +64,7 @@ class Trainer:
         state=None,
         dropout_rng=None,
         start_epoch=0,
+        slowdown=1.0,
     ):
         self.network = network
         self.loss = loss
@@ -72,6 +75,7 @@ class Trainer:
         self.max_epochs = max_epochs
         self.state = state
         self.epoch = start_epoch
+        self.slowdown = slowdown
         self.losses = []
         self.diverged = False
         self.workspace = Workspace(network, dropout_rng)
@@ -82,7 +86,7 @@ class Trainer:
         self._total = np.empty_like(network.params)
 
     def _slab_rows(self):
-        """Return how many rows fit in the processor's cache, unless rows are coupled."""
+        """Return how many rows fit in the cache; None if rows are coupled."""
         if self.network.couples_rows:
             return None
         widths = sum(layer.n_outputs for layer in self.network.layers)
@@ -91,8 +95,8 @@ class Trainer:
     def run(self, batches, n_epochs, on_epoch_end):
         """Train for at most `n_epochs`.
 
-        `on_epoch_end` takes no arguments, is called after each epoch that ended well, and
-        returns True to stop.
+        `on_epoch_end` takes no arguments, is called after each epoch that ended well,
+        and returns True to stop.
         """
         network = self.network
         if self.state is None:
@@ -147,7 +151,7 @@ class Trainer:
                 network.params[...] = best
 
     def _ends(self, loss, before):
-        """Record an epoch, or undo it if it left finite numbers; return whether it did."""
+        """Record an epoch, or undo it and return True if numbers overflowed."""
         params = self.network.params
         self.diverged = not (isfinite(loss) and isfinite(np.dot(params, params)))
         if self.diverged:
@@ -164,7 +168,8 @@ class Trainer:
             n = len(batch.X)
             total += n * self.loss_gradient(batch)
             epoch = self.epoch + n_seen / n_samples
-            step(self.learning_rate * self.schedule(epoch, self.max_epochs))
+            factor = self.slowdown * self.schedule(epoch, self.max_epochs)
+            step(self.learning_rate * factor)
             n_seen += n
         return total / n_samples
 
