@@ -378,7 +378,8 @@ class BaseDNN(BaseEstimator, ABC):
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
         rows, held_out = data.rows, given
         if given is None and n_epochs and self._stops_early(len(rows.index)):
-            rows, held_out = self._split(data, streams["split"])
+            # A copy, so that a warm start holds the same rows out.
+            rows, held_out = self._split(data, deepcopy(streams["split"]))
         if not going_on:
             self.encoder_.fit_rows(data.X, rows.index, rows.weight)
             self._learn_targets(data.targets, rows)
@@ -538,7 +539,7 @@ class BaseDNN(BaseEstimator, ABC):
             "optimizer": type(trainer.optimizer).__name__,
             "state": trainer.state,
             "slowdown": trainer.slowdown,
-            "streams": {name: streams[name] for name in ("order", "dropout")},
+            "streams": streams,
         }
 
     def _make_trainer(self, total_weight, dropout_rng):

@@ -323,8 +323,10 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             self._target_scale = _nonzero(mean)
         else:
             self._target_mean = mean
-            variance = np.average((y - mean) ** 2, axis=0, weights=rows.weight)
-            self._target_scale = _nonzero(np.sqrt(variance))
+            # In units of the range, whose square does not overflow.
+            span = _nonzero(np.abs(y - mean).max(axis=0))
+            variance = np.average(((y - mean) / span) ** 2, axis=0, weights=rows.weight)
+            self._target_scale = _nonzero(np.sqrt(variance) * span)
 
     def _network_targets(self, targets):
         targets = targets.reshape(len(targets), -1)

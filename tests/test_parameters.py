@@ -311,7 +311,8 @@ def test_optimizer_lbfgs_finds_the_optimum(make):
     params = {"solver": "bgd", "dtype": "float64", "alpha": 1.0}
     est = make((), optimizer="lbfgs", max_iter=200, tol=1e-8, **params).fit(X, y)
     optimum = est.network_.params.copy()
-    est.set_params(warm_start=True, optimizer="sgd", learning_rate=1.0, max_iter=1)
+    est.set_params(warm_start=True, optimizer="sgd", learning_rate=1.0, tol=None)
+    est.set_params(max_iter=1)
     gradient = optimum - est.fit(X, y).network_.params
     assert np.abs(gradient).max() < 1e-4
 
@@ -463,12 +464,13 @@ def test_max_iter_is_the_number_of_epochs(make, max_iter):
 def test_max_iter_that_is_too_small_is_a_warning(make):
     """A run to the last epoch that still makes progress is a warning."""
     with pytest.warns(ConvergenceWarning, match="max_iter=3 .*Increase max_iter"):
-        make(max_iter=3, tol=1e-4).fit(*binary())
+        make(max_iter=3, tol=1e-4, n_iter_no_change=2).fit(*binary())
 
 
 def test_max_iter_with_early_stopping_is_no_warning():
     """With early stopping, a run to the last epoch is none: the best weights stay."""
-    classifier(max_iter=3, tol=1e-4, early_stopping=True).fit(*binary())
+    params = {"tol": 1e-4, "n_iter_no_change": 2, "early_stopping": True}
+    classifier(max_iter=3, **params).fit(*binary())
 
 
 @both

@@ -203,6 +203,21 @@ def test_held_out_rows_do_not_train():
     np.testing.assert_array_equal(parameters(reg), parameters(other))
 
 
+def test_warm_start_holds_the_same_rows_out():
+    """A warm start never trains on rows that were held out before, even unseeded."""
+    X, y = binary()
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append(X)
+        return 0.0
+
+    params = {"early_stopping": True, "warm_start": True, "random_state": None}
+    clf = classifier(max_iter=1, scoring=score, **params)
+    clf.fit(X, y).fit(X, y)
+    np.testing.assert_array_equal(seen[0], seen[1])
+
+
 def test_scorer_sees_data_as_they_came():
     """A scorer gets the frame and the labels of the held-out rows, and no warning."""
     X, y = binary()
@@ -315,8 +330,8 @@ def test_rule_lowers_the_rate_on_a_plateau():
 
 def test_rule_should_have_stopped():
     """A run to the last epoch is a sign of too few unless scores were watched."""
-    assert make_rule(2, 0.1, [3.0, 2.0])[1].should_have_stopped()
-    assert not make_rule(2, 0.1, [3.0, 2.0], [1, 2])[1].should_have_stopped()
+    assert make_rule(1, 0.1, [3.0, 2.0])[1].should_have_stopped()
+    assert not make_rule(1, 0.1, [3.0, 2.0], [1, 2])[1].should_have_stopped()
     assert not make_rule(1, 0.1, [2.0] * 9)[1].should_have_stopped()
 
 

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from sklearn.base import BaseEstimator
 
 #: Entries updated at a time, few enough for all vectors of a step to stay in the cache.
-BLOCK = 16384
+BLOCK = 65536
 
 
 class Optimizer(BaseEstimator):
@@ -322,6 +322,7 @@ class LBFGS(BaseEstimator):
     def minimize(self, objective, params, max_iter, tol, on_iteration):
         """Minimize from `params` (float64), and return the best point found.
 
+        `tol` bounds the largest entry of the gradient; 0 runs all iterations.
         `objective` returns the loss and its gradient; `on_iteration` is called with
         each iterate and returns True to stop.
         """
@@ -330,18 +331,21 @@ class LBFGS(BaseEstimator):
             if on_iteration(params):
                 raise StopIteration
 
+        options = {
+            "maxiter": max_iter,
+            "maxfun": self.max_evaluations,
+            "maxcor": self.history,
+            "gtol": tol,
+        }
+        if tol == 0:
+            options["ftol"] = 0.0  # SciPy's own bound on the progress of the loss
         return minimize(
             objective,
             params,
             method="L-BFGS-B",
             jac=True,
             callback=callback,
-            options={
-                "maxiter": max_iter,
-                "maxfun": self.max_evaluations,
-                "maxcor": self.history,
-                "gtol": tol,
-            },
+            options=options,
         ).x
 
 

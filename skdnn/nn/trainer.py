@@ -9,6 +9,7 @@ from math import isfinite
 import numpy as np
 
 from skdnn.nn.network import Workspace
+from skdnn.nn.optimizers import BLOCK
 
 #: Bytes of activations that a pass keeps, above which a batch goes through in slabs.
 SLAB_BYTES = 2**20
@@ -79,11 +80,24 @@ class Trainer:
         self.losses = []
         self.diverged = False
         self.workspace = Workspace(network, dropout_rng)
-        self._decayed = network.params[: network.n_decayed]
-        self._scratch = np.empty_like(self._decayed)
+        self._decayed = self._decayed_blocks()
         self._loss_caches = {}
         self._slab = self._slab_rows()
         self._total = np.empty_like(network.params)
+
+    def _decayed_blocks(self):
+        """Cut weights and their gradient into blocks that stay in the cache."""
+        n = self.network.n_decayed
+        scratch = np.empty(min(BLOCK, n), self.network.params.dtype)
+        return [
+            (
+                self.network.params[span],
+                self.workspace.grads[span],
+                scratch[: n - start],
+            )
+            for start in range(0, n, BLOCK)
+            for span in [slice(start, min(start + BLOCK, n))]
+        ]
 
     def _slab_rows(self):
         """Return how many rows fit in the cache; None if rows are coupled."""
@@ -180,13 +194,15 @@ class Trainer:
             value = self._pass(batch.X, batch.y, batch.weight, 1 / n)
         else:
             value = self._pass_in_slabs(batch)
-        if self.penalty:
-            weights, grads = self._decayed, self.workspace.grads
-            grads[: len(weights)] += np.multiply(
-                weights, self.penalty, out=self._scratch
-            )
-            value += 0.5 * self.penalty * float(np.dot(weights, weights))
-        return value
+        return value + self._add_penalty() if self.penalty else value
+
+    def _add_penalty(self):
+        """Add the gradient of the penalty to that of the losses; return the penalty."""
+        total = 0.0
+        for weights, grads, scratch in self._decayed:
+            grads += np.multiply(weights, self.penalty, out=scratch)
+            total += float(np.dot(weights, weights))
+        return 0.5 * self.penalty * total
 
     def _pass(self, x, y, weight, scale):
         """Go forward and back; return the scaled sum of the losses."""
