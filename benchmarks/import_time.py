@@ -2,9 +2,10 @@
 
 Every import happens in a fresh interpreter and is timed inside it, so that the start of
 the interpreter does not count. The measurements take turns; one turn of each beforehand
-compiles the bytecode and fills the file cache. What skdnn adds is measured twice: as a
-difference of two large times within a round, and with scikit-learn's networks imported
-first, which is steadier and never hides what those import and skdnn does not.
+compiles the bytecode and fills the file cache. What skdnn adds is measured twice: as
+the difference of the two imports within a round, which also varies with the order in
+which the many modules they share are loaded, and with scikit-learn's networks imported
+first, which leaves skdnn's own modules and whatever else only skdnn needs.
 """
 
 import argparse
@@ -44,7 +45,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     n_rounds = parser.parse_args().rounds
     print(machine.describe())
-    print(f"Medians of {n_rounds} fresh interpreters each; goal in parentheses\n")
+    print(f"Medians of {n_rounds} fresh interpreters each; goals in parentheses\n")
     for name in PROGRAMS:
         import_seconds(name)
     rounds = [
@@ -53,8 +54,9 @@ def main():
 
     print_row(PEER, [r[PEER] for r in rounds])
     print_row(OURS, [r[OURS] for r in rounds])
-    print_row("difference within a round", [r[OURS] - r[PEER] for r in rounds])
-    print_row(OURS_AFTER_PEER, [r[OURS_AFTER_PEER] for r in rounds], f"(<= {GOAL})")
+    goal = f"(<= {GOAL})"
+    print_row("difference within a round", [r[OURS] - r[PEER] for r in rounds], goal)
+    print_row(OURS_AFTER_PEER, [r[OURS_AFTER_PEER] for r in rounds], goal)
 
 
 if __name__ == "__main__":

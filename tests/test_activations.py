@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.special import erf, expit
+from scipy.special import erfc, expit
 
 from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.initializers import INITIALIZERS
 from tests.gradcheck import directional_derivative
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -19,11 +20,37 @@ FORMULAS = {
     "selu": lambda z: (
         SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0)))
     ),
-    "gelu": lambda z: z * 0.5 * (1 + erf(z / np.sqrt(2))),
+    "gelu": lambda z: z * 0.5 * erfc(-z / np.sqrt(2)),
     "silu": lambda z: z * expit(z),
     "mish": lambda z: z * np.tanh(np.logaddexp(0, z)),
     "softplus": lambda z: np.logaddexp(0, z),
 }
+
+
+def mish_slope(z):
+    t = np.tanh(np.logaddexp(0, z))
+    return t + z * expit(z) * (1 - t**2)
+
+
+SLOPES = {
+    "identity": np.ones_like,
+    "sigmoid": lambda z: expit(z) * expit(-z),
+    "tanh": lambda z: 1 - np.tanh(z) ** 2,
+    "relu": lambda z: np.where(z > 0, 1, 0),
+    "leaky_relu": lambda z: np.where(z > 0, 1, 0.01),
+    "elu": lambda z: np.where(z > 0, 1, np.exp(np.minimum(z, 0))),
+    "selu": lambda z: (
+        SELU_SCALE * np.where(z > 0, 1, SELU_ALPHA * np.exp(np.minimum(z, 0)))
+    ),
+    "gelu": lambda z: (
+        0.5 * erfc(-z / np.sqrt(2)) + z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    ),
+    "silu": lambda z: expit(z) * (1 + z * expit(-z)),
+    "mish": mish_slope,
+    "softplus": expit,
+}
+#: Far into both tails, and off the kink at zero.
+GRID = np.linspace(-40, 40, 200).reshape(50, 4)
 
 
 def scratch_for(z):
@@ -46,15 +73,28 @@ def backward(name, z, grad):
 
 def test_every_row_has_a_formula():
     """The table of this test is that of the engine."""
-    assert FORMULAS.keys() == ACTIVATIONS.keys()
+    assert FORMULAS.keys() == SLOPES.keys() == ACTIVATIONS.keys()
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_forward(name, rng):
+def test_initializer_exists(name):
+    """The distribution of weights that an activation asks for is in the table."""
+    assert ACTIVATIONS[name].initializer in INITIALIZERS
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_forward(name):
     """The activation is its formula."""
-    z = 3 * rng.standard_normal((50, 4))
-    output = ACTIVATIONS[name].forward(z.copy(), scratch_for(z))
-    np.testing.assert_allclose(output, FORMULAS[name](z), rtol=1e-12, atol=1e-15)
+    with np.errstate(over="ignore"):
+        output = ACTIVATIONS[name].forward(GRID.copy(), scratch_for(GRID))
+    np.testing.assert_allclose(output, FORMULAS[name](GRID), rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_slope(name):
+    """The backward pass of ones is the formula of the derivative."""
+    slope = backward(name, GRID, np.ones_like(GRID))
+    np.testing.assert_allclose(slope, SLOPES[name](GRID), rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -74,15 +114,25 @@ def test_backward(name, rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", FORMULAS)
 def test_extremes(name, dtype):
-    """Inputs of any size leave finite numbers, of the dtype that went in."""
+    """Inputs of any size give the value and the slope of the formulas."""
     z = np.array([[-800.0, -90, -20, 0, 20, 90, 800]], dtype=dtype)
     with np.errstate(over="ignore"):
         output = ACTIVATIONS[name].forward(z.copy(), scratch_for(z))
         slope = backward(name, z, np.ones_like(z))
     expected = FORMULAS[name](z.astype(np.float64))
     np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-30)
-    assert np.isfinite(slope).all()
-    assert output.dtype == slope.dtype == dtype
+    expected = SLOPES[name](z.astype(np.float64))
+    away = z != 0
+    np.testing.assert_allclose(slope[away], expected[away], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_dtype(name, dtype):
+    """What comes out has the dtype that went in, in both directions."""
+    z = np.array([[-1.0, 2.0]], dtype=dtype)
+    assert ACTIVATIONS[name].forward(z.copy(), scratch_for(z)).dtype == dtype
+    assert backward(name, z, np.ones_like(z)).dtype == dtype
 
 
 @pytest.mark.parametrize("name", FORMULAS)

@@ -50,6 +50,60 @@ def test_order_depends_on_the_generator_alone():
     np.testing.assert_array_equal(*orders)
 
 
+def test_epochs_depend_on_the_generator_alone():
+    """What went before does not matter: a later epoch can be repeated from anew."""
+    rng = np.random.default_rng(7)
+    batches = Batches(*data(), 5, rng)
+    visit(batches)
+    state = rng.bit_generator.state
+    second = np.concatenate([y for _, y, _ in visit(batches)])
+    rng.bit_generator.state = state
+    again = np.concatenate([y for _, y, _ in visit(Batches(*data(), 5, rng))])
+    np.testing.assert_array_equal(second, again)
+
+
+def test_data_are_left_alone(rng):
+    """Shuffling does not touch the rows where they lie."""
+    arrays = data()
+    visit(Batches(*arrays, 5, rng))
+    for array, expected in zip(arrays, data(), strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize(("gathered_bytes", "n_rows"), [(1, 2), (100, 6), (10**6, 23)])
+def test_gathered_memory(gathered_bytes, n_rows, rng, monkeypatch):
+    """Rows are gathered in as many whole batches as fit, at least one, at most all.
+
+    A batch of two rows has 32 bytes.
+    """
+    monkeypatch.setattr(module, "GATHERED_BYTES", gathered_bytes)
+    assert {len(batch.X.base) for batch in Batches(*data(), 2, rng)} == {n_rows}
+
+
+def test_gathered_batches(rng):
+    """However small they are, no more than 1024 batches are gathered at a time."""
+    X = np.arange(3000.0)[:, None]
+    batches = Batches(X, X[:, 0], None, 1, rng)
+    assert {len(batch.X.base) for batch in batches} == {1024}
+
+
+def test_rows_without_columns(rng):
+    """Rows of no columns are batched like others."""
+    X, y = np.empty((7, 0)), np.arange(7)
+    shapes = [batch.X.shape for batch in Batches(X, y, None, 3, rng)]
+    assert shapes == [(3, 0), (3, 0), (1, 0)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtypes_and_shapes(dtype, rng):
+    """Each array keeps its dtype and its number of dimensions."""
+    X, y, weight = data()
+    X, y = X.astype(dtype), np.column_stack([y, y]).astype(dtype)
+    first = next(iter(Batches(X, y, weight.astype(dtype), 5, rng)))
+    assert [array.shape for array in first] == [(5, 2), (5, 2), (5, 1)]
+    assert {array.dtype for array in first} == {np.dtype(dtype)}
+
+
 def test_order_is_kept_without_a_generator():
     """Without a generator rows come as they lie."""
     order = np.concatenate([y for _, y, _ in visit(Batches(*data(), 5))])

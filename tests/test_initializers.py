@@ -8,6 +8,31 @@ from skdnn.nn.initializers import INITIALIZERS
 VARIANCES = {"lecun": 1 / 300, "he": 2 / 300, "glorot": 2 / (300 + 200)}
 
 
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_same_seed_same_draw(name):
+    """Equal generators draw equal weights, and different ones different weights."""
+    first, second, other = (
+        INITIALIZERS[name](np.random.default_rng(seed), 5, 4) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not np.isclose(first, other).any()
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_drawn_in_float64(name, rng):
+    """Weights are float64 of shape (n_inputs, n_outputs)."""
+    weights = INITIALIZERS[name](rng, 5, 4)
+    assert (weights.dtype, weights.shape) == (np.float64, (5, 4))
+
+
+def test_every_row_is_tested():
+    """The table has each family in each distribution, and nothing else."""
+    names = {
+        f"{family}_{kind}" for family in VARIANCES for kind in ("normal", "uniform")
+    }
+    assert INITIALIZERS.keys() == names
+
+
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 @pytest.mark.parametrize("family", VARIANCES)
 def test_variance(family, distribution, rng):

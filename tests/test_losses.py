@@ -88,6 +88,38 @@ CASES = {
 every_case = pytest.mark.parametrize("case", CASES)
 
 
+def smooth(y, k, share=0.2):
+    return y * (1 - share) + share / k
+
+
+def brier_gradient(y, raw):
+    p = softmax(raw, axis=1)
+    error = p - one_hot(y, raw.shape[1])
+    jacobian = np.einsum("ij,jk->ijk", p, np.eye(p.shape[1])) - np.einsum(
+        "ij,ik->ijk", p, p
+    )
+    return np.einsum("ijk,ik->ij", jacobian, error)
+
+
+# gradient of the loss of an entry in its raw prediction
+GRADIENTS = {
+    "sigmoid log": lambda y, raw: expit(raw) - y,
+    "smooth sigmoid log": lambda y, raw: expit(raw) - smooth(y, 2),
+    "softmax log": lambda y, raw: softmax(raw, axis=1) - one_hot(y, 3),
+    "smooth softmax log": lambda y, raw: (
+        softmax(raw, axis=1) - smooth(one_hot(y, 3), 3)
+    ),
+    "squared": lambda y, raw: raw - y,
+    "sigmoid squared": lambda y, raw: (expit(raw) - y) * expit(raw) * (1 - expit(raw)),
+    "softmax squared": brier_gradient,
+    "absolute": lambda y, raw: np.where(raw > y, 1, -1),
+    "huber": lambda y, raw: np.minimum(np.maximum(raw - y, -0.7), 0.7),
+    "quantile": lambda y, raw: np.where(raw > y, 0.1, -0.9),
+    "poisson": lambda y, raw: np.exp(raw) - y,
+    "gamma": lambda y, raw: 1 - y / np.exp(raw),
+}
+
+
 def draw(case, rng, n=12, k=3):
     kind = CASES[case][1]
     raw = rng.standard_normal((n, k))
@@ -103,6 +135,7 @@ def draw(case, rng, n=12, k=3):
 
 def test_every_loss_has_a_case():
     """The tables of the engine are all tested here."""
+    assert CASES.keys() == GRADIENTS.keys()
     tested = {type(loss) for loss, *_ in CASES.values()}
     assert tested == {*CLASSIFIER_LOSSES.values(), *REGRESSOR_LOSSES.values()}
 
@@ -141,6 +174,53 @@ def test_gradient(case, weighted, rng):
 
 
 @every_case
+def test_gradient_formula(case, rng):
+    """The gradient is its formula, times weight and scale."""
+    y, raw = draw(case, rng)
+    weight = rng.uniform(0, 2, (len(raw), 1))
+    _, grad = CASES[case][0].loss_gradient(y, raw, weight, 0.3)
+    expected = 0.3 * weight * GRADIENTS[case](y, raw)
+    np.testing.assert_allclose(grad, expected, rtol=1e-11, atol=1e-15)
+
+
+@every_case
+def test_weights_are_repeated_rows(case, rng):
+    """A weight of a whole number is as many rows of weight one."""
+    loss = CASES[case][0]
+    y, raw = draw(case, rng)
+    counts = np.arange(len(raw)) % 3
+    weighted, _ = loss.loss_gradient(y, raw, counts[:, None].astype(float), 1)
+    repeated, _ = loss.loss_gradient(
+        y.repeat(counts, 0), raw.repeat(counts, 0), None, 1
+    )
+    np.testing.assert_allclose(weighted, repeated, rtol=1e-12)
+
+
+@every_case
+def test_inputs_are_left_alone(case, rng):
+    """Targets, raw predictions and weights are read, not written."""
+    y, raw = draw(case, rng)
+    inputs = y, raw, rng.uniform(0, 2, (len(raw), 1))
+    before = [array.copy() for array in inputs]
+    CASES[case][0].loss_gradient(*inputs)
+    for array, copy in zip(inputs, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@every_case
+def test_float32(case, rng):
+    """The gradient of a float32 network is float32, and right to its precision."""
+    loss, kind, _ = CASES[case]
+    y, raw = draw(case, rng)
+    value, grad = loss.loss_gradient(y, raw)
+    y = y if kind == "class" else y.astype(np.float32)
+    value32, grad32 = loss.loss_gradient(y, raw.astype(np.float32))
+    assert grad32.dtype == np.float32
+    np.testing.assert_allclose(value32, value, rtol=1e-5)
+    np.testing.assert_allclose(grad32, grad, atol=1e-6)
+
+
+@every_case
 def test_memory_is_only_memory(case, rng):
     """A cache that was used before gives what a fresh one gives."""
     loss = CASES[case][0]
@@ -153,44 +233,85 @@ def test_memory_is_only_memory(case, rng):
     np.testing.assert_array_equal(grad, expected_grad)
 
 
+# The loss of two rows with the raw predictions (1000, -1000) and (-1000, 1000), where
+# the first is right and the second is wrong.
+EXTREMES = [
+    (LogLoss(link="sigmoid"), [[0, 0], [-1, 1]], 2000),
+    (LogLoss(0.2, link="sigmoid"), [[0.1, -0.1], [-0.9, 0.9]], 2000),
+    (LogLoss(link="softmax"), [[0, 0], [-1, 1]], 2000),
+    (LogLoss(0.2, link="softmax"), [[0.1, -0.1], [-0.9, 0.9]], 2000),
+    (SquaredError(link="sigmoid"), [[0, 0], [0, 0]], 1),
+    (SquaredError(link="softmax"), [[0, 0], [0, 0]], 1),
+    (SquaredError(link="identity"), [[999, -1000], [-1001, 1000]], 2_000_001),
+    (AbsoluteError(), [[1, -1], [-1, 1]], 4000),
+    (Huber(0.5), [[0.5, -0.5], [-0.5, 0.5]], 1999.5),
+    (Quantile(0.9), [[0.1, -0.9], [-0.9, 0.1]], 99.9 + 900 + 900.9 + 100),
+]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("link", ["sigmoid", "softmax"])
-@pytest.mark.parametrize("Loss", [LogLoss, SquaredError])
-def test_extremes(Loss, link, dtype):
-    """Raw predictions of a thousand give finite losses, right or wrong."""
+@pytest.mark.parametrize(("loss", "gradient", "value"), EXTREMES)
+def test_extremes(loss, gradient, value, dtype):
+    """Raw predictions of a thousand give the loss and the gradient of the limit."""
     raw = np.array([[1000, -1000], [-1000, 1000.0]], dtype)
-    y = np.array([0, 0]) if link == "softmax" else np.array([[1, 0], [1, 0]], dtype)
-    value, grad = Loss(link=link).loss_gradient(y, raw)
-    assert np.isfinite(value)
-    assert np.isfinite(grad).all()
-    assert grad.dtype == dtype
-    if Loss is LogLoss:
-        np.testing.assert_allclose(value, 1000)
-
-
-def test_softmax_shift(rng):
-    """Adding a constant to all outputs of a row changes nothing."""
-    y, raw = draw("softmax log", rng)
-    loss = LogLoss(link="softmax")
-    shifted = raw + rng.standard_normal((len(raw), 1))
-    np.testing.assert_allclose(
-        loss.loss_gradient(y, shifted)[0], loss.loss_gradient(y, raw)[0], rtol=1e-12
-    )
+    y = np.array([[1, 0], [1, 0]], dtype)
+    y = np.array([0, 0]) if loss.link == "softmax" else y
+    result, grad = loss.loss_gradient(y, raw, scale=1)
+    np.testing.assert_allclose(result, value, rtol=1e-6)
+    np.testing.assert_allclose(grad, gradient, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(
-    ("link", "formula"),
+    ("loss", "raw", "gradient", "value"),
+    [(Poisson(), -1000.0, -2, 1998 + 2 * np.log(2)), (Gamma(), 1000.0, 1, 999)],
+)
+def test_extremes_of_a_log_link(loss, raw, gradient, value):
+    """A prediction that underflows to zero or overflows leaves the finite limit."""
+    y = np.array([[2.0]])
+    result, grad = loss.loss_gradient(y, np.array([[raw]]))
+    expected = value if isinstance(loss, Poisson) else value - np.log(2)
+    np.testing.assert_allclose([result, grad[0, 0]], [expected, gradient], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "case", ["softmax log", "smooth softmax log", "softmax squared"]
+)
+def test_softmax_shift(case, rng):
+    """Adding a constant to all outputs of a row changes nothing."""
+    loss = CASES[case][0]
+    y, raw = draw(case, rng)
+    shifted = raw + 100 * rng.standard_normal((len(raw), 1))
+    value, grad = loss.loss_gradient(y, raw)
+    shifted_value, shifted_grad = loss.loss_gradient(y, shifted)
+    np.testing.assert_allclose(shifted_value, value, rtol=1e-11)
+    np.testing.assert_allclose(shifted_grad, grad, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_allocated_memory_is_used(case, rng):
+    """The gradient is part of the cache that was handed over."""
+    loss = CASES[case][0]
+    y, raw = draw(case, rng)
+    cache = loss.allocate(*raw.shape, raw.dtype)
+    assert loss.loss_gradient(y, raw, cache=cache)[1] is cache.grad
+
+
+@pytest.mark.parametrize(
+    ("loss", "formula"),
     [
-        ("identity", lambda raw: raw),
-        ("sigmoid", expit),
-        ("softmax", lambda raw: softmax(raw, axis=1)),
+        (SquaredError(link="identity"), lambda raw: raw),
+        (SquaredError(link="sigmoid"), expit),
+        (LogLoss(link="softmax"), lambda raw: softmax(raw, axis=1)),
+        (Quantile(), lambda raw: raw),
+        (Poisson(), np.exp),
+        (Gamma(), np.exp),
     ],
 )
-def test_inverse_link(link, formula, rng):
+def test_inverse_link(loss, formula, rng):
     """Predictions are the link's inverse, in an array of their own."""
     raw = rng.standard_normal((5, 3))
     before = raw.copy()
-    prediction = SquaredError(link=link).inverse_link(raw)
+    prediction = loss.inverse_link(raw)
     np.testing.assert_allclose(prediction, formula(raw), rtol=1e-12)
     np.testing.assert_array_equal(raw, before)
     assert not np.shares_memory(prediction, raw)
@@ -202,10 +323,26 @@ def test_inverse_link(link, formula, rng):
         (Poisson(), [[-1.0]], "poisson.*>= 0"),
         (Poisson(), [[0.0]], "poisson.*not all zero"),
         (Gamma(), [[0.0]], "gamma.*> 0"),
-        (SquaredError(link="sigmoid"), [[1.5]], r"\[0, 1\]"),
+        (SquaredError(link="sigmoid"), [[1.5]], r"\[0, 1\].*1.5"),
+        (SquaredError(link="sigmoid"), [[-0.5]], r"\[0, 1\].*-0.5"),
     ],
 )
 def test_targets_out_of_range(loss, y, message):
     """Targets that a loss has no value for are an error that says so."""
     with pytest.raises(ValueError, match=message):
         loss.check_targets(np.array(y))
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (Poisson(), [[0.0], [1.0]]),
+        (Gamma(), [[1e-300], [1.0]]),
+        (SquaredError(link="sigmoid"), [[0.0], [1.0]]),
+        (SquaredError(link="identity"), [[-5.0], [5.0]]),
+        (AbsoluteError(), [[-5.0], [5.0]]),
+    ],
+)
+def test_targets_at_the_edge_of_the_range(loss, y):
+    """Targets that a loss has a value for are no error."""
+    loss.check_targets(np.array(y))

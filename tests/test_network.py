@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import Activate, BatchNorm, Dense, Dropout, Parameter
-from skdnn.nn.losses import LogLoss, SquaredError
+from skdnn.nn.losses import (
+    AbsoluteError,
+    Gamma,
+    Huber,
+    LogLoss,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
 from skdnn.nn.network import Network, Workspace, build_mlp
 from tests.gradcheck import assert_gradient
 
@@ -44,18 +53,134 @@ def check_gradient(network, loss, x, y, weight, rng):
     assert_gradient(value, workspace.grads.copy(), params, rng)
 
 
+LOSSES = {
+    "squared": SquaredError(link="identity"),
+    "sigmoid squared": SquaredError(link="sigmoid"),
+    "softmax squared": SquaredError(link="softmax"),
+    "sigmoid log": LogLoss(0.1, link="sigmoid"),
+    "softmax log": LogLoss(0.1, link="softmax"),
+    "absolute": AbsoluteError(),
+    "huber": Huber(0.5),
+    "quantile": Quantile(0.8),
+    "poisson": Poisson(),
+    "gamma": Gamma(),
+}
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("link", ["identity", "sigmoid", "softmax", "log softmax"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradient(activation, link, batch_norm, weighted, rng):
+def test_gradient(activation, loss, batch_norm, weighted, rng):
     """Backpropagation computes the gradient of the loss in all parameters."""
-    loss = LogLoss(link="softmax") if "log" in link else SquaredError(link=link)
     network, n = make_network(rng, activation, batch_norm), 9
     x = rng.standard_normal((n, N_INPUTS))
-    y = rng.integers(3, size=n) if "softmax" in link else rng.uniform(size=(n, 3))
+    y = rng.integers(3, size=n) if "softmax" in loss else rng.uniform(size=(n, 3))
     weight = rng.uniform(0.2, 2, (n, 1)) if weighted else None
-    check_gradient(network, loss, x, y, weight, rng)
+    check_gradient(network, LOSSES[loss], x, y, weight, rng)
+
+
+def test_forward_is_the_formula(rng):
+    """Each layer is an affine map and its activation: A = g(A W + b)."""
+    network = make_network(rng, "relu")
+    x = a = rng.standard_normal((7, N_INPUTS))
+    for weight, bias in zip(network.weights[:-1], network.shifts[:-1], strict=True):
+        a = np.maximum(a @ weight + bias, 0)
+    expected = a @ network.weights[-1] + network.shifts[-1]
+    np.testing.assert_allclose(network.forward(x), expected, rtol=1e-12)
+    caches = Workspace(network).caches(7)
+    np.testing.assert_allclose(network.forward(x, caches), expected, rtol=1e-12)
+
+
+def test_backward_stops_at_the_input(rng):
+    """Nobody reads the gradient of the input, so it is not computed."""
+    network = make_network(rng)
+    caches = Workspace(network).caches(7)
+    network.forward(rng.standard_normal((7, N_INPUTS)), caches)
+    assert network.layers[0].backward(np.ones((7, 6)), caches[0]) is None
+
+
+def test_float32_stays_float32(rng):
+    """Parameters, statistics, outputs and gradients have the dtype of the network."""
+    network = build_mlp((4, 3, 2), ["gelu"], ["he_normal"] * 2, True, [0.5], np.float32)
+    network.initialize(rng)
+    workspace = Workspace(network, rng)
+    caches = workspace.caches(6)
+    raw = network.forward(rng.standard_normal((6, 4), dtype=np.float32), caches)
+    network.backward(raw.copy(), caches)
+    arrays = network.params, network.statistics, raw, workspace.grads
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
+
+
+def test_same_seed_in_both_dtypes():
+    """The same seed starts the same network in float32 and in float64."""
+    single, double = (
+        build_mlp((4, 3, 2), ["tanh"], ["he_uniform"] * 2, False, [0.0], dtype)
+        for dtype in (np.float32, np.float64)
+    )
+    single.initialize(np.random.default_rng(1))
+    double.initialize(np.random.default_rng(1))
+    np.testing.assert_array_equal(single.params, double.params.astype(np.float32))
+
+
+def test_first_parameters(rng):
+    """Weights are drawn layer by layer, all else starts at its neutral value."""
+    network = build_mlp(
+        (4, 3, 2), ["tanh"], ["he_normal", "lecun_uniform"], True, [0.0], np.float64
+    )
+    network.initialize(np.random.default_rng(1))
+    stream = np.random.default_rng(1)
+    first, last = network.weights
+    np.testing.assert_array_equal(first, INITIALIZERS["he_normal"](stream, 4, 3))
+    np.testing.assert_array_equal(last, INITIALIZERS["lecun_uniform"](stream, 3, 2))
+    norm = network.layers[1]
+    np.testing.assert_array_equal([norm.gamma, norm.var], 1)
+    np.testing.assert_array_equal([norm.beta, norm.mean], 0)
+    np.testing.assert_array_equal(network.layers[-1].bias, 0)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_layers_of_an_mlp(batch_norm):
+    """Each hidden layer has the activation and the dropout of its place, if any."""
+    network = build_mlp(
+        (9, 8, 7, 6, 5),
+        ["relu", "identity", "gelu"],
+        ["he_normal", "he_uniform", "glorot_normal", "lecun_normal"],
+        batch_norm,
+        [0.0, 0.2, 0.3],
+        np.float64,
+    )
+    norm = ["BatchNorm"] * batch_norm
+    names = [type(layer).__name__ for layer in network.layers]
+    assert names == [
+        *("Dense", *norm, "Activate"),
+        *("Dense", *norm, "Dropout"),
+        *("Dense", *norm, "Activate", "Dropout"),
+        "Dense",
+    ]
+    values = {
+        kind: [getattr(layer, name) for layer in network.layers if type(layer) is kind]
+        for kind, name in {
+            Activate: "activation",
+            Dropout: "rate",
+            Dense: "initializer",
+        }.items()
+    }
+    assert values == {
+        Activate: ["relu", "gelu"],
+        Dropout: [0.2, 0.3],
+        Dense: ["he_normal", "he_uniform", "glorot_normal", "lecun_normal"],
+    }
+    assert [layer.n_outputs for layer in network.layers if type(layer) is Dense] == [
+        *(8, 7, 6, 5)
+    ]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_couples_rows(batch_norm, rng):
+    """Batch norm alone makes a row's output depend on its batch."""
+    network = make_network(rng, batch_norm=batch_norm, dropout=0.5)
+    assert network.couples_rows is batch_norm
 
 
 def test_linear_model(rng):
@@ -88,6 +213,14 @@ def test_shapes_are_known_in_advance(rng):
     network = make_network(rng)
     assert [w.shape for w in network.weights] == [(4, 6), (6, 5), (5, 3)]
     assert [b.shape for b in network.shifts] == [(6,), (5,), (3,)]
+
+
+def test_shifts_of_batch_norm(rng):
+    """Where there is batch norm, its beta is the layer's shift."""
+    network = make_network(rng, batch_norm=True)
+    norms = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
+    expected = [norms[0].beta, norms[1].beta, network.layers[-1].bias]
+    assert all(a is b for a, b in zip(network.shifts, expected, strict=True))
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
@@ -155,6 +288,19 @@ def test_snapshot(rng):
     np.testing.assert_array_equal(network.weights[0].ravel(), params[:24])
 
 
+def test_snapshot_reuses_its_memory(rng):
+    """A snapshot is made in the arrays of an older one, if given."""
+    network = make_network(rng, batch_norm=True)
+    old = network.snapshot()
+    network.params += 1
+    network.statistics += 1
+    new = network.snapshot(out=old)
+    assert new[0] is old[0]
+    assert new[1] is old[1]
+    np.testing.assert_array_equal(new[0], network.params)
+    np.testing.assert_array_equal(new[1], network.statistics)
+
+
 def test_inference_changes_nothing(rng):
     """A pass without caches leaves parameters, statistics and input as they are."""
     network = make_network(rng, batch_norm=True, dropout=0.5)
@@ -177,65 +323,6 @@ def test_inference_repeats_the_training_pass(rng):
     np.testing.assert_allclose(network.forward(x), trained, rtol=1e-12)
 
 
-def batch_norm_layer(rng, n_features=3, **options):
-    layer = BatchNorm(n_features, **options)
-    network = Network([layer])
-    network.initialize(rng)
-    network.params[...] = rng.standard_normal(2 * n_features)
-    return layer, network
-
-
-def test_batch_norm_formula(rng):
-    """(x - mean) / sqrt(var + eps) * gamma + beta, and running averages of both."""
-    layer, network = batch_norm_layer(rng, momentum=0.8, epsilon=0.1)
-    x = rng.standard_normal((10, 3))
-    y = network.forward(x.copy(), Workspace(network).caches(10))
-    mean, var = x.mean(axis=0), x.var(axis=0)
-    expected = (x - mean) / np.sqrt(var + 0.1) * layer.gamma + layer.beta
-    np.testing.assert_allclose(y, expected, rtol=1e-12)
-    np.testing.assert_allclose(layer.mean, 0.2 * mean, rtol=1e-12)
-    np.testing.assert_allclose(layer.var, 0.8 + 0.2 * var, rtol=1e-12)
-
-
-def test_batch_norm_weights_are_repeated_rows(rng):
-    """A row of weight 3 is as good as three such rows."""
-    counts = np.array([1, 3, 0, 2])
-    x = rng.standard_normal((4, 3))
-    outputs, statistics = [], []
-    for rows, weight in [
-        (np.arange(4), counts[:, None].astype(float)),
-        (np.arange(4).repeat(counts), None),
-    ]:
-        _, network = batch_norm_layer(np.random.default_rng(1))
-        caches = Workspace(network).caches(len(rows))
-        outputs.append(network.forward(x[rows].copy(), caches, weight))
-        statistics.append(network.statistics)
-    np.testing.assert_allclose(
-        outputs[0].repeat(counts, axis=0), outputs[1], rtol=1e-12
-    )
-    np.testing.assert_allclose(*statistics, rtol=1e-12)
-
-
-def test_batch_norm_of_weights_that_underflow(rng):
-    """A batch whose weights are all zero still gives finite numbers."""
-    _, network = batch_norm_layer(rng)
-    x = rng.standard_normal((4, 3))
-    y = network.forward(x, Workspace(network).caches(4), np.zeros((4, 1)))
-    assert np.isfinite(y).all()
-    assert np.isfinite(network.statistics).all()
-
-
-def test_batch_norm_of_one_row(rng):
-    """A single row is standardized by the running statistics that it updates."""
-    layer, network = batch_norm_layer(rng, momentum=0.75)
-    x = rng.standard_normal((1, 3))
-    y = network.forward(x.copy(), Workspace(network).caches(1))
-    np.testing.assert_allclose(layer.mean, 0.25 * x[0])
-    np.testing.assert_allclose(layer.var, 0.75 + 0.25 * x[0] ** 2)
-    x_hat = (x - layer.mean) / np.sqrt(layer.var + layer.epsilon)
-    np.testing.assert_allclose(y, x_hat * layer.gamma + layer.beta)
-
-
 def test_no_bias_below_batch_norm(rng):
     """Batch norm makes the bias below it redundant."""
     network = make_network(rng, batch_norm=True)
@@ -244,19 +331,6 @@ def test_no_bias_below_batch_norm(rng):
         False,
         True,
     ]
-
-
-def test_dropout(rng):
-    """Entries are zero with the rate's probability, or scaled; the gradient alike."""
-    layer = Dropout(500, 0.3)
-    caches = Workspace(Network([Dense(1, 500, "he_normal"), layer]), rng).caches(100)
-    x = rng.standard_normal((100, 500))
-    y = layer.forward(x, caches[1])
-    dropped = y == 0
-    assert abs(dropped.mean() - 0.3) < 0.01
-    np.testing.assert_allclose(y[~dropped], x[~dropped] / 0.7, rtol=1e-12)
-    grad = layer.backward(np.ones_like(x), caches[1])
-    np.testing.assert_allclose(grad, np.where(dropped, 0, 1 / 0.7), rtol=1e-12)
 
 
 def test_dropout_draws_anew(rng):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from sklearn.base import clone
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from skdnn.nn import optimizers
@@ -106,8 +108,35 @@ def test_formula(name, block, rng, monkeypatch):
     """Twenty steps are those of the formula, however the vector is cut into blocks."""
     monkeypatch.setattr(optimizers, "BLOCK", block)
     optimizer, formula = CASES[name]
-    w, grads = rng.standard_normal(40), rng.standard_normal((20, 40))
-    np.testing.assert_allclose(run(optimizer, w, grads), formula(w, grads), rtol=1e-11)
+    w, grads = rng.uniform(1, 2, 40), rng.standard_normal((20, 40))
+    np.testing.assert_allclose(run(optimizer, w, grads), formula(w, grads), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_formula_beyond_a_block(name, rng):
+    """Twenty steps are those of the formula on a vector longer than a block."""
+    optimizer, formula = CASES[name]
+    n = optimizers.BLOCK + 100
+    w, grads = rng.uniform(1, 2, n), rng.standard_normal((20, n))
+    np.testing.assert_allclose(run(optimizer, w, grads), formula(w, grads), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_state_carries_on(name, rng):
+    """All that steps depend on is the state, so that training can be resumed."""
+    optimizer, formula = CASES[name]
+    w, grads = rng.uniform(1, 2, 5), rng.standard_normal((30, 5))
+    params, g, groups = w.copy(), np.empty(5), [ParameterGroup(slice(0, 5), True, 1.0)]
+    state = optimizer.init(params)
+    for part in (grads[:10], grads[10:]):
+        step = clone(optimizer).stepper(params, g, state, groups)
+        for grad in part:
+            g[...] = grad
+            step(RATE)
+    np.testing.assert_allclose(params, formula(w, grads), rtol=1e-12)
+
+
+ADAM_RATIO = (0.28 / (1 - 0.9**2)) / np.sqrt(0.004996 / (1 - 0.999**2))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +146,12 @@ def test_formula(name, block, rng, monkeypatch):
         (Momentum(0.5), 0.8, 0.6),  # v = -0.2, then -0.1 - 0.1
         (Nesterov(0.5), 0.7, 0.5),  # v = -0.2: -0.1 - 0.2; v = -0.2: -0.1 - 0.1
         (Adagrad(epsilon=1e-300), 0.9, 0.9 - 0.1 / np.sqrt(5)),
-        (Adam(epsilon=1e-300), 0.9, None),
+        (RMSprop(0.75, epsilon=1e-300), 0.8, 0.7),  # v = 1, then 0.75 + 0.25
+        # m = 0.2, v = 0.004; then m = 0.28, v = 0.004996
+        (Adam(epsilon=1e-300), 0.9, 0.9 - 0.1 * ADAM_RATIO),
+        (AdamW(epsilon=1e-300, weight_decay=0.5), 0.85, 0.8075 - 0.1 * ADAM_RATIO),
+        # epsilon is added to sqrt(v) / sqrt(1 - beta_2^t) = 2 before its division
+        (Adam(epsilon=2 * np.sqrt(0.001)), 0.95, None),
     ],
 )
 def test_by_hand(optimizer, first, second):
@@ -210,3 +244,50 @@ def test_lbfgs_stops_when_told(n_iterations):
     best = LBFGS().minimize(rosenbrock, start, 200, 1e-8, on_iteration)
     assert len(seen) == n_iterations
     np.testing.assert_allclose(best, seen[-1])
+
+
+@pytest.mark.parametrize(
+    ("options", "max_iter", "tol"),
+    [
+        ({"history": 1}, 200, 1e-8),
+        ({"history": 3}, 200, 1e-8),
+        ({"max_evaluations": 7}, 200, 1e-8),
+        ({}, 4, 1e-8),
+        ({}, 200, 1.0),
+        ({}, 200, 0.0),
+    ],
+)
+def test_lbfgs_is_scipys(options, max_iter, tol):
+    """History, bounds and tolerance reach SciPy's L-BFGS-B; zero stops at neither."""
+    start, seen = np.array([-1.2, 1.0]), []
+    best = LBFGS(**options).minimize(rosenbrock, start, max_iter, tol, seen.append)
+    settings = {"maxcor": options.get("history", 10), "gtol": tol, "maxiter": max_iter}
+    settings["maxfun"] = options.get("max_evaluations", 15000)
+    if tol == 0:
+        settings["ftol"] = 0.0
+    expected = minimize(
+        rosenbrock, start, method="L-BFGS-B", jac=True, options=settings
+    )
+    np.testing.assert_array_equal(best, expected.x)
+    assert len(seen) == expected.nit
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer_is_its_hyperparameters(name):
+    """Training leaves nothing in the object, and a clone is as good."""
+    optimizer = OPTIMIZERS[name]()
+    before = dict(vars(optimizer))
+    if name == "lbfgs":
+        optimizer.minimize(rosenbrock, np.zeros(2), 5, 0.0, lambda x: False)
+    else:
+        run(optimizer, np.ones(3), np.ones((2, 3)))
+    assert vars(optimizer) == before
+    assert clone(optimizer).get_params() == optimizer.get_params()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_automatic_learning_rate(name):
+    """`learning_rate="auto"` is what the estimators' docstrings say."""
+    rates = {"sgd": 0.1, "momentum": 0.01, "nesterov": 0.01, "adagrad": 0.01}
+    rates["lbfgs"] = None  # finds its own step sizes
+    assert OPTIMIZERS[name].default_learning_rate == rates.get(name, 0.001)

@@ -63,10 +63,46 @@ def test_adaptive_divides_on_a_plateau():
     """A stall divides the rate by 5, until it is at the minimum."""
     schedule = Adaptive(divisor=5, minimum=1e-3)
     assert schedule.on_plateau(0.1) == pytest.approx(0.2)
+    assert schedule.on_plateau(1.001e-3) == pytest.approx(0.2)
     assert schedule.on_plateau(1e-3) is None
+
+
+@pytest.mark.parametrize("name", ["cosine", "one_cycle", "coslog"])
+def test_nothing_rises_after_the_end(name):
+    """Beyond the last epoch the rate stays where it ended."""
+    schedule = SCHEDULES[name]()
+    assert schedule(15, 10) == schedule(27.5, 10) == schedule(10, 10)
 
 
 @pytest.mark.parametrize("name", SCHEDULES.keys() - {"adaptive"})
 def test_others_stop_on_a_plateau(name):
     """A stall ends training with every other schedule."""
     assert SCHEDULES[name]().on_plateau(0.1) is None
+
+
+ENDS = {
+    "constant": (1, 1),
+    "inverse_scaling": (1, 101**-0.5),
+    "step": (1, 1e-3),
+    "exponential": (1, 0.95**100),
+    "cosine": (1, 0),
+    "one_cycle": (1 / 25, 1e-4),
+    "coslog": (0, 0),
+    "adaptive": (1, 1),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_ends(name):
+    """By default, each schedule starts and ends where its docstring says."""
+    schedule = SCHEDULES[name]()
+    ends = schedule(0, 100), schedule(100, 100)
+    assert ends == pytest.approx(ENDS[name], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_factor_is_a_share(name):
+    """No schedule asks for a negative rate, or for more than the learning rate."""
+    factors = [SCHEDULES[name](warm_up=5)(epoch / 4, 100) for epoch in range(401)]
+    assert min(factors) >= 0
+    assert max(factors) <= 1

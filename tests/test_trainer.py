@@ -9,19 +9,29 @@ from skdnn.nn import trainer as module
 from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.losses import SquaredError
 from skdnn.nn.network import build_mlp
-from skdnn.nn.optimizers import LBFGS, SGD, Adam
+from skdnn.nn.optimizers import LBFGS, SGD, Adam, Momentum
 from skdnn.nn.schedules import Constant, Exponential
 from skdnn.nn.trainer import Trainer
 
 
-def make_trainer(widths, rng, optimizer=None, *, dtype=np.float64, **options):
+def make_trainer(
+    widths,
+    rng,
+    optimizer=None,
+    *,
+    dtype=np.float64,
+    batch_norm=False,
+    dropout=0.0,
+    loss=None,
+    **options,
+):
     n_hidden = len(widths) - 2
     network = build_mlp(
         widths,
         ["tanh"] * n_hidden,
         ["lecun_normal"] * (n_hidden + 1),
-        False,
-        [0.0] * n_hidden,
+        batch_norm,
+        [dropout] * n_hidden,
         dtype,
     )
     network.initialize(rng)
@@ -33,7 +43,7 @@ def make_trainer(widths, rng, optimizer=None, *, dtype=np.float64, **options):
         **options,
     }
     schedule = options.pop("schedule")
-    loss = SquaredError(link="identity")
+    loss = loss or SquaredError(link="identity")
     return Trainer(network, loss, optimizer or SGD(), schedule, **options)
 
 
@@ -73,6 +83,25 @@ def test_one_step_by_hand(rng):
     np.testing.assert_allclose(trainer.network.params, expected, rtol=1e-13)
 
 
+@pytest.mark.parametrize("block", [1, 5, 15, 16, 10**6])
+def test_penalty(block, rng, monkeypatch):
+    """The penalty is 1/2 |weights|^2 times its factor, in whatever blocks.
+
+    There are 12 + 4 weights, and 5 biases that are free.
+    """
+    monkeypatch.setattr(module, "BLOCK", block)
+    trainer = make_trainer((3, 4, 1), rng)
+    trainer.network.params[...] = w = rng.standard_normal(21)
+    batch = Batch(*draw(rng), None)
+    loss, gradient = trainer.loss_gradient(batch), trainer.workspace.grads.copy()
+    trainer.penalty = 0.3
+    np.testing.assert_allclose(
+        trainer.loss_gradient(batch), loss + 0.15 * (w[:16] @ w[:16]), rtol=1e-12
+    )
+    gradient[:16] += 0.3 * w[:16]
+    np.testing.assert_allclose(trainer.workspace.grads, gradient, rtol=1e-12)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_slabs(weighted, rng, monkeypatch):
     """A batch that goes through in slabs has the same loss and gradient."""
@@ -85,6 +114,34 @@ def test_slabs(weighted, rng, monkeypatch):
         loss = trainer.loss_gradient(Batch(X, y, weight))
         results.append([loss, *trainer.workspace.grads])
     np.testing.assert_allclose(*results, rtol=1e-10)
+
+
+@pytest.mark.parametrize(("slab_bytes", "largest"), [(1, 256), (2**30, 1000)])
+def test_rows_of_a_pass(slab_bytes, largest, rng, monkeypatch):
+    """No pass has more rows than a slab, so that memory has a bound."""
+    monkeypatch.setattr(module, "SLAB_BYTES", slab_bytes)
+    trainer = make_trainer((3, 4, 1), rng)
+    seen, forward = [], trainer.network.forward
+
+    def spy(x, *args):
+        seen.append(len(x))
+        return forward(x, *args)
+
+    monkeypatch.setattr(trainer.network, "forward", spy)
+    trainer.loss_gradient(Batch(*draw(rng, n=1000), None))
+    assert max(seen) == largest
+    assert sum(seen) == 1000
+
+
+def test_coupled_rows_are_one_slab(rng, monkeypatch):
+    """Batch norm sees the whole batch, however large it is."""
+    batch = Batch(*draw(rng, n=1000), None)
+    results = []
+    for slab_bytes in (1, 2**30):
+        monkeypatch.setattr(module, "SLAB_BYTES", slab_bytes)
+        trainer = make_trainer((3, 4, 1), np.random.default_rng(1), batch_norm=True)
+        results.append([trainer.loss_gradient(batch), *trainer.workspace.grads])
+    np.testing.assert_array_equal(*results)
 
 
 def test_loss_is_averaged_over_rows(rng):
@@ -125,15 +182,64 @@ def test_schedule_moves_within_an_epoch(rng):
 
 
 def test_schedule_and_plateau_scale_the_step(rng):
-    """The step is learning rate times schedule times gradient."""
+    """The step is rate times schedule times slowdown times gradient."""
     X, y = draw(rng)
-    trainer = make_trainer((3, 4, 1), rng, schedule=Exponential(decay=0.5))
-    trainer.epoch, trainer.learning_rate = 2, 0.4
+    trainer = make_trainer(
+        (3, 4, 1),
+        rng,
+        schedule=Exponential(decay=0.5),
+        learning_rate=0.8,
+        start_epoch=2,
+        slowdown=0.5,
+    )
     before = trainer.network.params.copy()
     trainer.loss_gradient(Batch(X, y, None))
     gradient = trainer.workspace.grads.copy()
     trainer.run(Batches(X, y, None, 30), 1, never)
     np.testing.assert_allclose(trainer.network.params, before - 0.1 * gradient)
+
+
+def test_runs_the_epochs_it_is_told(rng):
+    """A run ends after `n_epochs`, whatever the schedule stretches over."""
+    trainer = make_trainer((3, 4, 1), rng, max_epochs=10)
+    trainer.run(Batches(*draw(rng), None, 7), 4, never)
+    assert trainer.epoch == len(trainer.losses) == 4
+
+
+def test_two_runs_are_one(rng):
+    """With its state and epoch, a new trainer goes on where another one stopped."""
+    batches = Batches(*draw(rng), None, 7)
+    options = {"schedule": Exponential(decay=0.5)}
+    whole, first = (
+        make_trainer((3, 4, 1), np.random.default_rng(1), Momentum(), **options)
+        for _ in range(2)
+    )
+    whole.run(batches, 4, never)
+    first.run(batches, 2, never)
+    second = make_trainer(
+        (3, 4, 1), rng, Momentum(), state=first.state, start_epoch=2, **options
+    )
+    second.network.params[...] = first.network.params
+    second.run(batches, 2, never)
+    assert first.losses + second.losses == whole.losses
+    assert second.epoch == 4
+    np.testing.assert_array_equal(second.network.params, whole.network.params)
+
+
+def test_dropout_draws_from_its_stream(rng):
+    """The generator that was passed decides what is dropped, and nothing else does."""
+    batches = Batches(*draw(rng), None, 7)
+    losses = []
+    for seed in (1, 1, 2):
+        trainer = make_trainer(
+            (3, 40, 1),
+            np.random.default_rng(0),
+            dropout=0.5,
+            dropout_rng=np.random.default_rng(seed),
+        )
+        trainer.run(batches, 2, never)
+        losses.append(trainer.losses)
+    assert losses[0] == losses[1] != losses[2]
 
 
 def test_stops_when_told(rng):
@@ -158,6 +264,62 @@ def test_divergence_keeps_finite_weights(rng):
     assert trainer.diverged
     assert len(trainer.losses) == len(seen) < 100
     np.testing.assert_array_equal(trainer.network.params, seen[-1])
+
+
+class Faulty(SquaredError):
+    """A loss whose value is `value`, or that raises it, at the call numbered `at`."""
+
+    def __init__(self, at, value, link="identity"):
+        super().__init__(link)
+        self.at = at
+        self.value = value
+        self.n_calls = 0
+
+    def loss_gradient(self, *args):
+        self.n_calls += 1
+        value, grad = super().loss_gradient(*args)
+        if self.n_calls < self.at:
+            return value, grad
+        if isinstance(self.value, type):
+            raise self.value
+        return self.value, grad
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_loss_that_is_not_finite(value, rng):
+    """A loss that is not finite ends the run even if the weights still are."""
+    trainer = make_trainer((3, 1), rng, loss=Faulty(8, value))
+    seen = []
+
+    def remember():
+        seen.append(trainer.network.params.copy())
+
+    trainer.run(Batches(*draw(rng), None, 10), 9, remember)
+    assert trainer.diverged
+    assert len(trainer.losses) == trainer.epoch == len(seen) == 2
+    np.testing.assert_array_equal(trainer.network.params, seen[-1])
+
+
+def test_weights_that_are_not_finite(rng):
+    """Weights that overflow in a last step are seen before the next loss is."""
+    trainer = make_trainer((3, 1), rng, learning_rate=1e308)
+    before = trainer.network.params.copy()
+    trainer.run(Batches(*(1e3 * array for array in draw(rng)), None, 30), 1, never)
+    assert trainer.diverged
+    assert trainer.losses == []
+    np.testing.assert_array_equal(trainer.network.params, before)
+
+
+def test_divergence_keeps_the_statistics(rng):
+    """The running statistics, too, are those from before the epoch."""
+    trainer = make_trainer((3, 4, 1), rng, loss=Faulty(8, np.inf), batch_norm=True)
+    seen = []
+
+    def remember():
+        seen.append(trainer.network.statistics.copy())
+
+    trainer.run(Batches(*draw(rng), None, 10), 9, remember)
+    np.testing.assert_array_equal(trainer.network.statistics, seen[-1])
 
 
 def test_interrupt_goes_back_to_the_epoch_start(rng):
@@ -198,10 +360,89 @@ def test_minimize_records_like_run(rng):
     np.testing.assert_allclose(trainer.network.params, optimum, atol=1e-6)
 
 
-def peak_of_epoch(width, batch_size, rng):
+def test_minimize_records_the_loss_before_each_iteration(rng):
+    """An epoch of L-BFGS has the objective of the point that it started from."""
+    batch = Batch(*draw(rng), None)
+    trainer = make_trainer((3, 4, 1), rng, LBFGS(), penalty=0.1)
+    points = [trainer.network.params.copy()]
+    trainer.minimize(
+        batch, 20, 1e-10, lambda: points.append(trainer.network.params.copy())
+    )
+    expected = []
+    for point in points[:-1]:
+        trainer.network.params[...] = point
+        expected.append(trainer.loss_gradient(batch))
+    assert trainer.epoch == 20
+    np.testing.assert_allclose(trainer.losses, expected, rtol=1e-12)
+
+
+def test_minimize_stops_when_told(rng):
+    """L-BFGS ends with the iterate whose callable returns True."""
+    trainer = make_trainer((3, 4, 1), rng, LBFGS())
+    points = []
+
+    def stop():
+        points.append(trainer.network.params.copy())
+        return len(points) == 3
+
+    trainer.minimize(Batch(*draw(rng), None), 20, 0.0, stop)
+    assert trainer.epoch == len(trainer.losses) == 3
+    np.testing.assert_array_equal(trainer.network.params, points[-1])
+
+
+def test_minimize_at_the_minimum(rng):
+    """Where there is nothing to gain, the loss is recorded all the same."""
+    trainer = make_trainer((3, 1), rng, LBFGS())
+    X, _ = draw(rng)
+    before = trainer.network.params.copy()
+    trainer.minimize(Batch(X, trainer.network.forward(X), None), 20, 1e-8, never)
+    assert trainer.losses == [0.0]
+    np.testing.assert_array_equal(trainer.network.params, before)
+
+
+def test_minimize_from_a_loss_that_is_not_finite(rng):
+    """L-BFGS that starts where numbers overflow stays there, and says so."""
+    X, y = draw(rng)
+    trainer = make_trainer((3, 1), rng, LBFGS())
+    before = trainer.network.params.copy()
+    trainer.minimize(Batch(X, 1e200 * y, None), 20, 1e-8, never)
+    assert trainer.diverged
+    assert trainer.losses == []
+    np.testing.assert_array_equal(trainer.network.params, before)
+
+
+def test_interrupted_minimize_goes_back_to_an_iterate(rng):
+    """Ctrl-C in the midst of a line search leaves the last iterate."""
+    trainer = make_trainer((3, 4, 1), rng, LBFGS(), loss=Faulty(9, KeyboardInterrupt))
+    points = []
+    with pytest.raises(KeyboardInterrupt):
+        trainer.minimize(
+            Batch(*draw(rng), None),
+            50,
+            0.0,
+            lambda: points.append(trainer.network.params.copy()),
+        )
+    assert trainer.epoch == len(trainer.losses) == len(points) > 1
+    np.testing.assert_array_equal(trainer.network.params, points[-1])
+
+
+def test_minimize_in_float32(rng):
+    """The search is in float64, the network stays in float32 and converges."""
+    X, y = draw(rng, dtype=np.float32)
+    trainer = make_trainer((3, 1), rng, LBFGS(), dtype=np.float32)
+    trainer.minimize(Batch(X, y, None), 50, 1e-5, never)
+    A = np.column_stack([X, np.ones(len(X))])
+    optimum = np.linalg.lstsq(A, y[:, 0])[0]
+    assert trainer.network.params.dtype == np.float32
+    np.testing.assert_allclose(trainer.network.params, optimum, atol=1e-3)
+
+
+def peak_of_epoch(width, batch_size, rng, **options):
     X, y = draw(rng, n=4000, dtype=np.float32)
-    trainer = make_trainer((3, width, width, 1), rng, Adam(), dtype=np.float32)
-    batches = Batches(X, y, None, batch_size, rng)
+    options = {"dtype": np.float32, "dropout_rng": rng, **options}
+    trainer = make_trainer((3, width, width, 1), rng, Adam(), **options)
+    weight = np.ones((len(X), 1), np.float32)
+    batches = Batches(X, y, weight, batch_size, rng)
     grads = trainer.workspace.grads
     groups = trainer.network.groups
     state = trainer.optimizer.init(trainer.network.params)
@@ -225,3 +466,10 @@ def test_an_epoch_allocates_nothing_that_grows(width, batch_size, rng):
     the widest case has 256,000 bytes or more, one weight matrix 262,144.
     """
     assert peak_of_epoch(width, batch_size, rng) < 48_000
+
+
+@pytest.mark.parametrize("batch_size", [250, 4000])
+def test_no_layer_allocates_what_grows(batch_size, rng):
+    """With batch norm, dropout and a penalty, an epoch still needs next to nothing."""
+    options = {"batch_norm": True, "dropout": 0.5, "penalty": 0.1}
+    assert peak_of_epoch(256, batch_size, rng, **options) < 48_000

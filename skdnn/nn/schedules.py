@@ -28,15 +28,19 @@ class Schedule(BaseEstimator):
     ----------
     ranges : dict of str to tuple
         What the parameters may be: number type, low, high, closed sides.
+    ends : bool
+        Whether the rate has reached its last value after `n_epochs`.
     """
 
     ranges = {"warm_up": (Real, 0, None, "left")}
+    ends = False
 
     def __init__(self, warm_up=0.0):
         self.warm_up = warm_up
 
     def __call__(self, epoch, n_epochs):
-        factor = self.factor(epoch, n_epochs)
+        # partial_fit may go on beyond max_iter, where waves would rise again.
+        factor = self.factor(min(epoch, n_epochs) if self.ends else epoch, n_epochs)
         if epoch < self.warm_up:
             factor *= WARM_UP_START + (1 - WARM_UP_START) * epoch / self.warm_up
         return factor
@@ -135,6 +139,8 @@ class Exponential(Schedule):
 class Cosine(Schedule):
     """``(1 + cos(pi epoch / n_epochs)) / 2`` (Loshchilov and Hutter, 2017)."""
 
+    ends = True
+
     def factor(self, epoch, n_epochs):
         return 0.5 * (1 + cos(pi * epoch / n_epochs))
 
@@ -157,6 +163,7 @@ class OneCycle(Schedule):
         Epochs over which the rate rises linearly besides.
     """
 
+    ends = True
     ranges = {
         **Schedule.ranges,
         "rise": (Real, 0, 1, "neither"),
@@ -195,6 +202,7 @@ class CosLog(Schedule):
         Epochs over which the rate first rises linearly.
     """
 
+    ends = True
     ranges = {
         **Schedule.ranges,
         "cycles": (Integral, 1, None, "left"),

@@ -12,7 +12,7 @@ from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import BLOCK
 
 #: Bytes of activations that a pass keeps, above which a batch goes through in slabs.
-SLAB_BYTES = 2**20
+SLAB_BYTES = 2**21
 
 
 class Trainer:
@@ -159,7 +159,7 @@ class Trainer:
             except KeyboardInterrupt:
                 network.restore(before)
                 raise
-            if not self.losses:
+            if not self.losses and not self.diverged:
                 self._ends(evaluated[0], before)
             if not self.diverged:
                 network.params[...] = best
