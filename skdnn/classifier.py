@@ -1,7 +1,6 @@
 """A deep neural network that predicts classes."""
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
@@ -321,7 +320,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         )
         multilabel = type_of_target(y, input_name=name) == "multilabel-indicator"
         if multilabel:
-            y = y.toarray() if issparse(y) else y
+            y = y.toarray() if hasattr(y, "toarray") else y
         else:
             check_classification_targets(y)
             y = column_or_1d(y, warn=True)
