@@ -537,7 +537,8 @@ class BaseDNN(BaseEstimator, ABC):
         self._progress = {
             "epoch": trainer.epoch,
             "optimizer": type(trainer.optimizer).__name__,
-            "state": trainer.state,
+            # Numbers that overflowed would spoil the next run too.
+            "state": None if trainer.diverged else trainer.state,
             "slowdown": trainer.slowdown,
             "streams": streams,
         }
@@ -611,12 +612,10 @@ class BaseDNN(BaseEstimator, ABC):
 
     def _predict_raw(self, X):
         """Return the raw predictions (n_samples, n_outputs)."""
-        check_is_fitted(self)
         return self._predict_with(X, lambda raw: raw, self.dtype)
 
     def _predict_linked(self, X):
         """Return the predictions of the network, behind the link of the loss."""
-        check_is_fitted(self)
         # In float64, as a float32 can't tell a probability of 1 - 1e-9 from 1.
         return self._predict_with(
             X, lambda raw: self._loss.inverse_link(raw.astype(np.float64)), np.float64
@@ -624,6 +623,7 @@ class BaseDNN(BaseEstimator, ABC):
 
     def _predict_with(self, X, finish, dtype):
         """Return ``finish(raw predictions)``, computed a few rows at a time."""
+        check_is_fitted(self)
         X = self.encoder_.validate(self, X, reset=False)
         out = np.empty((len(X), self.n_outputs_), dtype)
         n_rows = -(-min(len(X), PREDICTED_ROWS) // PADDED_ROWS) * PADDED_ROWS

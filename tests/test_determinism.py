@@ -356,7 +356,10 @@ def test_fit_leaves_its_input_alone():
     for array in (X, y, weight):
         array.flags.writeable = False
     val = {"X_val": X, "y_val": y, "sample_weight_val": weight}
-    classifier(class_weight="balanced", numeric_scaling=None).fit(X, y, weight, **val)
+    clf = classifier(class_weight="balanced", numeric_scaling=None)
+    clf.fit(X, y, weight, **val)
+    np.testing.assert_array_equal(X, binary()[0])
+    np.testing.assert_array_equal(weight, 1)
 
 
 # Processes

@@ -360,6 +360,8 @@ def test_not_fitted():
 def test_input_is_left_alone(X):
     """Neither `fit` nor `transform` writes to its input."""
     X[3, 1] = np.nan
+    before = X.copy()
     X.flags.writeable = False
     for scaling in SCALINGS:
         encoder(scaling).fit_transform(X)
+    np.testing.assert_array_equal(X, before)

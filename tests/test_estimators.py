@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from scipy.special import expit, softmax
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import GammaRegressor, PoissonRegressor
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -665,3 +665,13 @@ def test_default_regressor_learns():
     y = 1000 + 50 * X[:, 0] * X[:, 1]
     reg = DNNRegressor(random_state=0, max_iter=30, tol=None).fit(X[:300], y[:300])
     assert reg.score(X[300:], y[300:]) > 0.7
+
+
+def test_a_run_after_divergence_starts_with_a_fresh_optimizer():
+    """What overflowed in the optimizer's memory does not spoil the next run."""
+    X, y = binary()
+    reg = DNNRegressor((), warm_start=True, optimizer="momentum", tol=None)
+    reg.set_params(learning_rate=1e3, max_iter=100)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        reg.fit(X, y)
+    assert reg._progress["state"] is None

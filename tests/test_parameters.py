@@ -470,7 +470,8 @@ def test_max_iter_that_is_too_small_is_a_warning(make):
 def test_max_iter_with_early_stopping_is_no_warning():
     """With early stopping, a run to the last epoch is none: the best weights stay."""
     params = {"tol": 1e-4, "n_iter_no_change": 2, "early_stopping": True}
-    classifier(max_iter=3, **params).fit(*binary())
+    clf = classifier(max_iter=3, **params).fit(*binary())  # warnings are errors
+    assert clf.n_iter_ == 3
 
 
 @both
