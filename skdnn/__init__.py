@@ -1,8 +1,8 @@
 """Deep neural networks for tabular data, as scikit-learn estimators."""
 
+from skdnn._version import __version__
 from skdnn.classifier import DNNClassifier
 from skdnn.display import LossCurveDisplay
 from skdnn.regressor import DNNRegressor
 
-__all__ = ["DNNClassifier", "DNNRegressor", "LossCurveDisplay"]
-__version__ = "0.1.0.dev0"
+__all__ = ["DNNClassifier", "DNNRegressor", "LossCurveDisplay", "__version__"]

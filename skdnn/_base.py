@@ -4,35 +4,32 @@ import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import deepcopy
-from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.utils import _safe_indexing, check_random_state, gen_batches
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
-from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted
+from sklearn.metrics import check_scoring
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skdnn._training import (
-    Data,
-    StoppingRule,
-    distinct_rows,
-    rows_with_weight,
-    split_rows,
-    validation_size,
+from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, per_layer
+from skdnn._persistence import pack, unpack
+from skdnn._rows import chunks, dense, distinct_rows, rows_with_weight
+from skdnn._threads import shared_threads
+from skdnn._training import Data, StoppingRule, split_rows, validation_size
+from skdnn.callbacks import (
+    CallbackSupportMixin,
+    FitTasks,
+    ProgressLine,
+    with_callbacks,
 )
-from skdnn.encoding import CHUNK_ROWS, TabularEncoder
+from skdnn.encoding import TabularEncoder
 from skdnn.nn.activations import ACTIVATIONS
-from skdnn.nn.batches import Batch, Batches
-from skdnn.nn.initializers import INITIALIZERS
+from skdnn.nn.batches import Batch, Batches, SparseRows
 from skdnn.nn.network import build_mlp
-from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
-from skdnn.nn.schedules import SCHEDULES, Constant, Schedule
+from skdnn.nn.optimizers import LBFGS, OPTIMIZERS
+from skdnn.nn.schedules import SCHEDULES
 from skdnn.nn.trainer import Trainer
 
 #: Above this many rows, ``early_stopping="auto"`` means True, as in
@@ -48,54 +45,11 @@ PREDICTED_ROWS = 1024
 PADDED_ROWS = 16
 
 
-class BaseDNN(BaseEstimator, ABC):
+class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     """A network trained by gradient descent; subclasses deal with targets."""
 
-    _parameter_constraints = {
-        "hidden_layer_dims": ["array-like"],
-        "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
-        "batch_norm": ["boolean"],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "solver": [StrOptions({"bgd", "sgd", "minibatch"})],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), Optimizer, LBFGS],
-        "learning_rate": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="neither"),
-        ],
-        "schedule": [StrOptions(set(SCHEDULES)), Schedule],
-        "weight_init": [StrOptions({"auto", *INITIALIZERS})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
-        "early_stopping": [StrOptions({"auto"}), "boolean"],
-        "validation_fraction": [
-            Interval(Real, 0, 1, closed="neither"),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
-        "numeric_scaling": [StrOptions({"robust", "standard", "quantile"}), None],
-        "dtype": [StrOptions({"float32", "float64"})],
-    }
-
-    #: What a run that goes on can't change.
-    _fixed = (
-        "hidden_layer_dims",
-        "activation",
-        "batch_norm",
-        "dropout",
-        "loss",
-        "numeric_scaling",
-        "dtype",
-    )
+    _parameter_constraints = CONSTRAINTS
+    _fixed = FIXED
 
     @abstractmethod
     def __init__(
@@ -151,6 +105,9 @@ class BaseDNN(BaseEstimator, ABC):
         self.random_state = random_state
         self.dtype = dtype
 
+    def _goes_on(self):
+        return self.warm_start and hasattr(self, "network_")
+
     @abstractmethod
     def _check_targets(self, y, name, reset, classes=None):
         """Return `y` as class indices or numbers; if `reset`, learn its kind."""
@@ -175,6 +132,7 @@ class BaseDNN(BaseEstimator, ABC):
         """Return the groups that a validation split keeps in proportion."""
         return None
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -190,7 +148,7 @@ class BaseDNN(BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data. NaN stands for a missing number, unless `numeric_scaling` is
             None.
 
@@ -200,7 +158,7 @@ class BaseDNN(BaseEstimator, ABC):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. A row of weight 2 is as good as two such rows.
 
-        X_val : array-like of shape (n_val, n_features), default=None
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Validation data for early stopping, instead of a part of `X`.
 
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
@@ -220,126 +178,46 @@ class BaseDNN(BaseEstimator, ABC):
             If parameters or data make no sense; if the loss is not finite in the first
             epoch. The estimator is then as it was before.
         """
-        with self._unchanged_on_error():
-            self._check_parameters()
-            going_on = self.warm_start and hasattr(self, "network_")
+        tasks = FitTasks(self, X, y, sample_weight)
+        with self._unchanged_on_error(), shared_threads():
+            check_together(self.get_params(deep=False))
             given = self._check_validation_data(X_val, y_val, sample_weight_val)
-            self._train(X, y, sample_weight, given, going_on, n_epochs=self.max_iter)
+            self._train(
+                X, y, sample_weight, self._goes_on(), given, self.max_iter, tasks
+            )
             if not self.warm_start:
                 # Prediction does not need it, and it is twice as large as the network.
                 self._progress = None
+        tasks.end_fit()
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Train for one epoch, from where training stands."""
-        with self._unchanged_on_error():
-            self._check_parameters()
+        with self._unchanged_on_error(), shared_threads():
+            check_together(self.get_params(deep=False))
             if self.early_stopping is True:
                 raise ValueError(
                     "partial_fit does not support early_stopping=True, as it never "
                     "sees all the data."
                 )
-            self._train(
-                X, y, sample_weight, None, hasattr(self, "network_"), classes=classes
-            )
+            going_on = hasattr(self, "network_")
+            self._train(X, y, sample_weight, going_on, classes=classes)
         return self
 
     @contextmanager
     def _unchanged_on_error(self):
-        """Leave the estimator as it was if the body raises."""
+        """Leave the estimator as it was if the body raises.
+
+        What was fitted is replaced by training, never changed, so that the attributes
+        of before are enough.
+        """
         before = vars(self).copy()
-        snapshot = self.network_.snapshot() if hasattr(self, "network_") else None
         try:
             yield
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
-            if snapshot is not None:
-                self.network_.restore(snapshot)
             raise
-
-    def _check_parameters(self):
-        """Raise an error for pairs of parameters that make no sense together."""
-        dims = check_array(
-            self.hidden_layer_dims,
-            ensure_2d=False,
-            ensure_min_samples=0,
-            dtype=None,
-            input_name="hidden_layer_dims",
-        )
-        if dims.ndim != 1 or (
-            len(dims) and (dims.dtype.kind not in "iu" or min(dims) < 1)
-        ):
-            raise ValueError(
-                "hidden_layer_dims must be a sequence of integers >= 1, got "
-                f"{self.hidden_layer_dims!r}."
-            )
-        self._per_layer("activation", lambda value: value in ACTIVATIONS)
-        self._per_layer("dropout", lambda v: isinstance(v, Real) and 0 <= v < 1)
-        for name in ("loss", "optimizer", "schedule"):
-            self._check_ranges(getattr(self, name))
-        if self._is_lbfgs():
-            self._check_lbfgs()
-
-    def _check_ranges(self, part):
-        """Raise an error for a parameter of a loss, an optimizer or a schedule."""
-        if not isinstance(part, str):
-            constraints = {
-                name: [Interval(kind, low, high, closed=closed)]
-                for name, (kind, low, high, closed) in part.ranges.items()
-            }
-            params = part.get_params(deep=False)
-            validate_parameter_constraints(constraints, params, type(part).__name__)
-
-    def _check_lbfgs(self):
-        schedule = named(self.schedule, SCHEDULES)
-        meaningless = {
-            "solver": self.solver != "bgd",
-            "dropout": any(self._per_layer("dropout")),
-            "learning_rate": self.learning_rate != "auto",
-            "schedule": type(schedule) is not Constant or schedule.warm_up > 0,
-        }
-        needed = {
-            "solver": "solver='bgd', all rows a step",
-            "dropout": "dropout=0, an objective that stands still",
-            "learning_rate": "learning_rate='auto', as it finds its own steps",
-            "schedule": "schedule='constant', as it finds its own steps",
-        }
-        for name in meaningless:
-            if meaningless[name]:
-                raise ValueError(
-                    f"optimizer='lbfgs' needs {needed[name]}; got {name}="
-                    f"{getattr(self, name)!r}."
-                )
-
-    def _with_link(self, loss, links):
-        """Return the loss with the first of `links`, unless it has another of them."""
-        links = [link for link in links if link in loss.links]
-        if loss.link == "auto":
-            return clone(loss).set_params(link=links[0])
-        if loss.link not in links:
-            raise ValueError(
-                f"loss={loss!r}: link must be one of {links} for this target, got "
-                f"{loss.link!r}."
-            )
-        return loss
-
-    def _is_lbfgs(self):
-        return isinstance(named(self.optimizer, OPTIMIZERS), LBFGS)
-
-    def _per_layer(self, name, is_valid=lambda value: True):
-        """Return the parameter `name` as one value for each hidden layer."""
-        value, n_layers = getattr(self, name), len(self.hidden_layer_dims)
-        values = [value] * n_layers if np.ndim(value) == 0 else list(value)
-        if len(values) != n_layers:
-            raise ValueError(
-                f"{name} has {len(values)} entries, but hidden_layer_dims has "
-                f"{n_layers}: got {name}={value!r}, "
-                f"hidden_layer_dims={self.hidden_layer_dims!r}."
-            )
-        if not all(is_valid(v) for v in values):
-            raise ValueError(f"{name} has an entry that is not valid: {value!r}.")
-        return values
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val):
         """Return the three, or None where there is no validation data."""
@@ -358,12 +236,21 @@ class BaseDNN(BaseEstimator, ABC):
             )
         return X_val, y_val, sample_weight_val
 
-    def _train(self, X, y, sample_weight, given, going_on, n_epochs=None, classes=None):
+    def _train(
+        self,
+        X,
+        y,
+        sample_weight,
+        going_on,
+        given=None,
+        n_epochs=None,
+        tasks=None,
+        classes=None,
+    ):
         """Train for at most `n_epochs`, by default for one, as a part of a longer run.
 
         `given` is validation data from the user.
         """
-        # A copy, so that what was learned before survives an error.
         self._progress = deepcopy(self._progress) if going_on else None
         streams = self._random_streams()
         if going_on:
@@ -385,9 +272,12 @@ class BaseDNN(BaseEstimator, ABC):
             self._learn_targets(data.targets, rows)
             self._loss = self._resolve_loss()
         batch, weight = self._encode(data, rows)
-        if not going_on:
-            self.network_ = self._build_network(streams["weights"])
-        self._run(batch, weight, self._validator(held_out), n_epochs, streams)
+        self.network_ = (
+            self.network_.copy()
+            if going_on
+            else self._build_network(streams["weights"])
+        )
+        self._run(batch, weight, self._validator(held_out), n_epochs, streams, tasks)
 
     def _check_unchanged(self):
         """Raise an error if going on would take another network, loss or encoding."""
@@ -418,14 +308,15 @@ class BaseDNN(BaseEstimator, ABC):
                 "the target y is None."
             )
         targets = self._check_targets(y, f"y{suffix}", reset, classes)
-        if len(X_checked) != len(targets):
+        n_samples = X_checked.shape[0]
+        if n_samples != len(targets):
             raise ValueError(
                 f"X{suffix} and y{suffix} must have as many rows, got arrays of shape "
                 f"{X_checked.shape} and {np.shape(y)}."
             )
         if sample_weight is not None:
             sample_weight = _check_weight(sample_weight, X_checked, suffix)
-        rows = rows_with_weight(len(X_checked), sample_weight)
+        rows = rows_with_weight(n_samples, sample_weight)
         return Data(X_checked, targets, rows, X, y)
 
     def _stops_early(self, n_rows):
@@ -451,34 +342,37 @@ class BaseDNN(BaseEstimator, ABC):
     def _encode(self, data, rows):
         """Return some rows as the network reads them, and the sum of their weights."""
         rows = self._weigh(data.targets, rows)
-        n, dtype = len(rows.index), np.dtype(self.dtype)
-        encoded = np.empty((n, self.encoder_.n_features_out_), dtype)
-        for chunk in gen_batches(n, CHUNK_ROWS):
-            self.encoder_.encode(data.X[rows.index[chunk]], out=encoded[chunk])
+        if issparse(data.X):
+            X = SparseRows(*self.encoder_.encode_sparse_rows(data.X, rows.index))
+        else:
+            X = self.encoder_.encode_rows(data.X, rows.index)
         targets = self._network_targets(data.targets[rows.index])
         if rows.weight is None:
-            return Batch(encoded, targets, None), n
+            return Batch(X, targets, None), len(X)
         total = rows.weight.sum()
-        weight = (rows.weight * (n / total)).astype(dtype)[:, None]
-        return Batch(encoded, targets, weight), total
+        weight = (rows.weight * (len(X) / total)).astype(self.dtype)[:, None]
+        return Batch(X, targets, weight), total
 
     def _build_network(self, rng):
         """Return a network with its initial parameters."""
-        activations = self._per_layer("activation")
+        params = self.get_params(deep=False)
+        activations = per_layer(params, "activation")
         if self.weight_init == "auto":
             above = [*activations, "identity"]
             initializers = [ACTIVATIONS[name].initializer for name in above]
         else:
             initializers = [self.weight_init] * (len(activations) + 1)
-        n_inputs = self.encoder_.n_features_out_
-        network = build_mlp(
-            [n_inputs, *map(int, self.hidden_layer_dims), self.n_outputs_],
-            activations,
-            initializers,
-            self.batch_norm,
-            self._per_layer("dropout"),
-            np.dtype(self.dtype),
-        )
+        hidden = map(int, self.hidden_layer_dims)
+        # Plain data, which is what a pickle holds of the network's layers.
+        self._architecture = {
+            "widths": [self.encoder_.n_features_out_, *hidden, self.n_outputs_],
+            "activations": activations,
+            "initializers": initializers,
+            "batch_norm": bool(self.batch_norm),
+            "dropout": list(map(float, per_layer(params, "dropout"))),
+            "dtype": self.dtype,
+        }
+        network = build_mlp(**self._architecture)
         network.initialize(rng)
         return network
 
@@ -510,30 +404,32 @@ class BaseDNN(BaseEstimator, ABC):
     def _mean_loss(self, batch):
         """Return the loss on encoded rows, without the penalty."""
         total, n = 0.0, len(batch.X)
-        for chunk in gen_batches(n, PREDICTED_ROWS):
+        for chunk in chunks(n, batch.X.shape[1], PREDICTED_ROWS):
             raw = self.network_.forward(batch.X[chunk])
             weight = None if batch.weight is None else batch.weight[chunk]
             total += self._loss.loss_gradient(batch.y[chunk], raw, weight, 1 / n)[0]
         return total
 
-    def _run(self, batch, total_weight, validate, n_epochs, streams):
+    def _run(self, batch, total_weight, validate, n_epochs, streams, tasks):
         """Train the network, and keep what there is to tell about it."""
         trainer = self._make_trainer(total_weight, streams["dropout"])
         tol = self.tol if n_epochs else None
-        rule = StoppingRule(trainer, self.n_iter_no_change, tol, validate, self.verbose)
+        rule = StoppingRule(trainer, self.n_iter_no_change, tol, validate)
+        hooks = self._hooks(trainer, rule, n_epochs, tasks)
         try:
-            if self._is_lbfgs():
+            if isinstance(trainer.optimizer, LBFGS):
                 tol = 0.0 if self.tol is None else self.tol
-                trainer.minimize(batch, n_epochs, tol, rule)
+                trainer.minimize(batch, n_epochs, tol, *hooks)
             else:
                 size = {"bgd": len(batch.X), "sgd": 1, "minibatch": self.batch_size}
                 size = size[self.solver]
                 size = AUTO_BATCH_SIZE if size == "auto" else size
                 rng = streams["order"] if self.shuffle else None
-                trainer.run(Batches(*batch, size, rng), n_epochs or 1, rule)
+                trainer.run(Batches(*batch, size, rng), n_epochs or 1, *hooks)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
-        self._report(trainer, rule, n_epochs)
+            warnings.warn("Training interrupted by user.", stacklevel=6)
+        self._warn_if_it_went_badly(trainer, rule, n_epochs)
+        vars(self).update(self._fitted_attributes(trainer, rule, n_epochs))
         self._progress = {
             "epoch": trainer.epoch,
             "optimizer": type(trainer.optimizer).__name__,
@@ -542,6 +438,26 @@ class BaseDNN(BaseEstimator, ABC):
             "slowdown": trainer.slowdown,
             "streams": streams,
         }
+
+    def _hooks(self, trainer, rule, n_epochs, tasks):
+        """Return what the trainer calls at the end of an epoch, and at its start."""
+        line = ProgressLine(n_epochs or 1) if self.verbose else None
+
+        def on_epoch_end():
+            stops = rule()
+            if line is not None:
+                values = {"loss": trainer.losses[-1]}
+                if rule.validate is not None:
+                    values["validation loss"] = rule.validation_losses[-1]
+                    values["score"] = rule.scores[-1]
+                line.print(trainer.epoch, len(trainer.losses), values)
+            if tasks is not None:
+                stops |= tasks.end_epoch(
+                    lambda: self._fitted_attributes(trainer, rule, n_epochs)
+                )
+            return stops
+
+        return on_epoch_end, tasks.begin_epoch if tasks is not None else lambda: None
 
     def _make_trainer(self, total_weight, dropout_rng):
         optimizer = named(self.optimizer, OPTIMIZERS)
@@ -568,8 +484,7 @@ class BaseDNN(BaseEstimator, ABC):
             return named(self.optimizer, OPTIMIZERS).default_learning_rate
         return self.learning_rate
 
-    def _report(self, trainer, rule, n_epochs):
-        """Set the attributes that tell how training went; warn if it went badly."""
+    def _warn_if_it_went_badly(self, trainer, rule, n_epochs):
         losses = trainer.losses
         advice = (
             f"in epoch {trainer.epoch + 1} the loss or the weights were no longer "
@@ -582,7 +497,7 @@ class BaseDNN(BaseEstimator, ABC):
             warnings.warn(
                 f"Training diverged: {advice} The weights from before are kept.",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=7,
             )
         elif len(losses) == n_epochs and rule.should_have_stopped():
             warnings.warn(
@@ -590,25 +505,24 @@ class BaseDNN(BaseEstimator, ABC):
                 "converged yet: the loss still falls by more than tol within "
                 "n_iter_no_change epochs. Increase max_iter or learning_rate.",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=7,
             )
-        self.loss_curve_ = losses
-        self.loss_ = losses[-1] if losses else None
-        self.n_iter_ = len(losses) if n_epochs else trainer.epoch
-        self.learning_rate_ = self._initial_learning_rate()
-        self.best_iter_ = rule.best_epoch
-        if rule.validate is None:
-            self.best_loss_ = min(losses, default=None)
-            self.validation_loss_curve_ = None
-            self.validation_scores_ = None
-            self.best_validation_score_ = None
-        else:
-            if rule.best_snapshot is not None:
-                self.network_.restore(rule.best_snapshot)
-            self.best_loss_ = None
-            self.validation_loss_curve_ = rule.validation_losses
-            self.validation_scores_ = rule.scores
-            self.best_validation_score_ = rule.best_score
+
+    def _fitted_attributes(self, trainer, rule, n_epochs):
+        """Return what training leaves behind, as if it stopped now."""
+        losses = list(trainer.losses)
+        # A copy, since training may go on.
+        network = self.network_.copy()
+        if rule.best_snapshot is not None:
+            network.restore(rule.best_snapshot)
+        return {
+            "network_": network,
+            "loss_curve_": losses,
+            "loss_": losses[-1] if losses else None,
+            "n_iter_": len(losses) if n_epochs else trainer.epoch,
+            "learning_rate_": self._initial_learning_rate(),
+            **rule.best(),
+        }
 
     def _predict_raw(self, X):
         """Return the raw predictions (n_samples, n_outputs)."""
@@ -625,17 +539,25 @@ class BaseDNN(BaseEstimator, ABC):
         """Return ``finish(raw predictions)``, computed a few rows at a time."""
         check_is_fitted(self)
         X = self.encoder_.validate(self, X, reset=False)
-        out = np.empty((len(X), self.n_outputs_), dtype)
-        n_rows = -(-min(len(X), PREDICTED_ROWS) // PADDED_ROWS) * PADDED_ROWS
-        rows = np.zeros((n_rows, self.encoder_.n_features_out_), self.dtype)
+        n_samples, n_columns = X.shape
+        out = np.empty((n_samples, self.n_outputs_), dtype)
+        rows = None
         # What overflows ends as an infinite prediction or a probability of 0 or 1.
         with np.errstate(over="ignore", invalid="ignore"):
-            for chunk in gen_batches(len(X), PREDICTED_ROWS):
-                n = min(chunk.stop, len(X)) - chunk.start
-                self.encoder_.encode(X[chunk], out=rows[:n])
+            for chunk in chunks(n_samples, n_columns, PREDICTED_ROWS, PADDED_ROWS):
+                n = min(chunk.stop, n_samples) - chunk.start
                 padded = -(-n // PADDED_ROWS) * PADDED_ROWS
+                if rows is None:
+                    rows = np.zeros((padded, self.encoder_.n_features_out_), self.dtype)
+                self.encoder_.encode(dense(X, chunk), out=rows[:n])
                 out[chunk] = finish(self.network_.forward(rows[:padded])[:n])
         return out
+
+    def __getstate__(self):
+        return pack(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(unpack(state, type(self).__name__))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")
@@ -643,6 +565,7 @@ class BaseDNN(BaseEstimator, ABC):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.numeric_scaling is not None
+        tags.input_tags.sparse = True
         return tags
 
     @property
@@ -668,14 +591,9 @@ class BaseDNN(BaseEstimator, ABC):
 
 def optimizer_takes_steps(estimator):
     """Whether the optimizer can train on a part of the data at a time."""
-    if estimator._is_lbfgs():
+    if isinstance(named(estimator.optimizer, OPTIMIZERS), LBFGS):
         raise AttributeError("partial_fit is not available with optimizer='lbfgs'.")
     return True
-
-
-def named(value, table):
-    """Return the object that a name in `table` stands for, or `value` itself."""
-    return table[value]() if isinstance(value, str) else value
 
 
 def _check_weight(weight, X, suffix):

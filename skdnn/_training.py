@@ -1,31 +1,11 @@
-"""What scikit-learn means by training: which rows, how they count, when to stop."""
+"""What scikit-learn means by training: which rows validate, and when to stop."""
 
-import time
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import gen_batches
 
-#: Rows hashed at a time.
-CHUNK_ROWS = 4096
-
-
-class Rows(NamedTuple):
-    """Rows of a data set and what each of them counts.
-
-    Attributes
-    ----------
-    index : ndarray of int of shape (n_rows,)
-    weight : ndarray of shape (n_rows,), or None where all count one
-    """
-
-    index: np.ndarray
-    weight: np.ndarray | None
-
-    def take(self, positions):
-        """Return some of the rows, by their position among these."""
-        weight = None if self.weight is None else self.weight[positions]
-        return Rows(self.index[positions], weight)
+from skdnn._rows import Rows
 
 
 class Data(NamedTuple):
@@ -33,7 +13,7 @@ class Data(NamedTuple):
 
     Attributes
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or CSR array of shape (n_samples, n_features)
     targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Class indices or numbers.
     rows : Rows
@@ -49,70 +29,11 @@ class Data(NamedTuple):
     labels: object
 
 
-def rows_with_weight(n_samples, sample_weight):
-    """Return the rows that count, in their own order."""
-    if sample_weight is None:
-        return Rows(np.arange(n_samples), None)
-    index = np.flatnonzero(sample_weight)
-    return Rows(index, sample_weight[index])
-
-
-def distinct_rows(X, targets, rows):
-    """Join equal rows, adding up their weights, in an order that only their values set.
-
-    A row that counts twice then *is* a row that stands there twice, and the order in
-    which rows arrive makes no difference, to the last bit and for every solver.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-    targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-    rows : Rows
-    """
-    words = X.shape[1] + (1 if targets.ndim == 1 else targets.shape[1])
-    # Fixed: the hash has no part in the randomness of training.
-    multipliers = np.random.default_rng(0).integers(
-        2**63, size=2 * words, dtype=np.uint64
-    )
-    hashes = np.empty(len(rows.index), dtype=np.uint64)
-    for chunk in gen_batches(len(hashes), CHUNK_ROWS):
-        values = _values(X, targets, rows.index[chunk])
-        hashes[chunk] = values.view(np.uint32).astype(np.uint64) @ (2 * multipliers + 1)
-    order = np.argsort(hashes, kind="stable")
-    starts = _starts_of_equals(X, targets, rows.index[order], hashes[order])
-    rows = rows.take(order)
-    if len(starts) == len(order):
-        return rows
-    weight = np.ones(len(order)) if rows.weight is None else rows.weight
-    return Rows(rows.index[starts], np.add.reduceat(weight, starts))
-
-
-def _starts_of_equals(X, targets, index, hashes):
-    """Return the positions in `index` of the rows that differ from the one before."""
-    suspects = np.flatnonzero(hashes[1:] == hashes[:-1]) + 1
-    starts = np.ones(len(index), dtype=bool)
-    for first in range(0, len(suspects), CHUNK_ROWS):
-        these = suspects[first : first + CHUNK_ROWS]
-        before = _values(X, targets, index[these - 1]).view(np.uint64)
-        after = _values(X, targets, index[these]).view(np.uint64)
-        starts[these] = (before != after).any(axis=1)
-    return np.flatnonzero(starts)
-
-
-def _values(X, targets, index):
-    """Return rows of X and targets side by side, as float64 whatever they were."""
-    values = np.hstack(
-        [X[index], targets[index].reshape(len(index), -1)], dtype=np.float64
-    )
-    values += 0.0  # -0.0 has other bits than 0.0
-    return values
-
-
 def validation_size(validation_fraction, n_rows):
     """Return the number of validation rows that a fraction or a count stands for."""
-    if isinstance(validation_fraction, float):
-        return max(1, int(np.ceil(validation_fraction * n_rows)))
-    return validation_fraction
+    if isinstance(validation_fraction, Integral):
+        return int(validation_fraction)
+    return max(1, int(np.ceil(validation_fraction * n_rows)))
 
 
 def split_rows(n_rows, n_validation, strata, rng):
@@ -167,16 +88,13 @@ class StoppingRule:
     validate : callable, default=None
         Returns the validation loss, the validation score, in this order, of the network
         as it is.
-    verbose : bool
-        Whether to print a line an epoch.
     """
 
-    def __init__(self, trainer, patience, tol, validate=None, verbose=False):
+    def __init__(self, trainer, patience, tol, validate=None):
         self.trainer = trainer
         self.patience = patience
         self.tol = tol
         self.validate = validate
-        self.verbose = verbose
         self.validation_losses = []
         self.scores = []
         self.best_score = -np.inf
@@ -184,7 +102,6 @@ class StoppingRule:
         self.best_snapshot = None
         self.n_stalled = 0
         self.stopped = False
-        self._started = time.perf_counter()
 
     def __call__(self):
         """Take note of an epoch; return whether to stop."""
@@ -197,8 +114,6 @@ class StoppingRule:
         self.n_stalled = 0 if improved else self.n_stalled + 1
         if score > self.best_score:
             self._keep(score)
-        if self.verbose:
-            self._print()
         if self.n_stalled > self.patience:
             self.stopped = not self._lower_learning_rate()
         return self.stopped
@@ -208,6 +123,17 @@ class StoppingRule:
         had_time = len(self.trainer.losses) > self.patience
         watched_loss = self.validate is None and self.tol is not None
         return had_time and watched_loss and not self.stopped
+
+    def best(self):
+        """Return the fitted attributes about the best epoch; None is for no value."""
+        watched = self.validate is not None
+        return {
+            "best_iter_": self.best_epoch,
+            "best_loss_": None if watched else min(self.trainer.losses, default=None),
+            "validation_loss_curve_": list(self.validation_losses) if watched else None,
+            "validation_scores_": list(self.scores) if watched else None,
+            "best_validation_score_": self.best_score if watched else None,
+        }
 
     def _keep(self, score):
         self.best_score = score
@@ -224,11 +150,3 @@ class StoppingRule:
         self.trainer.slowdown *= factor
         self.n_stalled = 0
         return True
-
-    def _print(self):
-        trainer = self.trainer
-        line = f"epoch {trainer.epoch:4d}  loss {trainer.losses[-1]:.6f}"
-        if self.validate is not None:
-            line += f"  validation loss {self.validation_losses[-1]:.6f}"
-            line += f"  score {self.scores[-1]:.6f}"
-        print(f"{line}  {time.perf_counter() - self._started:.1f} s")

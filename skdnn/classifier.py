@@ -8,7 +8,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
-from skdnn._base import BaseDNN, named, optimizer_takes_steps
+from skdnn._base import BaseDNN, optimizer_takes_steps
+from skdnn._parameters import named, with_link
 from skdnn.nn.losses import CLASSIFIER_LOSSES, LogLoss, SquaredError
 
 
@@ -279,7 +280,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Some of the training data.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -354,9 +355,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     def _resolve_loss(self):
         loss = named(self.loss, CLASSIFIER_LOSSES)
         exclusive = self.n_outputs_ > 1 and not self._multilabel
-        return self._with_link(
-            loss, ["softmax", "sigmoid"] if exclusive else ["sigmoid"]
-        )
+        return with_link(loss, ["softmax", "sigmoid"] if exclusive else ["sigmoid"])
 
     def _learn_targets(self, targets, rows):
         """Learn the weight of each class, of each column of the targets."""
@@ -408,7 +407,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to predict.
 
         Returns
@@ -426,7 +425,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to predict.
 
         Returns
@@ -451,7 +450,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to predict.
 
         Returns
@@ -467,7 +466,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to predict.
 
         Returns

@@ -1,18 +1,17 @@
 """From a table to the one float array that a network trains on."""
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_is_fitted,
     validate_data,
 )
 
-#: Rows encoded at a time, so that what is in between takes little memory.
-CHUNK_ROWS = 4096
+from skdnn._rows import chunks, dense
 
 #: Rows looked at to estimate quantiles; their error is well under a percent.
 QUANTILE_ROWS = 100_000
@@ -67,7 +66,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows to learn from.
         y : None
             Ignored.
@@ -79,30 +78,38 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self : object
         """
         X = self.validate(self, X, reset=True)
-        return self.fit_rows(X, np.arange(len(X)), sample_weight)
+        return self.fit_rows(X, np.arange(X.shape[0]), sample_weight)
 
     def transform(self, X):
         """Encode rows.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows with the columns seen in `fit`.
 
         Returns
         -------
         encoded : ndarray of shape (n_samples, n_features_out_)
+            Dense, even where `X` is sparse.
         """
         check_is_fitted(self)
         X = self.validate(self, X, reset=False)
-        return self.encode(X, np.empty((len(X), self.n_features_out_), self.dtype))
+        return self.encode_rows(X, np.arange(X.shape[0]))
 
-    def validate(self, estimator, X, reset, **options):
+    def validate(self, estimator, X, reset):
         """Check `X` and, in the name of `estimator`, its columns."""
         finite = True if self.numeric_scaling is None else "allow-nan"
-        return validate_data(
-            estimator, X, reset=reset, ensure_all_finite=finite, **options
+        X = validate_data(
+            estimator, X, reset=reset, ensure_all_finite=finite, accept_sparse="csr"
         )
+        if issparse(X):
+            X = csr_array(X)
+            if not X.has_canonical_format:
+                # A copy, as it may share the memory of what the user gave.
+                X = X.copy()
+                X.sum_duplicates()
+        return X
 
     def fit_rows(self, X, rows, weight=None):
         """Learn from some rows of an array that was checked before."""
@@ -125,8 +132,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         scaler = StandardScaler()
         # A column without a number has no mean.
         with np.errstate(invalid="ignore", divide="ignore"):
-            for chunk in gen_batches(len(rows), CHUNK_ROWS):
-                numbers = X[rows[chunk]].astype(np.float64)
+            for chunk in chunks(len(rows), X.shape[1]):
+                numbers = dense(X, rows[chunk]).astype(np.float64)
                 part = None if weight is None else weight[chunk]
                 scaler.partial_fit(numbers, None, part)
         # The sums of a large constant leave rounding errors, which are no scale.
@@ -153,6 +160,34 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             numbers[...] = getattr(self, f"_scale_{self.numeric_scaling}")(X)
         return out
 
+    def encode_rows(self, X, rows):
+        """Return some rows, encoded."""
+        out = np.empty((len(rows), self.n_features_out_), self.dtype)
+        for chunk in chunks(len(rows), X.shape[1]):
+            self.encode(dense(X, rows[chunk]), out[chunk])
+        return out
+
+    def encode_sparse_rows(self, X, rows):
+        """Return some rows of a sparse array, encoded, by what sets them apart.
+
+        Returns
+        -------
+        entries : CSR array of shape (n_rows, n_features_out_)
+            The entries that differ from those of `common`.
+        common : ndarray of shape (n_features_out_,)
+            What a row of zeros becomes.
+        """
+        zeros = np.zeros((1, X.shape[1]), X.dtype)
+        common = self.encode(zeros, np.empty((1, self.n_features_out_), self.dtype))[0]
+        parts = []
+        for chunk in chunks(len(rows), X.shape[1]):
+            encoded = self.encode_rows(X, rows[chunk])
+            row, column = np.nonzero(encoded != common)
+            parts.append((row + chunk.start, column, encoded[row, column]))
+        row, column, entry = map(np.concatenate, zip(*parts, strict=True))
+        shape = len(rows), self.n_features_out_
+        return csr_array((entry, (row, column)), shape), common
+
     def _scale_robust(self, X):
         X -= self.median_
         X /= self.scale_
@@ -174,6 +209,12 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             lower = 1 - np.interp(-X[:, j], -quantiles[::-1], levels)
             X[:, j] = ndtri(np.clip(0.5 * (lower + upper), EDGE, 1 - EDGE))
         return X
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.numeric_scaling is not None
+        tags.input_tags.sparse = True
+        return tags
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of the result.
@@ -197,8 +238,8 @@ def _columns_with_holes(X, rows):
     if X.dtype.kind != "f":
         return np.empty(0, dtype=np.intp)
     holes = np.zeros(X.shape[1], dtype=bool)
-    for chunk in gen_batches(len(rows), CHUNK_ROWS):
-        holes |= np.isnan(X[rows[chunk]]).any(axis=0)
+    for chunk in chunks(len(rows), X.shape[1]):
+        holes |= np.isnan(dense(X, rows[chunk])).any(axis=0)
     return np.flatnonzero(holes)
 
 
@@ -207,12 +248,34 @@ def _quantiles(X, rows, weight, levels):
     if len(rows) > QUANTILE_ROWS:
         chosen = np.linspace(0, len(rows) - 1, QUANTILE_ROWS).astype(np.intp)
         rows, weight = rows[chosen], None if weight is None else weight[chosen]
+    columns = _sparse_columns if issparse(X) else _dense_columns
     return np.column_stack(
         [
-            _column_quantiles(X[rows, j].astype(np.float64), weight, levels)
-            for j in range(X.shape[1])
+            _column_quantiles(column.astype(np.float64), weight, levels)
+            for column, weight in columns(X, rows, weight)
         ]
     )
+
+
+def _dense_columns(X, rows, weight):
+    """Yield some rows of each column, and their weights."""
+    for j in range(X.shape[1]):
+        yield X[rows, j], weight
+
+
+def _sparse_columns(X, rows, weight):
+    """Yield the same of a sparse array, all zeros of a column as one number."""
+    X = X[rows].tocsc()
+    weight = np.ones(len(rows)) if weight is None else weight
+    total = weight.sum()
+    for j in range(X.shape[1]):
+        entries = slice(*X.indptr[j : j + 2])
+        column, weight_of_entry = X.data[entries], weight[X.indices[entries]]
+        if len(column) < len(rows):
+            column = np.append(column, 0)
+            rest = total - weight_of_entry.sum()
+            weight_of_entry = np.append(weight_of_entry, max(0, rest))
+        yield column, weight_of_entry
 
 
 def _column_quantiles(column, weight, levels):

@@ -6,7 +6,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, column_or_1d
 
-from skdnn._base import BaseDNN, named, optimizer_takes_steps
+from skdnn._base import BaseDNN, optimizer_takes_steps
+from skdnn._parameters import named, with_link
 from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, Loss
 
 
@@ -274,7 +275,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Some of the training data.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -308,7 +309,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         loss = named(self.loss, REGRESSOR_LOSSES)
         if isinstance(loss, LogLoss):
             raise ValueError(f"loss={loss!r} is for DNNClassifier.")
-        return self._with_link(loss, ["identity", "sigmoid", "exp"])
+        return with_link(loss, ["identity", "sigmoid", "exp"])
 
     def _learn_targets(self, targets, rows):
         """Learn location and scale of each output."""
@@ -339,7 +340,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to predict.
 
         Returns

@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skdnn._training import Rows, distinct_rows
+from skdnn._rows import Rows, distinct_rows
 from skdnn.nn.trainer import Trainer
 from tests.tables import (
     TASKS,

@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skdnn import encoding
+from skdnn import _rows, encoding
 from skdnn.encoding import EDGE, TabularEncoder
 from tests.tables import binary, numbers
 
@@ -307,7 +307,7 @@ def test_chunks_make_no_difference(scaling, X, monkeypatch):
     """Learning a few rows at a time gives the same result."""
     X[5, 1] = np.nan
     expected = encoder(scaling).fit_transform(X)
-    monkeypatch.setattr(encoding, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(_rows, "CHUNK_NUMBERS", 7 * X.shape[1])
     actual = encoder(scaling).fit_transform(X)
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12)
 

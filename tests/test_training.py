@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
-from skdnn._training import StoppingRule, rows_with_weight, split_rows, validation_size
+from skdnn._rows import rows_with_weight
+from skdnn._training import StoppingRule, split_rows, validation_size
 from skdnn.nn.schedules import Adaptive, Constant
 from tests.tables import (
     TASKS,

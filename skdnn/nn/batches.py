@@ -9,17 +9,51 @@ import numpy as np
 GATHERED_BYTES = 2**19
 
 
+class SparseRows:
+    """Rows that differ from a common one in few entries, made dense when taken.
+
+    Parameters
+    ----------
+    entries : CSR array of shape (n_samples, n_features)
+        What stands where a row differs from the common one.
+    common : ndarray of shape (n_features,)
+    """
+
+    def __init__(self, entries, common):
+        self._entries = entries
+        self._common = common
+        self.shape = entries.shape
+        self.dtype = common.dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        part = self._entries[rows]
+        return self._fill(part, np.empty(part.shape, self.dtype))
+
+    def take(self, rows, out):
+        """Write some of the rows, by their positions, to `out`."""
+        return self._fill(self._entries[rows], out)
+
+    def _fill(self, part, out):
+        out[...] = self._common
+        row_of_entry = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
+        out[row_of_entry, part.indices] = part.data
+        return out
+
+
 class Batch(NamedTuple):
     """Rows to take a step on.
 
     Attributes
     ----------
-    X : ndarray of shape (n, n_features)
+    X : ndarray or SparseRows of shape (n, n_features)
     y : ndarray of shape (n,) or (n, n_outputs)
     weight : ndarray of shape (n, 1), or None
     """
 
-    X: np.ndarray
+    X: np.ndarray | SparseRows
     y: np.ndarray
     weight: np.ndarray | None
 
@@ -32,7 +66,7 @@ class Batches:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or SparseRows of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
     weight : ndarray of shape (n_samples, 1), default=None
     batch_size : int
@@ -51,7 +85,8 @@ class Batches:
 
     def _allocate(self):
         size, n = self.batch_size, self.n_samples
-        row_bytes = self._source.X[0].nbytes
+        X = self._source.X
+        row_bytes = X.shape[1] * X.dtype.itemsize
         per_block = max(1, GATHERED_BYTES // max(1, size * row_bytes))
         self._block = min(n, min(per_block, 1024) * size)
         self._rows = np.arange(n)
@@ -79,8 +114,15 @@ class Batches:
             rows = self._order[start : start + self._block]
             for array, buffer in zip(self._source, self._buffers, strict=True):
                 if array is not None:
-                    np.take(array, rows, axis=0, out=buffer[: len(rows)], mode="clip")
+                    _gather(array, rows, buffer[: len(rows)])
             yield from self._full if len(rows) == self._block else self._last
+
+
+def _gather(array, rows, out):
+    if isinstance(array, SparseRows):
+        array.take(rows, out)
+    else:
+        np.take(array, rows, axis=0, out=out, mode="clip")
 
 
 def _buffer(array, n_rows):

@@ -115,6 +115,19 @@ class Network:
         """Go back to a snapshot."""
         self.params[...], self.statistics[...] = snapshot
 
+    def adopt(self, params, statistics):
+        """Take over two arrays, of the right lengths, without copying them."""
+        # As plain arrays: a memory map is slow, and its slices are memory maps.
+        self.params, self.statistics = np.asarray(params), np.asarray(statistics)
+        self._bind()
+
+    def copy(self):
+        """Return a network of its own with the same parameters and statistics."""
+        copy = object.__new__(type(self))
+        copy.__setstate__(self.__getstate__())
+        copy.adopt(*self.snapshot())
+        return copy
+
     def __getstate__(self):
         # Pickling turns a view into a copy: layers travel without theirs.
         return {**self.__dict__, "layers": [_without_views(ly) for ly in self.layers]}

@@ -106,11 +106,11 @@ class Trainer:
         widths = sum(layer.n_outputs for layer in self.network.layers)
         return max(256, SLAB_BYTES // (widths * self.network.params.itemsize))
 
-    def run(self, batches, n_epochs, on_epoch_end):
+    def run(self, batches, n_epochs, on_epoch_end, on_epoch_begin=lambda: None):
         """Train for at most `n_epochs`.
 
-        `on_epoch_end` takes no arguments, is called after each epoch that ended well,
-        and returns True to stop.
+        Neither callable takes arguments.  `on_epoch_begin` is called before each epoch,
+        `on_epoch_end` after each that ended well; the latter returns True to stop.
         """
         network = self.network
         if self.state is None:
@@ -122,6 +122,7 @@ class Trainer:
         # What overflows is seen, and reported, as a loss that is not finite.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for _ in range(n_epochs):
+                on_epoch_begin()
                 network.snapshot(out=before)
                 try:
                     loss = self._run_epoch(batches, step)
@@ -131,8 +132,11 @@ class Trainer:
                 if self._ends(loss, before) or on_epoch_end():
                     break
 
-    def minimize(self, batch, n_epochs, tol, on_epoch_end):
-        """Train on all rows by an optimizer that searches along lines."""
+    def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
+        """Train on all rows by an optimizer that searches along lines.
+
+        It may find that it is done after an epoch has begun, which then has no end.
+        """
         network = self.network
         before = network.snapshot()
         evaluated = []
@@ -148,10 +152,15 @@ class Trainer:
             del evaluated[:-1]
             ends = self._ends(loss, before)
             network.snapshot(out=before)
-            return ends or on_epoch_end()
+            if ends or on_epoch_end():
+                return True
+            if len(self.losses) < n_epochs:
+                on_epoch_begin()
+            return False
 
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             start = network.params.astype(np.float64)
+            on_epoch_begin()
             try:
                 best = self.optimizer.minimize(
                     objective, start, n_epochs, tol, on_iteration
@@ -191,7 +200,7 @@ class Trainer:
         """Return the objective on a batch; its gradient is in ``workspace.grads``."""
         n = len(batch.X)
         if self._slab is None or n <= self._slab:
-            value = self._pass(batch.X, batch.y, batch.weight, 1 / n)
+            value = self._pass(batch.X[:], batch.y, batch.weight, 1 / n)
         else:
             value = self._pass_in_slabs(batch)
         return value + self._add_penalty() if self.penalty else value

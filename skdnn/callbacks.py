@@ -1,0 +1,119 @@
+"""What the outside hears of training: scikit-learn's callbacks, and a printed line."""
+
+import time
+
+import sklearn
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupportMixin:
+        """Says what callbacks need."""
+
+        def set_callbacks(self, *callbacks):
+            """Raise an error: this version of scikit-learn has no callbacks.
+
+            Parameters
+            ----------
+            *callbacks : callback instances
+                The callbacks to set.
+
+            Raises
+            ------
+            ImportError
+                Always.
+            """
+            raise ImportError(
+                "set_callbacks needs scikit-learn 1.9 or newer, this is "
+                f"{sklearn.__version__}."
+            )
+
+    def with_callbacks(method):
+        """Return the method as it is."""
+        return method
+
+
+class FitTasks:
+    """Tells the callbacks of an estimator when its fit and each epoch begin and end.
+
+    What callbacks receive: `X`, `y` and `sample_weight` as they were given to `fit`,
+    and at each end a copy of the estimator, fitted as if training had stopped there.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Inside its `fit`, which is decorated by `with_callbacks`.
+    X, y : array-like
+    sample_weight : array-like or None
+    """
+
+    def __init__(self, estimator, X, y, sample_weight):
+        self._fit = self._epoch = None
+        self._estimator = estimator
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._hook = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        if hasattr(estimator, "_init_callback_context"):
+            self._fit = estimator._init_callback_context(
+                max_subtasks=estimator.max_iter
+            )
+            self._fit.call_on_fit_task_begin(**self._hook)
+
+    def begin_epoch(self):
+        if getattr(self._estimator, "_skl_callbacks", None):
+            self._epoch = self._fit.subcontext(task_name="epoch")
+            self._epoch.call_on_fit_task_begin(**self._hook)
+
+    def end_epoch(self, fitted_attributes):
+        """Return whether a callback asks to stop.
+
+        `fitted_attributes` is a callable: to copy the network takes time and is only
+        done for callbacks that want it.
+        """
+        if self._epoch is None:
+            return False
+        epoch, self._epoch = self._epoch, None
+        return epoch.call_on_fit_task_end(
+            **self._hook, reconstruction_attributes=fitted_attributes
+        )
+
+    def end_fit(self):
+        if self._epoch is not None:
+            # The optimizer was done, or interrupted, after it had begun an epoch.
+            self._epoch.call_on_fit_task_end(estimator=self._estimator)
+        if self._fit is not None:
+            self._fit.call_on_fit_task_end(**self._hook, reconstruction_attributes={})
+
+
+class ProgressLine:
+    """Prints a line an epoch.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Most epochs of this run.
+    """
+
+    def __init__(self, n_epochs):
+        self._n_epochs = n_epochs
+        self._started = time.perf_counter()
+
+    def print(self, epoch, n_run, values):
+        """Print the epoch, its values, the seconds so far, and at most how many more.
+
+        Parameters
+        ----------
+        epoch : int
+            Epochs of this run and of those before.
+        n_run : int
+            Epochs of this run.
+        values : dict of str to float
+        """
+        seconds = time.perf_counter() - self._started
+        fields = [f"epoch {epoch:4d}"]
+        fields += [f"{name} {value:.6f}" for name, value in values.items()]
+        fields.append(f"{seconds:.1f} s")
+        if n_run < self._n_epochs:
+            left = seconds / n_run * (self._n_epochs - n_run)
+            fields.append(f"{left:.1f} s left at most")
+        print("  ".join(fields), flush=True)
