@@ -559,6 +559,13 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     def __setstate__(self, state):
         super().__setstate__(unpack(state, type(self).__name__))
 
+    def _get_params_html(self, deep=True, doc_link=None):
+        # scikit-learn shows the descriptions in our docstrings only beside a link, and
+        # there is no page to link to: this one stays where it is. Before 1.8, it shows
+        # none, and passes no link.
+        link = () if doc_link is None else ("#",)
+        return super()._get_params_html(deep, *link)
+
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")
 

@@ -339,6 +339,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     def _learn_classes(self, classes, y):
         self._multilabel = y.ndim == 2
+        # What a label is where it is absent and where it is present.
+        self._absent_present = np.array([0, 1], y.dtype) if y.ndim == 2 else None
         self.classes_ = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(classes)
         n_classes = len(self.classes_)
         self.n_outputs_ = n_classes if self._multilabel or n_classes > 2 else 1
@@ -417,7 +419,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         """
         proba = self.predict_proba(X)
         if self._multilabel:
-            return (proba > 0.5).astype(np.intp)
+            return self._absent_present[(proba > 0.5).astype(np.intp)]
         return self.classes_[proba.argmax(axis=1)]
 
     def predict_proba(self, X):

@@ -1,0 +1,346 @@
+"""scikit-learn's callbacks around a fit and its epochs (scikit-learn 1.9 or newer)."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.tables import TASKS, binary, classifier, multilabel, regressor
+
+tasks = pytest.mark.parametrize("task", TASKS)
+
+#: What `score` of each estimator is.
+SCORING = {
+    task: "r2" if make is regressor else "accuracy" for task, (make, _) in TASKS.items()
+}
+
+
+class Recorder:
+    """Writes down what it hears, and asks to stop after some epochs."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+        self.events = []
+        self.fitted = []
+
+    def setup(self, estimator, context):
+        self.events.append("setup")
+
+    def teardown(self, estimator, context):
+        self.events.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None):
+        self.events.append(f"begin {context.task_name} {context.task_id}")
+        self.data = X, y, metadata
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.events.append(f"end {context.task_name} {context.task_id}")
+        self.fitted.append(fitted_estimator)
+        return context.task_name == "epoch" and len(self.fitted) == self.stop_after
+
+
+class Fails(Recorder):
+    """Raises an error at the end of the third epoch."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def on_fit_task_end(self, estimator, context):
+        super().on_fit_task_end(estimator, context)
+        if self.events[-1] == "end epoch 2":
+            raise self.error
+
+
+def events(n_epochs):
+    """Return what a callback hears of a fit of `n_epochs`."""
+    epochs = [f"{what} epoch {i}" for i in range(n_epochs) for what in ("begin", "end")]
+    return ["setup", "begin fit 0", *epochs, "end fit 0", "teardown"]
+
+
+def fitted(task, *callbacks, **params):
+    """Return an estimator fitted with callbacks, and its data."""
+    make, data = TASKS[task]
+    X, y = data()
+    return make(**params).set_callbacks(*callbacks).fit(X, y), X, y
+
+
+# What callbacks hear
+
+
+@tasks
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"solver": "bgd", "optimizer": "lbfgs"}, {"early_stopping": True}],
+    ids=["adam", "lbfgs", "early stopping"],
+)
+def test_events(task, params):
+    """Each epoch begins and ends once, in order, inside the fit."""
+    recorder = Recorder()
+    estimator, _, _ = fitted(task, recorder, **params)
+    assert estimator.n_iter_ == 5
+    assert recorder.events == events(5)
+
+
+def test_events_of_early_stopping():
+    """A run that stops before `max_iter` has no more tasks than epochs."""
+    recorder = Recorder()
+    params = {"early_stopping": True, "learning_rate": 0.1, "n_iter_no_change": 2}
+    estimator, _, _ = fitted("binary", recorder, max_iter=200, tol=0.0, **params)
+    assert estimator.n_iter_ < 200
+    assert recorder.events == events(estimator.n_iter_)
+
+
+def test_events_of_lbfgs_that_converges():
+    """An iteration that was begun and never made is ended, as an empty one."""
+    recorder = Recorder()
+    params = {"solver": "bgd", "optimizer": "lbfgs", "alpha": 10.0, "tol": 1e-3}
+    estimator, _, _ = fitted("binary", recorder, max_iter=500, **params)
+    assert recorder.events == events(estimator.n_iter_ + 1)
+    assert recorder.fitted[-2] is None
+
+
+def test_events_of_divergence():
+    """An epoch that ends in numbers that are not finite is still ended."""
+    recorder = Recorder()
+    params = {"solver": "bgd", "optimizer": "sgd", "learning_rate": 30.0}
+    make, data = TASKS["regression"]
+    estimator = make(activation="identity", max_iter=300, **params)
+    with pytest.warns(match="diverged"):
+        estimator.set_callbacks(recorder).fit(*data())
+    assert recorder.events == events(estimator.n_iter_ + 1)
+
+
+def test_data_as_they_were_given():
+    """Callbacks receive X, y and the weights of `fit`."""
+    X, y = binary()
+    weight, recorder = np.arange(60.0), Recorder()
+    classifier().set_callbacks(recorder).fit(X, y, sample_weight=weight)
+    assert recorder.data[0] is X
+    assert recorder.data[1] is y
+    assert recorder.data[2] == {"sample_weight": weight}
+
+
+@tasks
+def test_callbacks_change_nothing(task):
+    """Training with callbacks is training without, bit for bit."""
+    watched, X, y = fitted(task, Recorder(), ScoringMonitor(scoring=SCORING[task]))
+    alone = TASKS[task][0]().fit(X, y)
+    np.testing.assert_array_equal(watched.network_.params, alone.network_.params)
+
+
+def test_partial_fit_has_no_callbacks():
+    """As in scikit-learn, callbacks are for `fit`."""
+    recorder = Recorder()
+    X, y = binary()
+    classifier().set_callbacks(recorder).partial_fit(X, y, [0, 1])
+    assert recorder.events == []
+
+
+def test_no_callbacks():
+    """`set_callbacks()` takes them all away."""
+    recorder = Recorder()
+    classifier().set_callbacks(recorder).set_callbacks().fit(*binary())
+    assert recorder.events == []
+
+
+def test_what_is_no_callback():
+    """Anything else is an error of scikit-learn's own."""
+    with pytest.raises(TypeError, match="FitCallback"):
+        classifier().set_callbacks(Recorder)
+
+
+# The estimator a callback receives
+
+
+@tasks
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_snapshots_are_shorter_fits(task, early_stopping):
+    """The estimator of epoch k is what a fit of k epochs gives, to the bit."""
+    recorder = Recorder()
+    params = {"early_stopping": early_stopping, "batch_norm": True}
+    _, X, y = fitted(task, recorder, **params)
+    for k, snapshot in enumerate(recorder.fitted[:-1], 1):
+        shorter = TASKS[task][0](max_iter=k, **params).fit(X, y)
+        np.testing.assert_array_equal(snapshot.predict(X), shorter.predict(X))
+        assert snapshot.loss_curve_ == shorter.loss_curve_
+        assert snapshot.n_iter_ == k
+        assert snapshot.best_iter_ == shorter.best_iter_
+
+
+@tasks
+def test_last_snapshot_is_the_fitted_estimator(task):
+    """What the end of `fit` hands out predicts like the estimator, and is another."""
+    recorder = Recorder()
+    estimator, X, y = fitted(task, recorder)
+    last = recorder.fitted[-1]
+    expected = estimator.predict(X)
+    assert last is not estimator
+    np.testing.assert_array_equal(last.predict(X), expected)
+    estimator.partial_fit(X, y)
+    np.testing.assert_array_equal(last.predict(X), expected)
+
+
+def test_snapshots_can_be_pickled():
+    """A snapshot goes through a pickle like any estimator."""
+    recorder = Recorder()
+    estimator, X, _ = fitted("binary", recorder)
+    copy = pickle.loads(pickle.dumps(recorder.fitted[-1]))
+    np.testing.assert_array_equal(copy.predict(X), estimator.predict(X))
+
+
+# Stopping
+
+
+@tasks
+@pytest.mark.parametrize("n_epochs", [1, 3])
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_true_stops_training(task, n_epochs, optimizer):
+    """A callback that returns True ends training after that epoch, without warning."""
+    recorder = Recorder(stop_after=n_epochs)
+    params = {"solver": "bgd", "optimizer": optimizer, "tol": 0.0}
+    estimator, X, y = fitted(task, recorder, max_iter=9, **params)
+    assert estimator.n_iter_ == n_epochs
+    assert recorder.events == events(n_epochs)
+    params = {**params, "tol": None, "max_iter": n_epochs}
+    shorter = TASKS[task][0](**params).fit(X, y)
+    np.testing.assert_array_equal(estimator.network_.params, shorter.network_.params)
+
+
+def test_stopping_restores_the_best_weights():
+    """With early stopping, the best epoch so far is what remains."""
+    estimator, X, y = fitted("binary", Recorder(4), early_stopping=True, max_iter=50)
+    shorter = classifier(early_stopping=True, max_iter=4).fit(X, y)
+    np.testing.assert_array_equal(estimator.network_.params, shorter.network_.params)
+
+
+def test_an_error_in_a_callback():
+    """It comes out of `fit`; callbacks are torn down, the old network is still there."""
+    estimator, X, y = fitted("binary")
+    expected = estimator.predict_proba(X)
+    callback = Fails(RuntimeError("no more"))
+    with pytest.raises(RuntimeError, match="no more"):
+        estimator.set_callbacks(callback).fit(X, 1 - y)
+    assert callback.events == [*events(3)[:-2], "teardown"]
+    np.testing.assert_array_equal(estimator.predict_proba(X), expected)
+    # And the next fit starts clean.
+    recorder = Recorder()
+    estimator.set_callbacks(recorder).fit(X, y)
+    assert recorder.events == events(5)
+
+
+def test_an_error_in_fit():
+    """Callbacks are torn down when training itself fails."""
+    recorder = Recorder()
+    X, y = binary()
+    X[3, 2] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        classifier().set_callbacks(recorder).fit(X, y)
+    assert recorder.events == ["setup", "begin fit 0", "teardown"]
+
+
+def test_interrupt():
+    """Ctrl-C ends training with a warning, and callbacks as at any other end."""
+    callback, (X, y) = Fails(KeyboardInterrupt), binary()
+    estimator = classifier(max_iter=9).set_callbacks(callback)
+    with pytest.warns(match="interrupted"):
+        estimator.fit(X, y)
+    assert estimator.n_iter_ == 3
+    assert callback.events == events(3)
+    shorter = classifier(max_iter=3).fit(X, y)
+    np.testing.assert_array_equal(estimator.network_.params, shorter.network_.params)
+
+
+# scikit-learn's own callbacks
+
+
+@tasks
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_scoring_monitor(task, early_stopping):
+    """It logs the training score of each epoch; the last is the estimator's own."""
+    name = SCORING[task]
+    monitor = ScoringMonitor(scoring=name)
+    params = {"early_stopping": early_stopping, "learning_rate": 0.1}
+    estimator, X, y = fitted(task, monitor, **params)
+    log = monitor.get_logs().data_as_pandas
+    assert list(log["task_name"]) == ["fit"] + 5 * ["epoch"]
+    np.testing.assert_allclose(log[name].iloc[[0, -1]], estimator.score(X, y))
+    assert log[name].nunique() > 1
+
+
+def test_scoring_monitor_with_weights():
+    """Scores count the weights of `fit`."""
+    X, y = binary()
+    weight = np.where(y == 1, 5.0, 1.0)
+    monitor = ScoringMonitor(scoring="accuracy")
+    estimator = classifier().set_callbacks(monitor).fit(X, y, sample_weight=weight)
+    logged = monitor.get_logs().data[0]["accuracy"]
+    assert logged == pytest.approx(estimator.score(X, y, sample_weight=weight))
+    assert logged != pytest.approx(estimator.score(X, y))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"solver": "bgd", "optimizer": "lbfgs"}, {"early_stopping": True}],
+    ids=["adam", "lbfgs", "early stopping"],
+)
+def test_progress_bar(params, capsys):
+    """The bar is drawn to its end."""
+    fitted("binary", ProgressBar(), **params)
+    printed = capsys.readouterr().out
+    assert "DNNClassifier - fit" in printed
+    assert "100%" in printed
+
+
+def test_pipeline(capsys):
+    """A pipeline passes its callbacks on, and hears of our epochs."""
+    X, y = binary()
+    monitor = ScoringMonitor(scoring="accuracy")
+    network = classifier().set_callbacks(monitor)
+    pipeline = make_pipeline(StandardScaler(), network)
+    pipeline.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, y)
+    assert "DNNClassifier" in capsys.readouterr().out
+    log = monitor.get_logs().data_as_pandas
+    assert (log["task_name"] == "epoch").sum() == 5
+    assert log["accuracy"].iloc[-1] == pytest.approx(pipeline.score(X, y))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_grid_search(n_jobs, early_stopping, capsys):
+    """Each fit of a search logs its epochs, in other processes too."""
+    monitor = ScoringMonitor(scoring="accuracy")
+    network = classifier(early_stopping=early_stopping).set_callbacks(monitor)
+    search = GridSearchCV(network, {"alpha": [0.01, 1.0]}, cv=2, n_jobs=n_jobs)
+    search.set_callbacks(ProgressBar(max_propagation_depth=None))
+    search.fit(*binary())
+    assert "GridSearchCV" in capsys.readouterr().out
+    log = monitor.get_logs().data_as_pandas
+    # Two candidates, two folds, and the refit.
+    assert (log["task_name"] == "epoch").sum() == 5 * 5
+    assert clone(search.best_estimator_).fit(*binary()).n_iter_ == 5
+
+
+def test_clone_and_pickle_keep_callbacks():
+    """A clone shares the callbacks, a pickle has its own."""
+    X, y = multilabel()
+    recorder = Recorder()
+    estimator = classifier().set_callbacks(recorder)
+    clone(estimator).fit(X, y)
+    assert recorder.events == events(5)
+    copy = pickle.loads(pickle.dumps(estimator)).fit(X, y)
+    assert recorder.events == events(5)
+    assert copy._skl_callbacks[0].events == 2 * events(5)
+
+
+def test_a_fitted_estimator_has_no_trace_of_a_run():
+    """What a run needs for callbacks is gone after it."""
+    watched, X, y = fitted("regression", Recorder())
+    assert vars(watched).keys() - vars(regressor().fit(X, y)).keys() == {
+        "_skl_callbacks"
+    }
