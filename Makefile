@@ -6,11 +6,14 @@ VENV = .venv
 RUN = $(VENV)/bin/python
 INSTALLED = $(VENV)/.installed
 
+# The versions of scikit-learn to test beside the newest.
+OLDER = 1.7 1.8
+
 # Products as small as those of the tests only get slower with more threads.
 PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q
 
 .DEFAULT_GOAL = help
-.PHONY: help demo examples test slow lint benchmark clean
+.PHONY: help demo examples test test-matrix slow lint benchmark clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -26,6 +29,16 @@ examples: $(INSTALLED) ## Run all the other examples
 test: lint ## Run lint, unit tests, doctests and the code in the README
 	@$(PYTEST) -m "not slow"
 
+test-matrix: $(OLDER:%=test-with-%) test ## Test with older versions of scikit-learn too
+
+# Each version has an environment of its own.
+test-with-%:
+	@echo "scikit-learn $*"
+	@$(MAKE) --no-print-directory VENV=.venv-$* PIN="scikit-learn==$*.*" test-pinned
+
+test-pinned: $(INSTALLED)
+	@$(PYTEST) -m "not slow"
+
 slow: $(INSTALLED) ## Run the tests that take long, if there are any
 	@$(PYTEST) -m slow || [ $$? -eq 5 ]  # 5: no test is marked slow
 
@@ -37,9 +50,10 @@ benchmark: $(INSTALLED) ## Measure time and memory
 	@$(RUN) benchmarks/epoch_time.py
 	@$(RUN) benchmarks/memory.py
 	@$(RUN) benchmarks/import_time.py
+	@$(RUN) benchmarks/search.py
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .pytest_cache .ruff_cache build dist *.egg-info *.png
+	rm -rf $(VENV) $(OLDER:%=$(VENV)-%) .pytest_cache .ruff_cache build dist *.egg-info *.png
 	find skdnn tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml
@@ -47,5 +61,5 @@ $(INSTALLED): pyproject.toml
 	one with PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	@echo "Installing skdnn and what its checks need into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[dev]" $(PIN)
 	@touch $@

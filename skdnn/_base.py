@@ -526,7 +526,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _predict_raw(self, X):
         """Return the raw predictions (n_samples, n_outputs)."""
-        return self._predict_with(X, lambda raw: raw, self.dtype)
+        return self._predict_with(X, lambda raw: raw)
 
     def _predict_linked(self, X):
         """Return the predictions of the network, behind the link of the loss."""
@@ -535,22 +535,23 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             X, lambda raw: self._loss.inverse_link(raw.astype(np.float64)), np.float64
         )
 
-    def _predict_with(self, X, finish, dtype):
+    def _predict_with(self, X, finish, dtype=None):
         """Return ``finish(raw predictions)``, computed a few rows at a time."""
         check_is_fitted(self)
         X = self.encoder_.validate(self, X, reset=False)
-        n_samples, n_columns = X.shape
-        out = np.empty((n_samples, self.n_outputs_), dtype)
-        rows = None
+        # That of the network, whatever the parameter has been set to since.
+        network_dtype = self.network_.params.dtype
+        out = np.empty((X.shape[0], self.n_outputs_), dtype or network_dtype)
+        spans = list(chunks(*X.shape, PREDICTED_ROWS, PADDED_ROWS))
+        rows = np.zeros(
+            (_padded(spans[0]), self.encoder_.n_features_out_), network_dtype
+        )
         # What overflows ends as an infinite prediction or a probability of 0 or 1.
         with np.errstate(over="ignore", invalid="ignore"):
-            for chunk in chunks(n_samples, n_columns, PREDICTED_ROWS, PADDED_ROWS):
-                n = min(chunk.stop, n_samples) - chunk.start
-                padded = -(-n // PADDED_ROWS) * PADDED_ROWS
-                if rows is None:
-                    rows = np.zeros((padded, self.encoder_.n_features_out_), self.dtype)
-                self.encoder_.encode(dense(X, chunk), out=rows[:n])
-                out[chunk] = finish(self.network_.forward(rows[:padded])[:n])
+            for span in spans:
+                n = span.stop - span.start
+                self.encoder_.encode(dense(X, span), out=rows[:n])
+                out[span] = finish(self.network_.forward(rows[: _padded(span)])[:n])
         return out
 
     def __getstate__(self):
@@ -601,6 +602,11 @@ def optimizer_takes_steps(estimator):
     if isinstance(named(estimator.optimizer, OPTIMIZERS), LBFGS):
         raise AttributeError("partial_fit is not available with optimizer='lbfgs'.")
     return True
+
+
+def _padded(span):
+    """Return the length of a slice, rounded up."""
+    return -(-(span.stop - span.start) // PADDED_ROWS) * PADDED_ROWS
 
 
 def _check_weight(weight, X, suffix):

@@ -220,7 +220,7 @@ def test_stopping_restores_the_best_weights():
 
 
 def test_an_error_in_a_callback():
-    """It comes out of `fit`; callbacks are torn down, the old network is still there."""
+    """It comes out of `fit`; callbacks are torn down, the old network stays."""
     estimator, X, y = fitted("binary")
     expected = estimator.predict_proba(X)
     callback = Fails(RuntimeError("no more"))
@@ -265,7 +265,7 @@ def test_scoring_monitor(task, early_stopping):
     """It logs the training score of each epoch; the last is the estimator's own."""
     name = SCORING[task]
     monitor = ScoringMonitor(scoring=name)
-    params = {"early_stopping": early_stopping, "learning_rate": 0.1}
+    params = {"early_stopping": early_stopping, "learning_rate": 0.03}
     estimator, X, y = fitted(task, monitor, **params)
     log = monitor.get_logs().data_as_pandas
     assert list(log["task_name"]) == ["fit"] + 5 * ["epoch"]

@@ -1,0 +1,206 @@
+"""What scikit-learn's tools do with an estimator: searches, routing, tags, views."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+import sklearn.experimental.enable_halving_search_cv
+from sklearn.base import clone
+from sklearn.feature_selection import SelectKBest
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    cross_val_score,
+    learning_curve,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
+from sklearn.utils.fixes import parse_version
+
+from skdnn import DNNClassifier, DNNRegressor
+from skdnn.encoding import TabularEncoder
+from tests.tables import TASKS, binary, classifier, parameters, regression, regressor
+
+tasks = pytest.mark.parametrize("task", TASKS)
+estimators = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+
+
+# Searches
+
+
+@tasks
+def test_epochs_as_the_resource_of_a_halving_search(task):
+    """`max_iter` is what a halving search spends, and what the winner got most of."""
+    make, data = TASKS[task]
+    search = HalvingGridSearchCV(
+        make(max_iter=1),
+        {"learning_rate": [1e-5, 1e-3, 1e-2, 1e-1]},
+        resource="max_iter",
+        max_resources=8,
+        factor=2,
+        cv=2,
+        random_state=0,
+    )
+    search.fit(*data())
+    assert search.n_resources_[-1] > search.n_resources_[0]
+    assert search.best_estimator_.max_iter == search.n_resources_[-1]
+    assert search.best_estimator_.n_iter_ == search.best_estimator_.max_iter
+    assert search.best_params_["learning_rate"] > 1e-5
+
+
+def test_learning_curve_by_partial_fit():
+    """`learning_curve` trains in increments, where it is asked to."""
+    X, y = binary()
+    sizes, _, scores = learning_curve(
+        classifier(learning_rate=0.1),
+        X,
+        y,
+        cv=2,
+        train_sizes=[10, 20, 30],
+        exploit_incremental_learning=True,
+    )
+    assert list(sizes) == [10, 20, 30]
+    assert np.isfinite(scores).all()
+
+
+# Metadata
+
+
+@estimators
+def test_requests(Estimator):
+    """All that `fit`, `partial_fit` and `score` take besides data can be requested."""
+    requests = Estimator().get_metadata_routing()
+    weights = {"sample_weight"}
+    assert requests.fit.requests.keys() == weights | {
+        "X_val",
+        "y_val",
+        "sample_weight_val",
+    }
+    assert requests.score.requests.keys() == weights
+    extra = {"classes"} if Estimator is DNNClassifier else set()
+    assert requests.partial_fit.requests.keys() == weights | extra
+
+
+@pytest.mark.usefixtures("metadata_routing")
+def test_weights_reach_the_network_in_a_search():
+    """A search hands the weights of its folds to `fit` where they are requested."""
+    X, y = binary()
+    weight = np.where(X[:, 0] > 0, 1.0, 0.0)
+    network = classifier().set_fit_request(sample_weight=True)
+    network.set_score_request(sample_weight=True)
+    search = GridSearchCV(network, {"alpha": [0.1]}, cv=2)
+    search.fit(X, y, sample_weight=weight)
+    expected = classifier(alpha=0.1).fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(
+        parameters(search.best_estimator_), parameters(expected)
+    )
+
+
+@pytest.mark.usefixtures("metadata_routing")
+@tasks
+def test_validation_data_through_a_pipeline(task):
+    """A pipeline transforms `X_val` on its way, columns left out included."""
+    make, data = TASKS[task]
+    (X, y), (X_val, y_val) = data(), data(seed=1)
+    weight, weight_val = np.arange(len(X)) % 3, np.arange(len(X_val)) % 4
+    weights = {"sample_weight": weight, "sample_weight_val": weight_val}
+    names = dict.fromkeys(["X_val", "y_val", *weights], True)
+    network = make(early_stopping=True).set_fit_request(**names)
+    selector = SelectKBest(lambda X, y: X.mean(axis=0), k=3)
+    pipeline = make_pipeline(
+        StandardScaler(with_mean=False).set_fit_request(sample_weight=False),
+        selector,
+        network,
+        transform_input=["X_val"],
+    )
+    pipeline.fit(X, y, X_val=X_val, y_val=y_val, **weights)
+    steps = pipeline[:-1]
+    by_hand = make(early_stopping=True)
+    by_hand.fit(
+        steps.transform(X), y, X_val=steps.transform(X_val), y_val=y_val, **weights
+    )
+    np.testing.assert_array_equal(parameters(pipeline[-1]), parameters(by_hand))
+    assert pipeline[-1].validation_scores_ == by_hand.validation_scores_
+
+
+# Tags and views
+
+
+@estimators
+def test_tags(Estimator):
+    """The tags say what is true."""
+    tags = get_tags(Estimator())
+    assert tags.input_tags.sparse
+    assert tags.input_tags.allow_nan
+    assert not get_tags(Estimator(numeric_scaling=None)).input_tags.allow_nan
+    assert not tags.non_deterministic
+    assert tags.target_tags.required
+    assert not tags.no_validation
+    if Estimator is DNNClassifier:
+        assert tags.classifier_tags.multi_class
+        assert tags.classifier_tags.multi_label
+    else:
+        assert tags.target_tags.multi_output
+        assert not tags.regressor_tags.poor_score
+
+
+def test_set_output():
+    """The encoder returns a frame where it is asked to."""
+    X, _ = regression()
+    X[3, 1] = np.nan
+    frame = TabularEncoder().set_output(transform="pandas").fit_transform(X)
+    assert list(frame.columns) == ["x0", "x1", "x2", "x3", "x1_missing"]
+
+
+@estimators
+def test_html(Estimator):
+    """The HTML view has no link to a page that is not there."""
+    X, y = binary()
+    html = Estimator((8,), max_iter=2)._repr_html_()
+    fitted = Estimator((8,), max_iter=2, tol=None).fit(X, y)._repr_html_()
+    for view in (html, fitted):
+        assert Estimator.__name__ in view
+        links = re.findall(r'href="([^"]*)"', view)
+        assert all(link.startswith("#") for link in links)
+    described = "Number of units of each hidden layer" in html
+    assert described == (parse_version(sklearn.__version__) >= parse_version("1.8"))
+
+
+def test_html_in_a_pipeline_and_a_search():
+    """Meta-estimators draw it, fitted and not."""
+    X, y = regression()
+    pipeline = make_pipeline(StandardScaler(), regressor())
+    search = GridSearchCV(pipeline, {"dnnregressor__alpha": [0.1]}, cv=2)
+    assert "DNNRegressor" in search._repr_html_()
+    assert "DNNRegressor" in search.fit(X, y)._repr_html_()
+
+
+@estimators
+def test_every_parameter_is_described(Estimator):
+    """Each constructor parameter has a paragraph in the docstring."""
+    described = re.findall(r"^    (\w+) : ", Estimator.__doc__, flags=re.MULTILINE)
+    names = list(inspect.signature(Estimator).parameters)
+    assert described[: len(names)] == names
+
+
+@estimators
+def test_round_trip_of_parameters(Estimator):
+    """A clone of what `get_params` returns has the very same objects where it can."""
+    dims, dropout = [4, 5], [0.1, 0.2]
+    est = Estimator(dims, dropout=dropout, scoring=len)
+    assert est.get_params()["hidden_layer_dims"] is dims
+    assert est.get_params()["dropout"] is dropout
+    same = Estimator(**est.get_params(deep=False))
+    assert repr(same) == repr(est)
+    assert clone(est).scoring is len
+
+
+@tasks
+def test_cross_validation_twice(task):
+    """Nothing is left over from fold to fold."""
+    make, data = TASKS[task]
+    est = make(early_stopping=True, tol=1e-4, schedule="adaptive")
+    first = cross_val_score(est, *data(), cv=3)
+    np.testing.assert_array_equal(first, cross_val_score(est, *data(), cv=3))
