@@ -1,6 +1,5 @@
 """What scikit-learn's tools do with an estimator: searches, routing, tags, views."""
 
-import inspect
 import re
 
 import numpy as np
@@ -175,14 +174,6 @@ def test_html_in_a_pipeline_and_a_search():
     search = GridSearchCV(pipeline, {"dnnregressor__alpha": [0.1]}, cv=2)
     assert "DNNRegressor" in search._repr_html_()
     assert "DNNRegressor" in search.fit(X, y)._repr_html_()
-
-
-@estimators
-def test_every_parameter_is_described(Estimator):
-    """Each constructor parameter has a paragraph in the docstring."""
-    described = re.findall(r"^    (\w+) : ", Estimator.__doc__, flags=re.MULTILINE)
-    names = list(inspect.signature(Estimator).parameters)
-    assert described[: len(names)] == names
 
 
 @estimators

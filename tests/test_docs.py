@@ -1,0 +1,65 @@
+"""The examples of README and docs run as they stand, and the tests they name exist."""
+
+import re
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+TESTS = "\n".join(path.read_text() for path in ROOT.glob("tests/test_*.py"))
+PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)[)#]")
+
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def python_blocks(text):
+    """Yield the python blocks of a Markdown text, each on the lines it has there."""
+    for block in PYTHON_BLOCK.finditer(text):
+        yield "\n" * text.count("\n", 0, block.start(1)) + block[1]
+
+
+def test_blocks_keep_their_lines():
+    """A block is what stands between its fences, and errors in it name its line."""
+    text = (
+        "Words\n```python\na = 1\n```\n```sh\nls\n```\n```python\nb = 2\n\nc = 3\n```\n"
+    )
+    assert list(python_blocks(text)) == [
+        "\n\na = 1\n",
+        "\n" * 8 + "b = 2\n\nc = 3\n",
+    ]
+
+
+@pages
+def test_blocks_run(page, tmp_path, monkeypatch):
+    """The python blocks run from top to bottom, each with the names of those above."""
+    monkeypatch.chdir(tmp_path)
+    matplotlib.use("Agg")
+    namespace = {"__name__": page.stem}
+    try:
+        for block in python_blocks(page.read_text(encoding="utf-8")):
+            exec(compile(block, page, "exec"), namespace)
+    finally:
+        plt.close("all")
+
+
+def test_there_are_blocks():
+    """Some of the pages have examples, or the test above would say nothing."""
+    assert sum("```python" in page.read_text() for page in PAGES) >= 2
+
+
+@pages
+def test_links_lead_somewhere(page):
+    """Each relative link is to a file that is there."""
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pages
+def test_named_tests_exist(page):
+    """Each test that a page names is there."""
+    for name in set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8"))):
+        assert f"def {name}(" in TESTS, name
