@@ -319,11 +319,13 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         y = check_array(
             y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name=name
         )
-        multilabel = type_of_target(y, input_name=name) == "multilabel-indicator"
+        kind = type_of_target(y, input_name=name)
+        multilabel = kind == "multilabel-indicator"
         if multilabel:
             y = y.toarray() if hasattr(y, "toarray") else y
         else:
-            check_classification_targets(y)
+            if kind not in ("binary", "multiclass"):
+                check_classification_targets(y)  # which finds the words
             y = column_or_1d(y, warn=True)
         if reset:
             self._learn_classes(y if classes is None else np.asarray(classes), y)
