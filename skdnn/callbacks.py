@@ -1,6 +1,7 @@
 """What the outside hears of training: scikit-learn's callbacks, and a printed line."""
 
 import time
+from functools import wraps
 
 import sklearn
 
@@ -30,8 +31,14 @@ except ImportError:  # before scikit-learn 1.9
             )
 
     def with_callbacks(method):
-        """Return the method as it is."""
-        return method
+        """Return the method, as deep in the stack as where there are callbacks."""
+
+        # Warnings count the frames up to the line of the user.
+        @wraps(method)
+        def without_callbacks(*args, **kwargs):
+            return method(*args, **kwargs)
+
+        return without_callbacks
 
 
 class FitTasks:
