@@ -317,7 +317,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if sample_weight is not None:
             sample_weight = _check_weight(sample_weight, X_checked, suffix)
         rows = rows_with_weight(n_samples, sample_weight)
-        return Data(X_checked, targets, rows, X, y)
+        frame = X_checked if issparse(X) else X  # some formats have no rows to take
+        return Data(X_checked, targets, rows, frame, y)
 
     def _stops_early(self, n_rows):
         if self.early_stopping == "auto":
@@ -388,7 +389,14 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             # A metric would only complain of predictions that are not finite.
             if scorer is None or not np.isfinite(loss):
                 return loss, -loss
-            return loss, scorer()
+            score = scorer()
+            if np.isnan(score):
+                raise ValueError(
+                    f"scoring={self.scoring!r} is NaN on the validation data, of "
+                    f"{len(batch.X)} rows. Validate on more of them, or use "
+                    "scoring='loss'."
+                )
+            return loss, score
 
         return validate
 

@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 from sklearn.utils import gen_batches
 
 #: The most numbers, of 8 bytes, to look at a time.
-CHUNK_NUMBERS = 2**22
+CHUNK_NUMBERS = 2**18
 
 
 def chunks(n_rows, n_columns, at_most=4096, multiple_of=1):

@@ -9,43 +9,47 @@ from sklearn.utils.parallel import _get_threadpool_controller
 
 
 class _Sharing:
-    """The fits that run in this process, and the limit that they have set on BLAS.
+    """The fits that run in this process, and what they have done to BLAS.
 
-    A limit is that of the process, whichever thread sets it. So it is set as a second
-    fit starts, and taken back as the last but one ends; what each fit found when it
-    started may be what another one had set.
+    A number of threads is that of the process, whichever thread sets it, and what a fit
+    finds when it starts may be what another one has set. So the number from before is
+    kept from when a second fit starts to when the last but one ends.
     """
 
     def __init__(self):
         self._lock = Lock()
         self._n_fits = 0
-        self._n_threads = None
-        self._found = None
+        self._before = None
 
     def enter(self):
         with self._lock:
             self._n_fits += 1
-            # joblib tells most of its processes how many threads they have, but not
-            # those that it forks, which are daemons.
-            if multiprocessing.current_process().daemon:
-                self._limit(share=0)
-            elif self._n_fits > 1:
-                self._limit(share=1 / self._n_fits)
+            self._set_threads()
 
     def leave(self):
         with self._lock:
             self._n_fits -= 1
-            if self._n_fits <= 1 and self._found is not None:
-                self._found.restore_original_limits()
-                self._found = None
+            self._set_threads()
 
-    def _limit(self, share):
-        blas = _get_threadpool_controller().select(user_api="blas")
-        if self._found is None:
-            counts = [library["num_threads"] for library in blas.info()]
-            self._n_threads = max(counts, default=1)
-        limiter = blas.limit(limits=max(1, int(share * self._n_threads)))
-        self._found = self._found or limiter
+    def _set_threads(self):
+        # joblib tells most of its processes how many threads they have, but not those
+        # that it forks, which are daemons.
+        forked = multiprocessing.current_process().daemon
+        shared = self._n_fits > (0 if forked else 1)
+        if not shared and self._before is None:
+            return
+        if self._before is None:
+            blas = _get_threadpool_controller().select(user_api="blas").lib_controllers
+            self._before = [(library, library.num_threads) for library in blas]
+        for library, n_threads in self._before:
+            if shared:
+                n_threads = 1 if forked else max(1, n_threads // self._n_fits)
+            library.set_num_threads(n_threads)
+            # In newer versions of threadpoolctl, only the thread that set a number can
+            # set another, until it says that it is done.
+            getattr(library, "clear_controlling_thread", lambda: None)()
+        if not shared:
+            self._before = None
 
 
 _sharing = _Sharing()

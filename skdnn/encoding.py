@@ -155,7 +155,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         missing = np.isnan(X)
         np.copyto(out[:, n_columns:], missing[:, self.missing_columns_])
         # In float64, as a float32 can't tell 1e9 from 1e9 + 1.
-        X = np.where(missing, self.median_, X)
+        X = np.where(missing, self.median_, X).astype(np.float64, copy=False)
         with np.errstate(over="ignore"):
             numbers[...] = getattr(self, f"_scale_{self.numeric_scaling}")(X)
         return out
@@ -279,14 +279,23 @@ def _sparse_columns(X, rows, weight):
 
 
 def _column_quantiles(column, weight, levels):
+    """Return the smallest numbers at or below which each share of the weight lies.
+
+    Of all definitions of a quantile, that is the one for which weights are as good as
+    repeated rows.
+    """
     seen = ~np.isnan(column)
     if not seen.any():
         return np.zeros(len(levels))
-    # The one method of NumPy's with weights, for which they are as good as repeated
-    # rows.
-    return np.quantile(
-        column[seen],
-        levels,
-        weights=None if weight is None else weight[seen],
-        method="inverted_cdf",
-    )
+    # Shares that differ by rounding errors are one.
+    column, levels = column[seen], np.subtract(levels, 1e-10)
+    if weight is None:
+        column = np.sort(column)
+        position = np.ceil(levels * len(column)).astype(np.intp) - 1
+    else:
+        order = np.argsort(column)
+        column, below = column[order], np.cumsum(weight[seen][order])
+        position = np.searchsorted(below, levels * below[-1])
+        # Rows without weight may come before the first that counts.
+        position = np.maximum(position, np.searchsorted(below, 0, side="right"))
+    return column[np.clip(position, 0, len(column) - 1)]

@@ -1,0 +1,1076 @@
+"""Any table in gives the same network, bit for bit."""
+
+import tracemalloc
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+
+from skdnn._rows import Rows, distinct_rows
+from skdnn.encoding import TabularEncoder
+from skdnn.nn.batches import Batches, SparseRows
+from tests.tables import (
+    TASKS,
+    binary,
+    classifier,
+    multilabel,
+    numbers,
+    parameters,
+    regression,
+    regressor,
+)
+
+SCALINGS = ["robust", "standard", "quantile", None]
+tasks = pytest.mark.parametrize("task", TASKS)
+scalings = pytest.mark.parametrize("scaling", SCALINGS)
+makes = pytest.mark.parametrize("make", [classifier, regressor])
+
+#: Everything that draws random numbers.
+RANDOM = {"dropout": 0.3, "early_stopping": True, "batch_size": 16, "batch_norm": True}
+
+
+def assert_same(one, two):
+    """Assert that two estimators are the same, to the bit."""
+    np.testing.assert_array_equal(parameters(one), parameters(two))
+    assert one.loss_curve_ == two.loss_curve_
+    assert one.validation_loss_curve_ == two.validation_loss_curve_
+    assert one.validation_scores_ == two.validation_scores_
+
+
+def outputs(est, X):
+    """Return all that an estimator predicts."""
+    methods = "predict", "predict_proba", "predict_log_proba", "decision_function"
+    return [getattr(est, name)(X) for name in methods if hasattr(est, name)]
+
+
+def assert_outputs(est, X, expected):
+    """Assert that an estimator predicts what is expected, to the bit."""
+    for actual, array in zip(outputs(est, X), expected, strict=True):
+        np.testing.assert_array_equal(actual, array)
+
+
+def assert_taken_as(est, table, X, y, **fit_params):
+    """Assert that `table` is as good as the float64 array `X`, in fit and predict."""
+    one = clone(est).fit(X, y, **fit_params)
+    two = clone(est).fit(table, y, **fit_params)
+    assert_same(one, two)
+    for network, rows in (two, table), (one, table), (two, X):
+        assert_outputs(network, rows, outputs(one, X))
+
+
+def whole(n=60, d=4):
+    """Return small whole numbers, as float64, without minus zeros."""
+    return np.round(3 * numbers(n, d)) + 0.0
+
+
+def holes(X, share=0.2):
+    """Return `X` with NaN here and there, in all columns but the last."""
+    missing = np.random.default_rng(1).random(X.shape) < share
+    missing[:, -1] = False
+    return np.where(missing, np.nan, X)
+
+
+# NumPy
+
+FLOATS = ["float16", "float32", "float64", "longdouble", ">f4", ">f8"]
+SIGNED = ["int8", "int16", "int32", "int64", ">i2", ">i8"]
+UNSIGNED = ["uint8", "uint16", "uint32", "uint64", "bool"]
+
+
+@scalings
+@pytest.mark.parametrize("dtype", [*FLOATS, *SIGNED, *UNSIGNED, "object"])
+def test_dtype(scaling, dtype):
+    """Equal numbers of any dtype give the same network and the same predictions."""
+    _, y = binary()
+    X = whole()
+    if dtype in UNSIGNED:
+        X = (X > 0).astype(float) if dtype == "bool" else np.abs(X)
+    if dtype in FLOATS and scaling is not None:
+        X = holes(X)
+    est = classifier(numeric_scaling=scaling, max_iter=2)
+    assert_taken_as(est, X.astype(dtype), X, y)
+
+
+@scalings
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_are_float64(scaling, dtype):
+    """A longer float is the float64 that it is equal to, to the last bit."""
+    X, y = binary()
+    est = classifier(numeric_scaling=scaling, dtype=dtype)
+    assert_taken_as(est, X.astype("longdouble"), X, y)
+
+
+@tasks
+@pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble", "int8", "bool"])
+def test_dtype_of_each_task(task, dtype):
+    """The same holds for each kind of target, with everything random switched on."""
+    make, data = TASKS[task]
+    _, y = data()
+    X = whole(len(y)).astype(dtype).astype(np.float64)
+    assert_taken_as(make(**RANDOM), X.astype(dtype), X, y)
+
+
+def every_second_column(X):
+    wide = np.full((X.shape[0], 2 * X.shape[1]), 1e9)
+    wide[:, ::2] = X
+    return wide[:, ::2]
+
+
+def reversed_twice(X):
+    return X[::-1, ::-1].copy()[::-1, ::-1]
+
+
+def rows_of_a_stack(X):
+    return np.stack([X, X + 1], axis=1)[:, 0]
+
+
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+def unaligned(X):
+    raw = np.zeros(X.nbytes + 1, np.uint8)[1:]
+    out = raw.view(X.dtype).reshape(X.shape)
+    out[...] = X
+    assert not out.flags.aligned
+    return out
+
+
+LAYOUTS = {
+    "F": np.asfortranarray,
+    "columns of another": every_second_column,
+    "negative strides": reversed_twice,
+    "rows of another": rows_of_a_stack,
+    "read-only": read_only,
+    "read-only F": lambda X: read_only(X.T).T,
+    "unaligned": unaligned,
+    "list": lambda X: X.tolist(),
+    "list of rows": list,
+    "tuples": lambda X: tuple(map(tuple, X.tolist())),
+}
+
+
+@makes
+@scalings
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layout(make, scaling, layout):
+    """Where and how the numbers lie in memory makes no difference."""
+    X, y = binary()
+    est = make(numeric_scaling=scaling, max_iter=2)
+    assert_taken_as(est, LAYOUTS[layout](X), X, y)
+
+
+@makes
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_memory_map(make, order, dtype, tmp_path):
+    """A read-only memory map of any file is taken as it is."""
+    X, y = whole(), binary()[1]
+    mapped = np.memmap(tmp_path / "X", dtype, "w+", shape=X.shape, order=order)
+    mapped[...] = X
+    mapped.flush()
+    mapped = np.memmap(tmp_path / "X", dtype, "r", shape=X.shape, order=order)
+    assert_taken_as(make(**RANDOM), mapped, X, y)
+
+
+def test_memory_map_of_joblib(tmp_path):
+    """All that goes into `fit` may be mapped, as joblib does for its processes."""
+    X, y = binary()
+    weight = 1 + np.arange(60) % 3
+    joblib.dump([X, y, weight], tmp_path / "data")
+    mapped = joblib.load(tmp_path / "data", mmap_mode="r")
+    one = classifier(**RANDOM).fit(X, y, weight)
+    assert_same(one, classifier(**RANDOM).fit(*mapped))
+
+
+@makes
+@scalings
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_tables_are_left_alone(make, scaling, dtype, order):
+    """Neither training nor prediction writes to a table."""
+    X, y = binary()
+    X = np.array(X if scaling is None else holes(X), dtype, order=order)
+    given = X.copy()
+    est = make(numeric_scaling=scaling, max_iter=2).fit(X, y)
+    est.partial_fit(X, y).predict(X)
+    np.testing.assert_array_equal(X, given)
+
+
+# pandas and polars
+
+
+def nullable(X):
+    """Return a pandas table of its nullable numbers, NA where NaN is."""
+    kinds = ["Float64", "Float32", "Int64", "Int8"]
+    columns = zip("abcd", X.T, kinds, strict=True)
+    return pd.DataFrame({c: pd.Series(x).astype(k) for c, x, k in columns})
+
+
+def arrow(X):
+    """Return a pandas table of Arrow's numbers, null where NaN is."""
+    kinds = [pa.float64(), pa.float32(), pa.int64(), pa.int8()]
+    columns = zip("abcd", X.T, kinds, strict=True)
+    return pd.DataFrame(
+        {
+            c: pd.Series(pa.array(x, k, from_pandas=True), dtype=pd.ArrowDtype(k))
+            for c, x, k in columns
+        }
+    )
+
+
+def mixed(X):
+    """Return a pandas table of a nullable, an Arrow, a NumPy and a float32 column."""
+    one, two = nullable(X), arrow(X)
+    return pd.DataFrame(
+        {"a": one["a"], "b": X[:, 1], "c": two["c"], "d": X[:, 3].astype("float32")}
+    )
+
+
+def polars_floats(X):
+    """Return a polars table of Float64, null where NaN is."""
+    return pl.DataFrame(X, list("abcd")).fill_nan(None)
+
+
+def polars_numbers(X):
+    """Return a polars table of several types, null where NaN is."""
+    kinds = [pl.Float64, pl.Float32, pl.Int64, pl.Int8]
+    return polars_floats(X).cast(dict(zip("abcd", kinds, strict=True)))
+
+
+def polars_integers(X):
+    """Return a polars table of Int64, null where NaN is."""
+    return polars_floats(X).cast(pl.Int64)
+
+
+FRAMES = {
+    "pandas": lambda X: pd.DataFrame(X, columns=list("abcd")),
+    "pandas float32": lambda X: pd.DataFrame(X, columns=list("abcd"), dtype="float32"),
+    "pandas object": lambda X: pd.DataFrame(X, columns=list("abcd"), dtype=object),
+    "pandas nullable": nullable,
+    "pandas arrow": arrow,
+    "pandas mixed": mixed,
+    "pandas reordered": lambda X: pd.DataFrame(
+        X, np.arange(len(X))[::-1], list("abcd")
+    ),
+    "polars": lambda X: pl.DataFrame(X, list("abcd")),
+    "polars null": polars_floats,
+    "polars Int64": polars_integers,
+    "polars mixed": polars_numbers,
+    "pyarrow": lambda X: pa.table(arrow(X)),
+}
+frames = pytest.mark.parametrize("frame", FRAMES)
+
+
+@frames
+@tasks
+def test_frame(frame, task):
+    """A frame with holes is the array with NaN, whatever library it is from."""
+    make, data = TASKS[task]
+    _, y = data()
+    X = holes(whole(len(y)))
+    table = FRAMES[frame](X)
+    est = make(**RANDOM).fit(X, y)
+    framed = make(**RANDOM).fit(table, y)
+    assert_same(est, framed)
+    assert_outputs(framed, table, outputs(est, X))
+
+
+@frames
+@pytest.mark.parametrize("scaling", ["standard", "quantile"])
+def test_frame_under_each_scaling(frame, scaling):
+    """The same holds for the other scalings."""
+    _, y = binary()
+    X = holes(whole())
+    est = classifier(numeric_scaling=scaling)
+    assert_same(est.fit(X, y), clone(est).fit(FRAMES[frame](X), y))
+
+
+@frames
+def test_frame_without_holes_or_scaling(frame):
+    """Without scaling, a frame without holes is the array; one with holes an error."""
+    X, y = whole(), binary()[1]
+    est = classifier(numeric_scaling=None)
+    assert_same(est.fit(X, y), clone(est).fit(FRAMES[frame](X), y))
+    with pytest.raises(ValueError, match="contains NaN"):
+        est.fit(FRAMES[frame](holes(X)), y)
+
+
+@frames
+def test_frame_and_scorer(frame):
+    """Rows of a frame that are held out reach a scorer."""
+    X, y = holes(whole()), binary()[1]
+    est = classifier(early_stopping=True, scoring="accuracy")
+    framed = clone(est).fit(FRAMES[frame](X), y)
+    assert_same(est.fit(X, y), framed)
+
+
+@frames
+def test_frame_to_validate_on(frame):
+    """A frame can be what early stopping validates on."""
+    X, y = holes(whole()), binary()[1]
+    table = FRAMES[frame](X)
+    for scoring in "loss", "accuracy":
+        est = classifier(scoring=scoring)
+        one = est.fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+        two = clone(est).fit(table[:40], y[:40], X_val=table[40:], y_val=y[40:])
+        assert_same(one, two)
+
+
+@pytest.mark.parametrize("dtype", ["boolean", "bool[pyarrow]"])
+def test_missing_bool(dtype):
+    """A bool may be missing; it is 0, 1 or a hole."""
+    X, y = numbers(), binary()[1]
+    missing = np.arange(60) % 7 == 0
+    X[:, 1] = np.where(missing, np.nan, X[:, 1] > 0)
+    flag = pd.Series(np.where(missing, None, X[:, 1] > 0), dtype=dtype)
+    frame = pd.DataFrame({"a": X[:, 0], "b": flag, "c": X[:, 2], "d": X[:, 3]})
+    est = classifier(**RANDOM)
+    one, two = est.fit(X, y), clone(est).fit(frame, y)
+    assert_same(one, two)
+    assert list(two.encoder_.missing_columns_) == [1]
+    np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(frame))
+
+
+def test_missing_bool_of_polars():
+    """The same holds for polars."""
+    X, y = numbers(), binary()[1]
+    missing = np.arange(60) % 7 == 0
+    X[:, 1] = np.where(missing, np.nan, X[:, 1] > 0)
+    frame = polars_floats(X).with_columns(pl.col("b").cast(pl.Boolean))
+    est = classifier(**RANDOM)
+    one, two = est.fit(X, y), clone(est).fit(frame, y)
+    assert_same(one, two)
+    np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(frame))
+
+
+@makes
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("frame", [k for k in FRAMES if "Int" not in k])
+def test_infinity_in_a_frame(make, value, frame):
+    """Infinity is an error in any frame, in `fit` and in `predict`."""
+    X, y = whole(), binary()[1]
+    bad = X.copy()
+    table = FRAMES[frame](X)
+    if frame == "pyarrow":
+        bad = table.set_column(0, "a", pa.array(np.r_[value, X[1:, 0]]))
+    elif isinstance(table, pl.DataFrame):
+        bad = table.with_columns(a=np.r_[value, X[1:, 0]])
+    else:
+        bad = table.copy()
+        bad.iloc[0, 0] = value
+    with pytest.raises(ValueError, match="infinity"):
+        make().fit(bad, y)
+    est = make().fit(table, y)
+    with pytest.raises(ValueError, match="infinity"):
+        est.predict(bad)
+
+
+# Names
+
+
+def heard(model, X):
+    """Return what is said of a table in `predict`: warnings, and an error."""
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        try:
+            model.predict(X)
+        except ValueError as error:
+            record.append(error)
+    said = [str(getattr(one, "message", one)) for one in record]
+    return [text.replace(type(model).__name__, "model") for text in said]
+
+
+@makes
+@pytest.mark.parametrize("library", ["pandas", "pandas arrow", "polars"])
+def test_names(make, library):
+    """Names are kept and checked as in scikit-learn, with the same words."""
+    X, y = whole(), binary()[1]
+    table = FRAMES[library](X)
+    renamed = table.rename(
+        **{"mapping" if library == "polars" else "columns": {"b": "z"}}
+    )
+    wrong = table[list("badc")], table[list("abc")], renamed, X
+    est, reference = make().fit(table, y), LogisticRegression().fit(table, y)
+    if library != "polars":
+        assert list(est.feature_names_in_) == list("abcd")
+        assert est.feature_names_in_.dtype == object
+        assert all(heard(est, other) for other in wrong)
+    # scikit-learn 1.7 doesn't see the names of newer versions of polars.
+    assert hasattr(est, "feature_names_in_") == hasattr(reference, "feature_names_in_")
+    for other in wrong:
+        assert heard(est, other) == heard(reference, other)
+    assert heard(est, table) == []
+    unnamed = make().fit(X, y), LogisticRegression().fit(X, y)
+    assert heard(unnamed[0], table) == heard(unnamed[1], table)
+
+
+@makes
+def test_names_on_one_side_only(make):
+    """Without the names, predictions are the same, with scikit-learn's warning."""
+    X, y = whole(), binary()[1]
+    table = FRAMES["pandas"](X)
+    est, unnamed = make().fit(table, y), make().fit(X, y)
+    expected = est.predict(table)
+    with pytest.warns(UserWarning, match="X does not have valid feature names, but"):
+        np.testing.assert_array_equal(est.predict(X), expected)
+    with pytest.warns(UserWarning, match="X has feature names, but"):
+        np.testing.assert_array_equal(unnamed.predict(table), expected)
+
+
+def test_names_in_validation_data():
+    """The names of validation data are checked too."""
+    X, y = whole(), binary()[1]
+    table = FRAMES["pandas"](X)
+    with pytest.raises(ValueError, match="feature names"):
+        classifier().fit(table, y, X_val=table[list("badc")], y_val=y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        classifier().fit(table, y, X_val=X, y_val=y)
+
+
+@makes
+def test_names_from_call_to_call(make):
+    """Calls that go on check the names; a new `fit` takes new ones."""
+    X, y = whole(), binary()[1]
+    table = FRAMES["pandas"](X)
+    other = table.rename(columns={"a": "z"})
+    est = make(warm_start=True).fit(table, y)
+    with pytest.raises(ValueError, match="feature names"):
+        est.fit(other, y)
+    with pytest.raises(ValueError, match="feature names"):
+        est.partial_fit(other, y)
+    assert list(est.feature_names_in_) == list("abcd")
+    assert list(clone(est).fit(other, y).feature_names_in_) == list("zbcd")
+
+
+# Targets of a regressor
+
+TARGETS = {
+    "float32": lambda y: y.astype("float32"),
+    "float16": lambda y: y.astype("float16"),
+    "longdouble": lambda y: y.astype("longdouble"),
+    "int8": lambda y: y.astype("int8"),
+    "uint16": lambda y: y.astype("uint16"),
+    ">f8": lambda y: y.astype(">f8"),
+    "object": lambda y: y.astype(object),
+    "read-only": read_only,
+    "strided": lambda y: np.repeat(y, 2)[::2],
+    "list": lambda y: y.tolist(),
+    "tuple": lambda y: tuple(y.tolist()),
+    "list of int": lambda y: y.astype(int).tolist(),
+    "Series": pd.Series,
+    "Series with an index": lambda y: pd.Series(y, np.arange(len(y))[::-1]),
+    "Series Float64": lambda y: pd.Series(y, dtype="Float64"),
+    "Series Int64": lambda y: pd.Series(y, dtype="Int64"),
+    "Series double[pyarrow]": lambda y: pd.Series(y, dtype="double[pyarrow]"),
+    "Series int64[pyarrow]": lambda y: pd.Series(y).astype("int64[pyarrow]"),
+    "polars": pl.Series,
+    "polars Int64": lambda y: pl.Series(y).cast(pl.Int64),
+    "pyarrow": pa.array,
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_target(kind):
+    """Equal targets of any type give the same network."""
+    X, y = regression()
+    y = np.round(np.abs(y))
+    target = TARGETS[kind](y)
+    one, two = regressor().fit(X, y), regressor().fit(X, target)
+    assert_same(one, two)
+    assert_same(one.partial_fit(X, y), two.partial_fit(X, target))
+
+
+# scikit-learn computes the score of a longdouble in longdouble.
+@pytest.mark.parametrize("kind", [kind for kind in TARGETS if kind != "longdouble"])
+def test_target_and_scorer(kind):
+    """Targets of any type reach a scorer, of early stopping too."""
+    X, y = regression()
+    y = np.round(np.abs(y))
+    target = TARGETS[kind](y)
+    one = regressor(early_stopping=True, scoring="r2").fit(X, y)
+    two = clone(one).fit(X, target)
+    assert_same(one, two)
+    assert one.score(X, y) == two.score(X, target)
+    given = clone(one).fit(X, target, X_val=X, y_val=target)
+    assert_same(given, clone(one).fit(X, y, X_val=X, y_val=y))
+
+
+@pytest.mark.parametrize(
+    "several",
+    [
+        pd.DataFrame,
+        lambda y: pd.DataFrame(y, dtype="Float64"),
+        lambda y: pd.DataFrame(y, dtype="double[pyarrow]"),
+        pl.DataFrame,
+        np.asfortranarray,
+        lambda y: y.tolist(),
+    ],
+    ids=["pandas", "Float64", "arrow", "polars", "F", "list"],
+)
+def test_several_targets(several):
+    """Equal tables of targets of any type give the same network."""
+    X, y = TASKS["multioutput"][1]()
+    reg = regressor(early_stopping=True, scoring="r2")
+    assert_same(clone(reg).fit(X, y), clone(reg).fit(X, several(y)))
+
+
+@pytest.mark.parametrize("kind", ["Series Float64", "Series double[pyarrow]", "polars"])
+def test_missing_target(kind):
+    """A target that is missing is an error."""
+    X, y = regression()
+    y[3] = np.nan
+    target = TARGETS[kind](y)
+    target = target.fill_nan(None) if kind == "polars" else target
+    with pytest.raises(ValueError, match="NaN"):
+        regressor().fit(X, target)
+
+
+@makes
+@pytest.mark.parametrize("kind", TARGETS)
+def test_weights(make, kind):
+    """Equal weights of any type give the same network."""
+    X, y = binary()
+    weight = 1.0 + np.arange(60) % 3
+    est = make(**RANDOM)
+    one = clone(est).fit(X, y, weight)
+    assert_same(one, clone(est).fit(X, y, TARGETS[kind](weight)))
+
+
+@pytest.mark.parametrize("scaling", ["robust", "quantile"])
+@pytest.mark.parametrize("n", [40, 100, 500])
+def test_repeated_rows_of_the_encoder(scaling, n):
+    """A row of weight 2 is two rows to all quantiles, where many are equal too."""
+    X = np.round(numbers(n), 1)
+    one = TabularEncoder(scaling).fit(X, sample_weight=np.full(n, 2))
+    two = TabularEncoder(scaling).fit(np.repeat(X, 2, axis=0))
+    np.testing.assert_array_equal(one.transform(X), two.transform(X))
+
+
+# SciPy
+
+
+def sparse_numbers(n=90, d=6):
+    """Return columns that are mostly zero: one empty, one full, some rows empty."""
+    rng = np.random.default_rng(3)
+    X = np.where(rng.random((n, d)) < 0.3, rng.standard_normal((n, d)), 0)
+    X[:, 1] = 0
+    X[:, 2] = rng.standard_normal(n)
+    X[::10] = 0
+    return X
+
+
+def stored(X, where):
+    """Return a CSR array that stores the numbers in some places, zeros and all."""
+    out = sp.csr_array(where.astype(X.dtype))
+    out.data[:] = X[where]
+    return out
+
+
+def explicit_zeros(X):
+    """Return a CSR array that stores every second zero."""
+    where = (X != 0) | (np.arange(X.size).reshape(X.shape) % 2 == 0)
+    out = stored(X, where)
+    assert (out.data == 0).any()
+    return out
+
+
+def unsorted(X):
+    """Return a CSR array whose indices fall."""
+    out = sp.csr_array(X)
+    for i in range(len(X)):
+        row = slice(*out.indptr[i : i + 2])
+        out.indices[row] = out.indices[row][::-1].copy()
+        out.data[row] = out.data[row][::-1].copy()
+    # Another one, which has not looked at its entries yet.
+    return sp.csr_array((out.data, out.indices, out.indptr), shape=X.shape)
+
+
+def duplicates(X):
+    """Return a CSR matrix that stores each entry as two halves, apart."""
+    half = sp.csr_array(X / 2)
+    indptr = 2 * half.indptr
+    rows = np.split(np.arange(half.nnz), half.indptr[1:-1])
+    order = np.concatenate([np.tile(row, 2) for row in rows])
+    arrays = half.data[order], half.indices[order], indptr
+    return sp.csr_matrix(arrays, shape=X.shape)
+
+
+def duplicates_of_coo(X):
+    """Return a COO array that stores each entry as two halves, apart."""
+    half = sp.coo_array(X / 2)
+    index = tuple(np.tile(index, 2) for index in half.coords)
+    return sp.coo_array((np.tile(half.data, 2), index), shape=X.shape)
+
+
+def with_indices(container, dtype):
+    """Return a function that makes a sparse array with indices of a type."""
+
+    def convert(X):
+        out = container(X)
+        out.indices, out.indptr = out.indices.astype(dtype), out.indptr.astype(dtype)
+        return out
+
+    return convert
+
+
+FORMATS = {
+    f"{name}_{kind}": getattr(sp, f"{name}_{kind}")
+    for name in ("csr", "csc", "coo", "lil", "dok", "bsr", "dia")
+    for kind in ("matrix", "array")
+}
+SPARSE = {
+    **FORMATS,
+    "int32 csr": with_indices(sp.csr_array, np.int32),
+    "int64 csr": with_indices(sp.csr_array, np.int64),
+    "int64 csc": with_indices(sp.csc_matrix, np.int64),
+    "unsorted": unsorted,
+    "duplicates": duplicates,
+    "duplicates of coo": duplicates_of_coo,
+    "explicit zeros": explicit_zeros,
+    "pandas": lambda X: pd.DataFrame.sparse.from_spmatrix(sp.csr_matrix(X)),
+}
+formats = pytest.mark.parametrize("kind", SPARSE)
+
+
+@pytest.mark.parametrize("kind", ["unsorted", "duplicates", "duplicates of coo"])
+def test_these_are_not_canonical(kind):
+    """The oddly stored tables of these tests are what they claim to be."""
+    X = sparse_numbers()
+    table = SPARSE[kind](X)
+    np.testing.assert_array_equal(table.toarray(), X)
+    assert not SPARSE[kind](X).has_canonical_format
+    assert table.nnz == np.count_nonzero(X) * (1 if kind == "unsorted" else 2)
+
+
+@formats
+@tasks
+def test_sparse_training_is_dense_training(kind, task):
+    """A sparse table of any format is as good as the array, for each kind of target."""
+    make, data = TASKS[task]
+    _, y = data()
+    X = sparse_numbers(len(y))
+    assert_taken_as(make(**RANDOM), SPARSE[kind](X), X, y)
+
+
+@tasks
+@scalings
+@pytest.mark.parametrize("solver", ["bgd", "sgd", "minibatch"])
+def test_sparse_solvers(task, scaling, solver):
+    """The same holds for each solver under each scaling."""
+    make, data = TASKS[task]
+    _, y = data()
+    X = sparse_numbers(len(y))
+    est = make(solver=solver, batch_size=16, numeric_scaling=scaling, max_iter=2)
+    assert_taken_as(est, sp.csr_array(X), X, y)
+
+
+@tasks
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"optimizer": "lbfgs", "solver": "bgd"},
+        {"dropout": 0.4},
+        {"shuffle": False, "batch_size": 16},
+        {"shuffle": False, "solver": "bgd", "batch_norm": True},
+        {"solver": "sgd", "batch_norm": True, "max_iter": 2},
+        {"dtype": "float64", "batch_size": 16},
+        {"hidden_layer_dims": ()},
+        {"batch_size": 7, "alpha": 1.0, "activation": "tanh"},
+        {"optimizer": "sgd", "schedule": "cosine"},
+        {"early_stopping": True, "solver": "bgd"},
+    ],
+    ids=str,
+)
+def test_sparse_parameters(task, params):
+    """The same holds for other parameters."""
+    make, data = TASKS[task]
+    _, y = data()
+    X = sparse_numbers(len(y))
+    assert_taken_as(make(**params), sp.csr_array(X), X, y)
+
+
+@makes
+@pytest.mark.parametrize("rows", [16, 256])
+def test_sparse_slabs(make, rows, monkeypatch):
+    """A batch that goes through in slabs is the same too."""
+    monkeypatch.setattr("skdnn.nn.trainer.SLAB_BYTES", 0)
+    X = sparse_numbers(600)
+    assert_taken_as(make(solver="bgd"), sp.csr_array(X), X, np.arange(600) % 2)
+
+
+@formats
+@makes
+@pytest.mark.parametrize("given", [False, True])
+def test_sparse_rows_reach_a_scorer(kind, make, given):
+    """Early stopping by a metric works with sparse rows, held out or given."""
+    X, y = sparse_numbers(60), binary()[1]
+    scoring = "accuracy" if make is classifier else "r2"
+    est = make(early_stopping=True, scoring=scoring)
+    val = {"X_val": X[:20], "y_val": y[:20]} if given else {}
+    sparse_val = {**val, "X_val": SPARSE[kind](X[:20])} if given else {}
+    one, two = est.fit(X, y, **val), clone(est).fit(SPARSE[kind](X), y, **sparse_val)
+    assert_same(one, two)
+
+
+@pytest.mark.parametrize("dense_side", ["X", "X_val"])
+def test_sparse_on_one_side(dense_side):
+    """Training rows may be dense and validation rows sparse, or the reverse."""
+    X, y = sparse_numbers(60), binary()[1]
+    tables = {"X": sp.csr_array(X), "X_val": sp.csc_array(X[:20]), dense_side: X}
+    tables["X_val"] = tables["X_val"][:20]
+    one = classifier().fit(X, y, X_val=X[:20], y_val=y[:20])
+    assert_same(one, classifier().fit(y=y, y_val=y[:20], **tables))
+
+
+@scalings
+@makes
+@pytest.mark.parametrize("weight", ["whole", "tenths", "random", "some zero"])
+def test_sparse_weights(scaling, make, weight):
+    """Weighted rows of a sparse table count as those of an array."""
+    X, y = sparse_numbers(60), binary()[1]
+    weight = {
+        "whole": 1.0 + np.arange(60) % 3,
+        "tenths": np.full(60, 0.1),
+        "random": np.random.default_rng(4).random(60),
+        "some zero": (np.arange(60) % 3).astype(float),
+    }[weight]
+    est = make(numeric_scaling=scaling)
+    assert_taken_as(est, sp.csr_array(X), X, y, sample_weight=weight)
+
+
+@scalings
+@pytest.mark.parametrize("n", [40, 100, 250, 1000])
+@pytest.mark.parametrize("weight", [None, 0.1, 0.7])
+def test_sparse_encoding(scaling, n, weight):
+    """The encoder learns the same from a sparse table, and encodes it the same."""
+    X = np.round(sparse_numbers(n), 1) + 0.0
+    weight = None if weight is None else np.full(n, weight)
+    one = TabularEncoder(scaling).fit(X, sample_weight=weight)
+    two = TabularEncoder(scaling).fit(sp.csc_array(X), sample_weight=weight)
+    assert vars(one).keys() == vars(two).keys()
+    for name, learned in vars(one).items():
+        np.testing.assert_array_equal(getattr(two, name), learned, err_msg=name)
+    np.testing.assert_array_equal(two.transform(sp.coo_array(X)), one.transform(X))
+
+
+@scalings
+@makes
+@pytest.mark.parametrize(
+    "dtype",
+    ["float32", "longdouble", "int8", "int16", "int64", "uint8", "uint64", "bool"],
+)
+def test_sparse_dtype(scaling, make, dtype):
+    """Sparse numbers of any type are those of an array."""
+    X = np.abs(np.round(3 * sparse_numbers(60))).astype(dtype).astype(float)
+    est = make(numeric_scaling=scaling, max_iter=2)
+    assert_taken_as(est, sp.csr_array(X.astype(dtype)), X, binary()[1])
+
+
+@formats
+@makes
+def test_sparse_holes(kind, make):
+    """NaN in a sparse table is a missing number, what is not stored is zero."""
+    X, y = holes(sparse_numbers(60), 0.1), binary()[1]
+    assert_taken_as(make(**RANDOM), SPARSE[kind](X), X, y)
+
+
+@scalings
+@pytest.mark.parametrize("shape", [(60, 1), (60, 6), (1, 6), (1, 1)])
+@pytest.mark.parametrize("table", [np.zeros, np.ones])
+def test_sparse_tables_of_one_number(scaling, shape, table):
+    """A table that is all zeros, or has none, is the array too."""
+    X, y = table(shape), np.arange(shape[0]) % 2
+    est = regressor(numeric_scaling=scaling)
+    for kind in "csr_array", "coo_matrix":
+        assert_taken_as(est, SPARSE[kind](X), X, y)
+
+
+@makes
+def test_sparse_partial_fit(make):
+    """Calls that go on may alternate between sparse and dense."""
+    X, y = sparse_numbers(60), binary()[1]
+    first = {"classes": [0, 1]} if make is classifier else {}
+    one, two = make(batch_size=16), make(batch_size=16)
+    one.partial_fit(X[:40], y[:40], **first).partial_fit(X, y).partial_fit(X, y)
+    two.partial_fit(sp.csr_array(X[:40]), y[:40], **first)
+    two.partial_fit(X, y).partial_fit(sp.lil_matrix(X), y)
+    assert_same(one, two)
+
+
+@makes
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_sparse_warm_start(make, early_stopping):
+    """So may calls of `fit` with a warm start."""
+    X, y = sparse_numbers(60), binary()[1]
+    one = make(warm_start=True, early_stopping=early_stopping, dropout=0.2)
+    two = clone(one)
+    one.fit(X, y).fit(X, y).fit(X, y)
+    two.fit(sp.csr_array(X), y).fit(sp.coo_array(X), y).fit(X, y)
+    assert_same(one, two)
+
+
+@makes
+def test_sparse_in_chunks(make, monkeypatch):
+    """How many rows are looked at a time makes no difference."""
+    X, y = sparse_numbers(60), binary()[1]
+    expected = make(**RANDOM).fit(X, y)
+    monkeypatch.setattr("skdnn._rows.CHUNK_NUMBERS", 100)
+    est = make(**RANDOM).fit(sp.csr_array(X), y)
+    assert_same(est, expected)
+    assert_outputs(est, sp.csr_array(X), outputs(expected, X))
+
+
+@scalings
+def test_sparse_rows_sampled_for_quantiles(scaling, monkeypatch):
+    """Where quantiles are estimated from some rows, they are the same rows."""
+    monkeypatch.setattr("skdnn.encoding.QUANTILE_ROWS", 30)
+    X, y = sparse_numbers(), np.arange(90) % 2
+    assert_taken_as(regressor(numeric_scaling=scaling), sp.csr_array(X), X, y)
+
+
+def contents(X):
+    """Return copies of the arrays that a sparse table is of."""
+    names = "data", "indices", "indptr", "row", "col", "offsets", "rows"
+    arrays = [getattr(X, name) for name in names if hasattr(X, name)]
+    return [arrays[0].dtype, X.shape, *(a.copy() for a in arrays)]
+
+
+@makes
+@pytest.mark.parametrize("kind", [k for k in SPARSE if k[:3] not in ("dok", "pan")])
+def test_sparse_tables_are_left_alone(kind, make):
+    """Neither training nor prediction touches what a sparse table stores."""
+    X, y = sparse_numbers(60), binary()[1]
+    table = SPARSE[kind](X)
+    before = contents(table)
+    make(numeric_scaling="standard").fit(table, y).partial_fit(table, y).predict(table)
+    for one, two in zip(before, contents(table), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@makes
+@pytest.mark.parametrize(
+    "kind", ["csr_array", "csc_matrix", "coo_array", "unsorted", "duplicates"]
+)
+def test_sparse_tables_may_be_mapped(kind, make, tmp_path):
+    """Sparse tables in read-only memory maps, as of joblib, are fitted all the same."""
+    X, y = sparse_numbers(60), binary()[1]
+    joblib.dump(SPARSE[kind](X), tmp_path / "X")
+    table = joblib.load(tmp_path / "X", mmap_mode="r")
+    assert not table.data.flags.writeable
+    assert_taken_as(make(**RANDOM), table, X, y)
+
+
+@makes
+def test_sparse_order_and_repeats(make):
+    """Equal sparse rows are one row, and the order of rows makes no difference."""
+    X, y = sparse_numbers(60), binary()[1]
+    order = np.random.default_rng(5).permutation(120)
+    one = make(**RANDOM).fit(X, y, np.full(60, 2.0))
+    X, y = np.tile(X, (2, 1))[order], np.tile(y, 2)[order]
+    assert_same(one, make(**RANDOM).fit(sp.csr_array(X), y))
+
+
+def test_distinct_sparse_rows():
+    """Rows are joined and ordered by their values, however they are stored."""
+    X = np.round(sparse_numbers(300, 3))
+    targets = np.arange(300) % 2
+    rows = Rows(np.arange(300), None)
+    expected = distinct_rows(X, targets, rows)
+    assert len(expected.index) < 300
+    for convert in sp.csr_array, explicit_zeros:
+        index, weight = distinct_rows(convert(X), targets, rows)
+        np.testing.assert_array_equal(index, expected.index)
+        np.testing.assert_array_equal(weight, expected.weight)
+
+
+# SparseRows
+
+
+@pytest.fixture
+def sparse_rows():
+    """Sparse rows around a common one, and the same as an array."""
+    X = sparse_numbers(50, 5).astype(np.float32)
+    common = np.arange(5, dtype=np.float32)
+    entries = stored(X, X != 0)
+    return SparseRows(entries, common), np.where(X != 0, X, common)
+
+
+def test_sparse_rows_say_what_they_are(sparse_rows):
+    """Length, shape and dtype are those of the array."""
+    rows, _ = sparse_rows
+    assert (len(rows), rows.shape, rows.dtype) == (50, (50, 5), np.float32)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        slice(None),
+        slice(3, 17),
+        slice(40, 1000),
+        slice(5, 5),
+        slice(None, None, 3),
+        np.array([4, 4, 0, 49]),
+        np.array([], dtype=int),
+        np.arange(50) % 3 == 0,
+    ],
+    ids=str,
+)
+def test_sparse_rows_by_index(index, sparse_rows):
+    """Some of the rows are those of the array, in memory of their own."""
+    rows, X = sparse_rows
+    part = rows[index]
+    assert part.dtype == np.float32
+    assert part.flags.c_contiguous
+    np.testing.assert_array_equal(part, X[index])
+    part[...] = 7
+    np.testing.assert_array_equal(rows[:], X)
+
+
+def test_sparse_rows_taken(sparse_rows):
+    """Rows by position overwrite all of what they are written to."""
+    rows, X = sparse_rows
+    for position in [3, 3, 1], np.arange(50)[::-1], []:
+        position = np.array(position, dtype=int)
+        out = np.full((len(position), 5), np.nan, np.float32)
+        assert rows.take(position, out) is out
+        np.testing.assert_array_equal(out, X[position])
+
+
+def test_sparse_rows_store_what_is_there():
+    """A stored zero is a zero, not the number of the common row."""
+    entries = stored(np.zeros((2, 3)), np.eye(2, 3, dtype=bool))
+    rows = SparseRows(entries, np.array([1.0, 2, 3]))
+    np.testing.assert_array_equal(rows[:], [[0, 2, 3], [1, 0, 3]])
+
+
+@pytest.mark.parametrize("size", [1, 7, 16, 49, 50, 99])
+@pytest.mark.parametrize("seed", [None, 0])
+@pytest.mark.parametrize("gathered_bytes", [1, 500, 10**6])
+def test_batches_of_sparse_rows(size, seed, gathered_bytes, sparse_rows, monkeypatch):
+    """Batches of sparse rows are those of the array, over several epochs."""
+    monkeypatch.setattr("skdnn.nn.batches.GATHERED_BYTES", gathered_bytes)
+    y, weight = np.arange(50), np.random.default_rng(1).random((50, 1))
+    one, two = (
+        Batches(X, y, weight, size, None if seed is None else np.random.default_rng(0))
+        for X in sparse_rows
+    )
+    for _ in range(3):
+        for sparse, dense in zip(one, two, strict=True):
+            np.testing.assert_array_equal(sparse.X[:], dense.X)
+            np.testing.assert_array_equal(sparse.y, dense.y)
+            np.testing.assert_array_equal(sparse.weight, dense.weight)
+
+
+# Memory
+
+
+def peak(function, *args):
+    """Return the most bytes that are allocated at a time, NumPy's included."""
+    tracemalloc.start()
+    try:
+        function(*args)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@makes
+def test_sparse_tables_are_not_made_dense(make):
+    """Training and prediction take far less memory than the table as an array."""
+    n, d = 20_000, 500
+    rng = np.random.default_rng(0)
+    X = sp.random_array((n, d), density=0.002, rng=rng, format="csr")
+    y = np.arange(n) % 2
+    est = make(max_iter=1)
+    assert peak(est.fit, X, y) < n * d * 8 / 3
+    assert peak(est.predict, X) < n * d * 8 / 3
+
+
+# What is wrong
+
+
+@makes
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("kind", ["csr_array", "csc_matrix"])
+@pytest.mark.parametrize("scaling", ["robust", None])
+def test_infinity_in_a_sparse_table(make, value, kind, scaling):
+    """Infinity in a sparse table is an error, in `fit` and in `predict`."""
+    X, y = sparse_numbers(60), binary()[1]
+    bad = X.copy()
+    bad[3, 2] = value
+    est = make(numeric_scaling=scaling)
+    with pytest.raises(ValueError, match="infinity"):
+        est.fit(SPARSE[kind](bad), y)
+    est.fit(SPARSE[kind](X), y)
+    with pytest.raises(ValueError, match="infinity"):
+        est.predict(SPARSE[kind](bad))
+    with pytest.raises(ValueError, match="infinity"):
+        est.partial_fit(SPARSE[kind](bad), y)
+
+
+@makes
+def test_nan_in_a_sparse_table_without_scaling(make):
+    """Without scaling, NaN in a sparse table is an error."""
+    X, y = holes(sparse_numbers(60)), binary()[1]
+    with pytest.raises(ValueError, match="contains NaN"):
+        make(numeric_scaling=None).fit(sp.csr_array(X), y)
+
+
+@pytest.mark.parametrize("data", [regression, multilabel])
+def test_sparse_target_of_a_regressor(data):
+    """Sparse targets are an error that says so."""
+    X, y = data()
+    y = y.reshape(len(y), -1).astype(float)
+    with pytest.raises(TypeError, match="Sparse data was passed for y"):
+        regressor().fit(X, sp.csr_array(y))
+
+
+@makes
+@pytest.mark.parametrize("kind", ["csr_array", "coo_matrix"])
+def test_sparse_table_of_other_columns(make, kind):
+    """A sparse table of another width is an error that names both."""
+    X, y = sparse_numbers(60), binary()[1]
+    est = make().fit(SPARSE[kind](X), y)
+    for wrong in X[:, :5], np.hstack([X, X]):
+        wrong = SPARSE[kind](wrong)
+        message = f"X has {wrong.shape[1]} features.* expecting 6 features"
+        for call in est.predict, lambda X: est.partial_fit(X, y):
+            with pytest.raises(ValueError, match=message):
+                call(wrong)
+        with pytest.raises(ValueError, match=message):
+            make().fit(X, y, X_val=wrong, y_val=y)
+
+
+@makes
+def test_sparse_table_of_other_rows(make):
+    """A sparse table of more rows than the target is an error."""
+    X, y = sparse_numbers(60), binary()[1]
+    with pytest.raises(ValueError, match="as many rows"):
+        make().fit(sp.csr_array(X), y[:50])
+
+
+@makes
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (sp.csr_array((60, 6), dtype=complex), "[Cc]omplex"),
+        (sp.csr_array((0, 6)), "0 sample"),
+        (sp.csr_array((60, 0)), "0 feature"),
+        (sp.coo_array(np.ones(60)), "2D|1D|dimension"),
+    ],
+    ids=["complex", "no rows", "no columns", "one dimension"],
+)
+def test_sparse_tables_that_make_no_sense(make, table, message):
+    """Complex, empty and flat sparse tables are errors."""
+    with pytest.raises(ValueError, match=message):
+        make().fit(table, np.arange(table.shape[0]) % 2)
