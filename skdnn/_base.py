@@ -105,9 +105,6 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         self.random_state = random_state
         self.dtype = dtype
 
-    def _goes_on(self):
-        return self.warm_start and hasattr(self, "network_")
-
     @abstractmethod
     def _check_targets(self, y, name, reset, classes=None):
         """Return `y` as class indices or numbers; if `reset`, learn its kind."""
@@ -179,21 +176,20 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             epoch. The estimator is then as it was before.
         """
         tasks = FitTasks(self, X, y, sample_weight)
-        with self._unchanged_on_error(), shared_threads():
+        with self._in_training() as trained, shared_threads():
             check_together(self.get_params(deep=False))
             given = self._check_validation_data(X_val, y_val, sample_weight_val)
-            self._train(
-                X, y, sample_weight, self._goes_on(), given, self.max_iter, tasks
-            )
+            going_on = self.warm_start and hasattr(self, "network_")
+            trained._train(X, y, sample_weight, going_on, given, self.max_iter, tasks)
             if not self.warm_start:
                 # Prediction does not need it, and it is twice as large as the network.
-                self._progress = None
+                trained._progress = None
         tasks.end_fit()
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Train for one epoch, from where training stands."""
-        with self._unchanged_on_error(), shared_threads():
+        with self._in_training() as trained, shared_threads():
             check_together(self.get_params(deep=False))
             if self.early_stopping is True:
                 raise ValueError(
@@ -201,23 +197,20 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                     "sees all the data."
                 )
             going_on = hasattr(self, "network_")
-            self._train(X, y, sample_weight, going_on, classes=classes)
+            trained._train(X, y, sample_weight, going_on, classes=classes)
         return self
 
     @contextmanager
-    def _unchanged_on_error(self):
-        """Leave the estimator as it was if the body raises.
+    def _in_training(self):
+        """Yield a copy to train, which takes this one's place if nothing is raised.
 
-        What was fitted is replaced by training, never changed, so that the attributes
-        of before are enough.
+        Until then this one is as it was, and predicts in other threads. The copy is
+        shallow: training replaces what was fitted, and changes nothing in place.
         """
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self))
+        yield copy
+        self.__dict__ = vars(copy)
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val):
         """Return the three, or None where there is no validation data."""
@@ -272,11 +265,10 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             self._learn_targets(data.targets, rows)
             self._loss = self._resolve_loss()
         batch, weight = self._encode(data, rows)
-        self.network_ = (
-            self.network_.copy()
-            if going_on
-            else self._build_network(streams["weights"])
-        )
+        if going_on:
+            self.network_ = self.network_.copy()
+        else:
+            self.network_ = self._build_network(streams["weights"])
         self._run(batch, weight, self._validator(held_out), n_epochs, streams, tasks)
 
     def _check_unchanged(self):
@@ -317,8 +309,10 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if sample_weight is not None:
             sample_weight = _check_weight(sample_weight, X_checked, suffix)
         rows = rows_with_weight(n_samples, sample_weight)
-        frame = X_checked if issparse(X) else X  # some formats have no rows to take
-        return Data(X_checked, targets, rows, frame, y)
+        # Not all sparse formats have rows to take.
+        frame = X_checked if issparse(X) else X
+        labels = y.tocsr() if issparse(y) else y
+        return Data(X_checked, targets, rows, frame, labels)
 
     def _stops_early(self, n_rows):
         if self.early_stopping == "auto":
@@ -461,7 +455,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 line.print(trainer.epoch, len(trainer.losses), values)
             if tasks is not None:
                 stops |= tasks.end_epoch(
-                    lambda: self._fitted_attributes(trainer, rule, n_epochs)
+                    lambda: (
+                        vars(self) | self._fitted_attributes(trainer, rule, n_epochs)
+                    )
                 )
             return stops
 

@@ -323,6 +323,11 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         multilabel = kind == "multilabel-indicator"
         if multilabel:
             y = y.toarray() if hasattr(y, "toarray") else y
+            if not np.isin(y, (0, 1)).all():
+                raise ValueError(
+                    f"{name} with several labels a row must hold zeros and ones, got "
+                    f"{np.unique(y).tolist()}."
+                )
         else:
             if kind not in ("binary", "multiclass"):
                 check_classification_targets(y)  # which finds the words
