@@ -208,7 +208,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         shallow: training replaces what was fitted, and changes nothing in place.
         """
         copy = object.__new__(type(self))
-        vars(copy).update(vars(self))
+        copy.__dict__ = vars(self).copy()
         yield copy
         self.__dict__ = vars(copy)
 
@@ -528,6 +528,16 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             **rule.best(),
         }
 
+    def _as_it_is(self):
+        """Return this estimator as it is now, whatever another thread makes of it.
+
+        Training puts another ``__dict__`` in place of this one.
+        """
+        check_is_fitted(self)
+        same = object.__new__(type(self))
+        same.__dict__ = vars(self)
+        return same
+
     def _predict_raw(self, X):
         """Return the raw predictions (n_samples, n_outputs)."""
         return self._predict_with(X, lambda raw: raw)
@@ -541,7 +551,6 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _predict_with(self, X, finish, dtype=None):
         """Return ``finish(raw predictions)``, computed a few rows at a time."""
-        check_is_fitted(self)
         X = self.encoder_.validate(self, X, reset=False)
         # That of the network, whatever the parameter has been set to since.
         network_dtype = self.network_.params.dtype

@@ -424,10 +424,11 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, of the kind seen in `fit`.
         """
-        proba = self.predict_proba(X)
-        if self._multilabel:
-            return self._absent_present[(proba > 0.5).astype(np.intp)]
-        return self.classes_[proba.argmax(axis=1)]
+        fitted = self._as_it_is()
+        proba = fitted.predict_proba(X)
+        if fitted._multilabel:
+            return fitted._absent_present[(proba > 0.5).astype(np.intp)]
+        return fitted.classes_[proba.argmax(axis=1)]
 
     def predict_proba(self, X):
         """Predict probabilities of the classes.
@@ -443,14 +444,15 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             Probabilities, in the order of `classes_`; for multilabel targets, of each
             label on its own. In float64, whatever `dtype`.
         """
-        proba = self._predict_linked(X)
-        if self._multilabel:
+        fitted = self._as_it_is()
+        proba = fitted._predict_linked(X)
+        if fitted._multilabel:
             return proba
-        if self.n_outputs_ == 1:
+        if fitted.n_outputs_ == 1:
             # With a single class, the only column is that class.
             proba = np.hstack([1 - proba, proba])
-            return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
-        if self._loss.link == "sigmoid":
+            return proba if len(fitted.classes_) == 2 else np.ones_like(proba[:, :1])
+        if fitted._loss.link == "sigmoid":
             proba /= proba.sum(axis=1, keepdims=True)
         return proba
 
@@ -484,8 +486,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             Log odds of the second of two classes, or of each label; for more classes,
             what the softmax turns into probabilities.
         """
-        raw = self._predict_raw(X)
-        return raw[:, 0] if self.n_outputs_ == 1 and not self._multilabel else raw
+        fitted = self._as_it_is()
+        raw = fitted._predict_raw(X)
+        return raw[:, 0] if fitted.n_outputs_ == 1 and not fitted._multilabel else raw
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -348,10 +348,11 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         y : ndarray of float64 of shape (n_samples,) or (n_samples, n_outputs)
             Predictions.
         """
-        y = self._predict_linked(X)
-        y *= self._target_scale
-        y += self._target_mean
-        return y if self._multioutput else y[:, 0]
+        fitted = self._as_it_is()
+        y = fitted._predict_linked(X)
+        y *= fitted._target_scale
+        y += fitted._target_mean
+        return y if fitted._multioutput else y[:, 0]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
