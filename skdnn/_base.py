@@ -496,7 +496,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             "or, for a regressor, the target (target_scaling=True)."
         )
         if trainer.diverged:
-            if not losses:
+            validated = rule.validate is not None
+            if not losses or (validated and rule.best_snapshot is None):
                 raise ValueError(f"Training diverged: {advice}")
             warnings.warn(
                 f"Training diverged: {advice} The weights from before are kept.",
@@ -506,8 +507,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         elif len(losses) == n_epochs and rule.should_have_stopped():
             warnings.warn(
                 f"Training reached max_iter={self.max_iter} epochs and has not "
-                "converged yet: the loss still falls by more than tol within "
-                "n_iter_no_change epochs. Increase max_iter or learning_rate.",
+                "converged yet. Increase max_iter or learning_rate.",
                 ConvergenceWarning,
                 stacklevel=7,
             )

@@ -333,7 +333,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
                 check_classification_targets(y)  # which finds the words
             y = column_or_1d(y, warn=True)
         if reset:
-            self._learn_classes(y if classes is None else np.asarray(classes), y)
+            self._learn_classes(y, classes)
         if multilabel != self._multilabel or (
             multilabel and y.shape[1] != self.n_outputs_
         ):
@@ -344,11 +344,17 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             )
         return y if multilabel else self._class_indices(y, name)
 
-    def _learn_classes(self, classes, y):
+    def _learn_classes(self, y, classes):
         self._multilabel = y.ndim == 2
+        seen = np.arange(y.shape[1]) if self._multilabel else np.unique(y)
+        self.classes_ = seen if classes is None else np.unique(np.asarray(classes))
+        if self._multilabel and not np.array_equal(self.classes_, seen):
+            raise ValueError(
+                "With several labels a row, classes are the numbers of the columns, "
+                f"{seen.tolist()}, got {self.classes_.tolist()}."
+            )
         # What a label is where it is absent and where it is present.
-        self._absent_present = np.array([0, 1], y.dtype) if y.ndim == 2 else None
-        self.classes_ = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(classes)
+        self._absent_present = np.array([0, 1], y.dtype) if self._multilabel else None
         n_classes = len(self.classes_)
         self.n_outputs_ = n_classes if self._multilabel or n_classes > 2 else 1
 

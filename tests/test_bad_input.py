@@ -812,3 +812,20 @@ def test_failed_first_fit_leaves_nothing():
     with pytest.raises(ValueError):
         clf.fit(X60, Y60[:50])
     assert vars(clf) == clf.get_params(deep=False)
+
+
+def test_classes_of_several_labels_a_row():
+    """They are the columns, and nothing else."""
+    X, y = multilabel()
+    with pytest.raises(ValueError, match=r"\[0, 1, 2\], got \[0, 1\]"):
+        classifier().partial_fit(X, y, classes=[0, 1])
+    clf = classifier().partial_fit(X, y, classes=[0, 1, 2])
+    np.testing.assert_array_equal(clf.classes_, [0, 1, 2])
+
+
+def test_divergence_before_the_first_validation():
+    """A first epoch that spoils the weights is an error, as nothing was validated."""
+    X, y = regression()
+    params = {"learning_rate": 1e6, "early_stopping": True}
+    with pytest.raises(ValueError, match="Training diverged"):
+        regressor(8 * (8,), **params).fit(X, y)
