@@ -92,7 +92,6 @@ CONTAINERS = {
     "category of more": (series(pd.CategoricalDtype(["z", *WORDS])), WORDS),
     "Categorical": (pd.Categorical, WORDS),
     "pd.array": (lambda y: pd.array(y, dtype="Int64"), NUMBERS),
-    "Index": (pd.Index, WORDS),
     "polars str": (lambda y: pl.Series(y.tolist()), WORDS),
     "polars Categorical": (lambda y: pl.Series(y).cast(pl.Categorical), WORDS),
     "polars Enum": (lambda y: pl.Series(y).cast(pl.Enum(WORDS.tolist())), WORDS),
@@ -119,7 +118,7 @@ def in_container(name):
 
 def assert_come_back(X, labels, ranks, params):
     """Assert that labels are learned as their ranks are, and predicted as they are."""
-    clf = classifier(max_iter=20, learning_rate=0.05, **params)
+    clf = classifier(max_iter=15, learning_rate=0.1, **params)
     one, two = clone(clf).fit(X, labels), clone(clf).fit(X, ranks)
     np.testing.assert_array_equal(parameters(one), parameters(two))
     assert one.validation_scores_ == two.validation_scores_
@@ -144,7 +143,7 @@ def test_numpy(name, stopping):
     clf = assert_come_back(X, labels[y], ranks[y], STOPPING[stopping])
     assert clf.classes_.dtype == labels.dtype
     np.testing.assert_array_equal(clf.classes_, np.unique(labels))
-    reference = LogisticRegression().fit(X, labels[y])
+    reference = LogisticRegression(tol=1).fit(X, labels[y])
     assert clf.classes_.dtype == reference.classes_.dtype
     assert clf.predict(X).dtype == reference.predict(X).dtype
 
@@ -155,7 +154,7 @@ def test_containers(name, stopping):
     """Labels of other containers come back as in scikit-learn."""
     X, labels, ranks = in_container(name)
     clf = assert_come_back(X, labels, ranks, STOPPING[stopping])
-    reference = LogisticRegression().fit(X, labels)
+    reference = LogisticRegression(tol=1).fit(X, labels)
     assert clf.classes_.dtype == reference.classes_.dtype
     assert clf.classes_.tolist() == reference.classes_.tolist()
     assert clf.predict(X).dtype == reference.predict(X).dtype
@@ -233,7 +232,7 @@ def outcome(model, X, labels):
 def test_labels_that_scikit_learn_refuses(labels, stopping):
     """Labels that scikit-learn takes for none are refused in the same words."""
     X, y = multiclass()
-    expected = outcome(LogisticRegression(), X, labels[y])
+    expected = outcome(LogisticRegression(tol=1), X, labels[y])
     assert outcome(classifier(**STOPPING[stopping]), X, labels[y]) == expected
 
 
@@ -247,7 +246,7 @@ def test_missing_labels(name, stopping):
     X, labels, _ = in_container(name)
     labels = labels.astype(object) if labels.dtype.kind in "biu" else labels
     labels.iloc[3] = None
-    expected = outcome(LogisticRegression(), X, labels)
+    expected = outcome(LogisticRegression(tol=1), X, labels)
     assert issubclass(expected[0], Exception)
     assert outcome(classifier(**STOPPING[stopping]), X, labels) == expected
 
