@@ -177,7 +177,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """
         tasks = FitTasks(self, X, y, sample_weight)
         with self._in_training() as trained, shared_threads():
-            check_together(self.get_params(deep=False))
+            check_together(vars(self))
             given = self._check_validation_data(X_val, y_val, sample_weight_val)
             going_on = self.warm_start and hasattr(self, "network_")
             trained._train(X, y, sample_weight, going_on, given, self.max_iter, tasks)
@@ -190,7 +190,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Train for one epoch, from where training stands."""
         with self._in_training() as trained, shared_threads():
-            check_together(self.get_params(deep=False))
+            check_together(vars(self))
             if self.early_stopping is True:
                 raise ValueError(
                     "partial_fit does not support early_stopping=True, as it never "
@@ -350,8 +350,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _build_network(self, rng):
         """Return a network with its initial parameters."""
-        params = self.get_params(deep=False)
-        activations = per_layer(params, "activation")
+        activations = per_layer(vars(self), "activation")
         if self.weight_init == "auto":
             above = [*activations, "identity"]
             initializers = [ACTIVATIONS[name].initializer for name in above]
@@ -364,7 +363,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             "activations": activations,
             "initializers": initializers,
             "batch_norm": bool(self.batch_norm),
-            "dropout": list(map(float, per_layer(params, "dropout"))),
+            "dropout": list(map(float, per_layer(vars(self), "dropout"))),
             "dtype": self.dtype,
         }
         network = build_mlp(**self._architecture)

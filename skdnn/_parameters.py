@@ -10,7 +10,6 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.validation import check_array
 
 from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.initializers import INITIALIZERS
@@ -71,7 +70,8 @@ def check_together(params):
     Parameters
     ----------
     params : dict
-        The parameters of an estimator, each of which alone is as `CONSTRAINTS` say.
+        With the parameters of an estimator, each of which alone is as `CONSTRAINTS`
+        say.
     """
     _check_dims(params["hidden_layer_dims"])
     per_layer(params, "activation", lambda value: value in ACTIVATIONS)
@@ -116,13 +116,7 @@ def with_link(loss, links):
 
 
 def _check_dims(hidden_layer_dims):
-    dims = check_array(
-        hidden_layer_dims,
-        ensure_2d=False,
-        ensure_min_samples=0,
-        dtype=None,
-        input_name="hidden_layer_dims",
-    )
+    dims = np.asarray(hidden_layer_dims)
     if dims.ndim != 1 or (len(dims) and (dims.dtype.kind not in "iu" or min(dims) < 1)):
         raise ValueError(
             "hidden_layer_dims must be a sequence of integers >= 1, got "

@@ -550,4 +550,5 @@ def test_fork_while_fits_are_counted():
     with _threads._sharing._lock:
         process.start()
     process.join(PATIENCE)
+    process.kill()
     assert process.exitcode == 0

@@ -122,7 +122,7 @@ def _gather(array, rows, out):
     if isinstance(array, SparseRows):
         array.take(rows, out)
     else:
-        np.take(array, rows, axis=0, out=out, mode="clip")
+        array.take(rows, axis=0, out=out, mode="clip")
 
 
 def _buffer(array, n_rows):

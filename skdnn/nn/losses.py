@@ -184,28 +184,24 @@ class LogLoss(_SoftmaxMixin, Loss):
         losses -= log_expit(raw, out=scratch)
 
     def _multinomial(self, y, raw, cache):
-        p, row, chosen, smoothing = (
-            cache.grad,
-            cache.row,
-            cache.chosen,
-            self.label_smoothing,
-        )
+        p, row, chosen = cache.grad, cache.row, cache.chosen
+        smoothing = self.label_smoothing
         shifted = np.subtract(raw, _row_maxima(raw, cache.transposed, out=row), out=p)
         np.add(cache.starts, y, out=cache.positions)
-        np.take(shifted, cache.positions, out=chosen, mode="clip")
-        np.multiply(chosen[:, None], smoothing - 1, out=cache.losses)
+        # Methods, as the functions of the same name take twice the time.
+        shifted.take(cache.positions, out=chosen, mode="clip")
         if smoothing:
-            np.mean(shifted, axis=1, keepdims=True, out=row)
-            row *= smoothing
-            cache.losses -= row
+            chosen *= 1 - smoothing
+            chosen += smoothing * np.mean(shifted, axis=1)
         np.exp(shifted, out=p)
         # A product with ones is several times as fast as a sum of each row.
         np.dot(p, cache.ones, out=row)
         p /= row
-        cache.losses += np.log(row, out=row)
-        np.take(p, cache.positions, out=chosen, mode="clip")
+        np.log(row, out=row)
+        np.subtract(row[:, 0], chosen, out=cache.losses[:, 0])
+        p.take(cache.positions, out=chosen, mode="clip")
         chosen -= 1 - smoothing
-        np.put(p, cache.positions, chosen)
+        p.put(cache.positions, chosen)
         if smoothing:
             p -= smoothing / p.shape[1]
 
@@ -256,9 +252,9 @@ class SquaredError(_SoftmaxMixin, Loss):
         p, grad, row = softmax(raw, out=cache.scratch), cache.grad, cache.row
         grad[...] = p
         np.add(cache.starts, y, out=cache.positions)
-        np.take(p, cache.positions, out=cache.chosen, mode="clip")
+        p.take(cache.positions, out=cache.chosen, mode="clip")
         cache.chosen -= 1
-        np.put(grad, cache.positions, cache.chosen)
+        grad.put(cache.positions, cache.chosen)
         np.einsum("ij,ij->i", grad, grad, out=cache.losses[:, 0])
         cache.losses *= 0.5
         # The Jacobian of the softmax is diag(p) - p p^T.
