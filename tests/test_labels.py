@@ -12,11 +12,10 @@ from sklearn.model_selection import cross_val_predict, cross_val_score
 
 from tests.tables import binary, classifier, multiclass, multilabel, parameters
 
-#: With and without rows that are held out, for the loss and for a metric.
+#: Without rows that are held out, and with some, on which labels are scored.
 STOPPING = {
     "all epochs": {},
-    "by loss": {"early_stopping": True},
-    "by accuracy": {"early_stopping": True, "scoring": "accuracy"},
+    "early stopping": {"early_stopping": True, "scoring": "accuracy"},
 }
 stopping = pytest.mark.parametrize("stopping", STOPPING)
 
