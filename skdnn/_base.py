@@ -75,6 +75,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         validation_fraction,
         scoring,
         numeric_scaling,
+        categorical_features,
         warm_start,
         verbose,
         random_state,
@@ -100,6 +101,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         self.validation_fraction = validation_fraction
         self.scoring = scoring
         self.numeric_scaling = numeric_scaling
+        self.categorical_features = categorical_features
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
@@ -250,7 +252,11 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             self._check_unchanged()
         else:
             self._built_with = {name: repr(getattr(self, name)) for name in self._fixed}
-            self.encoder_ = TabularEncoder(self.numeric_scaling, self.dtype)
+            self.encoder_ = TabularEncoder(
+                self.numeric_scaling,
+                categorical_features=self.categorical_features,
+                dtype=self.dtype,
+            )
         data = self._check_data(X, y, sample_weight, "", not going_on, classes)
         if given is not None:
             given = self._check_data(*given, "_val", False)
@@ -586,6 +592,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.numeric_scaling is not None
         tags.input_tags.sparse = True
+        tags.input_tags.categorical = self.categorical_features is not None
         return tags
 
     @property

@@ -49,6 +49,7 @@ CONSTRAINTS = {
     ],
     "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
     "numeric_scaling": [StrOptions({"robust", "standard", "quantile"}), None],
+    "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
     "dtype": [StrOptions({"float32", "float64"})],
 }
 
@@ -60,6 +61,7 @@ FIXED = (
     "dropout",
     "loss",
     "numeric_scaling",
+    "categorical_features",
     "dtype",
 )
 

@@ -110,6 +110,13 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         None, NaN is a missing number: the median stands in, and columns with holes in
         training get an indicator column.
 
+    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
+            default="from_dtype"
+        Which columns are categories: those of a data frame whose dtype says so
+        (categorical, string, object, bool), or a mask, positions or names; None is
+        none. Each category becomes a column of its own, see
+        :class:`~skdnn.encoding.TabularEncoder`.
+
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, multiplied with `sample_weight`: in the loss, in the
         validation score and in batch norm. `"balanced"` gives each class the same
@@ -239,6 +246,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         validation_fraction=0.1,
         scoring="loss",
         numeric_scaling="robust",
+        categorical_features="from_dtype",
         class_weight=None,
         warm_start=False,
         verbose=False,
@@ -266,6 +274,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             validation_fraction=validation_fraction,
             scoring=scoring,
             numeric_scaling=numeric_scaling,
+            categorical_features=categorical_features,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,

@@ -5,12 +5,22 @@ from scipy.sparse import csr_array, issparse
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import (
     _check_feature_names_in,
+    check_array,
     check_is_fitted,
     validate_data,
 )
 
+from skdnn._categories import (
+    categorical_columns,
+    codes,
+    encode_levels,
+    learn_categories,
+    learn_levels,
+    level_names,
+)
 from skdnn._rows import chunks, dense
 
 #: Rows looked at to estimate quantiles; their error is well under a percent.
@@ -27,10 +37,15 @@ EDGE = 1e-7
 
 
 class TabularEncoder(TransformerMixin, BaseEstimator):
-    """Scale the columns of a table and fill their holes.
+    """Turn a table of numbers, categories and holes into numbers for a network.
 
     A missing number becomes the column's median, and each column with holes in training
-    gets one more column, after all others, that is 1 where the number is missing.
+    gets one more column, after all numbers, that is 1 where the number is missing.
+
+    A column of categories becomes a column for each category, at the end, that is 1
+    where it stands. Missing ones have such a column too. Of more than 100, the rarest
+    share a column, with those that training did not see; where no column is shared,
+    unseen ones are zeros.
 
     Parameters
     ----------
@@ -42,6 +57,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         - ``"standard"``: zero mean and unit variance.
         - ``"quantile"``: through the column's distribution function to a normal one.
         - None: as they are; missing numbers are an error.
+    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
+            default="from_dtype"
+        Which columns are categories: those of a data frame whose dtype says so
+        (categorical, string, object, bool), or a mask, positions or names; None is
+        none. Dates and times are refused.
     dtype : {"float32", "float64"}, default="float32"
         Of the result.
 
@@ -53,12 +73,26 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         Their names, where all are strings.
     n_features_out_ : int
         Number of columns of the result.
+    numeric_columns_, categorical_columns_ : ndarray of int
+        Columns of either kind.
     missing_columns_ : ndarray of int
-        Columns that had holes in training.
+        Columns of numbers that had holes in training, by position among these.
+    categories_ : list of ndarray of object
+        What was seen in each column of categories.
+    levels_ : list of ndarray
+        The codes, positions in `categories_`, that have a column in the result; -2 is
+        missing, -3 is what columns share.
     """
 
-    def __init__(self, numeric_scaling="robust", dtype="float32"):
+    def __init__(
+        self,
+        numeric_scaling="robust",
+        *,
+        categorical_features="from_dtype",
+        dtype="float32",
+    ):
         self.numeric_scaling = numeric_scaling
+        self.categorical_features = categorical_features
         self.dtype = dtype
 
     def fit(self, X, y=None, sample_weight=None):
@@ -98,26 +132,64 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         return self.encode_rows(X, np.arange(X.shape[0]))
 
     def validate(self, estimator, X, reset):
-        """Check `X` and, in the name of `estimator`, its columns."""
+        """Check `X` and, in the name of `estimator`, its columns.
+
+        Returns
+        -------
+        X : ndarray or CSR array of shape (n_samples, n_features)
+            Columns of numbers first, then the codes of categories.
+        """
         finite = True if self.numeric_scaling is None else "allow-nan"
-        X = validate_data(
-            estimator, X, reset=reset, ensure_all_finite=finite, accept_sparse="csr"
-        )
-        if issparse(X):
-            X = csr_array(X)
-            if not X.has_canonical_format:
-                # A copy, as it may share the memory of what the user gave.
-                X = X.copy()
-                X.sum_duplicates()
-        return X
+        if isinstance(X, list | tuple) and not isinstance(
+            self.categorical_features, str | None
+        ):
+            X = np.array(X, dtype=object)
+        if reset:
+            columns = categorical_columns(X, self.categorical_features)
+            self.categorical_columns_ = columns
+            self.categories_ = learn_categories(X, columns)
+        if len(self.categorical_columns_):
+            X = self._with_codes(estimator, X, reset, finite)
+        else:
+            X = validate_data(
+                estimator, X, reset=reset, ensure_all_finite=finite, accept_sparse="csr"
+            )
+        if reset and hasattr(estimator, "feature_names_in_"):
+            self.feature_names_in_ = estimator.feature_names_in_
+        return _canonical(X) if issparse(X) else X
+
+    def _with_codes(self, estimator, X, reset, finite):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        numeric = np.delete(np.arange(np.shape(X)[1]), self.categorical_columns_)
+        numbers = np.empty((np.shape(X)[0], 0))
+        if len(numeric):
+            numbers = check_array(
+                _safe_indexing(X, numeric, axis=1),
+                dtype=np.float64,
+                ensure_all_finite=finite,
+                input_name="X",
+            )
+        categories = codes(X, self.categorical_columns_, self.categories_)
+        return np.hstack([numbers, categories])
 
     def fit_rows(self, X, rows, weight=None):
         """Learn from some rows of an array that was checked before."""
         self.n_features_in_ = X.shape[1]
-        self.missing_columns_ = _columns_with_holes(X, rows)
-        self.n_features_out_ = X.shape[1] + len(self.missing_columns_)
-        if self.numeric_scaling is not None:
-            getattr(self, f"_fit_{self.numeric_scaling}")(X, rows, weight)
+        columns = np.arange(self.n_features_in_)
+        self.numeric_columns_ = np.delete(columns, self.categorical_columns_)
+        self._n_numbers = len(self.numeric_columns_)
+        numbers = X[:, : self._n_numbers]
+        self.missing_columns_ = _columns_with_holes(numbers, rows)
+        if self.numeric_scaling is not None and self._n_numbers:
+            getattr(self, f"_fit_{self.numeric_scaling}")(numbers, rows, weight)
+        self.levels_ = [
+            learn_levels(X[rows, j], weight) for j in columns[self._n_numbers :]
+        ]
+        self.n_features_out_ = (
+            self._n_numbers
+            + len(self.missing_columns_)
+            + sum(len(levels) for levels in self.levels_)
+        )
         return self
 
     def _fit_robust(self, X, rows, weight):
@@ -147,17 +219,19 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
     def encode(self, X, out):
         """Encode rows that were checked before into `out`, and return it."""
-        n_columns = X.shape[1]
-        numbers = out[:, :n_columns]
+        n, n_missing = self._n_numbers, len(self.missing_columns_)
+        numbers = X[:, :n]
         if self.numeric_scaling is None:
-            numbers[...] = X
-            return out
-        missing = np.isnan(X)
-        np.copyto(out[:, n_columns:], missing[:, self.missing_columns_])
-        # In float64, as a float32 can't tell 1e9 from 1e9 + 1.
-        X = np.where(missing, self.median_, X).astype(np.float64, copy=False)
-        with np.errstate(over="ignore"):
-            numbers[...] = getattr(self, f"_scale_{self.numeric_scaling}")(X)
+            out[:, :n] = numbers
+        elif n:
+            missing = np.isnan(numbers)
+            np.copyto(out[:, n : n + n_missing], missing[:, self.missing_columns_])
+            # In float64, as a float32 can't tell 1e9 from 1e9 + 1.
+            numbers = np.where(missing, self.median_, numbers)
+            numbers = numbers.astype(np.float64, copy=False)
+            with np.errstate(over="ignore"):
+                out[:, :n] = getattr(self, f"_scale_{self.numeric_scaling}")(numbers)
+        encode_levels(X[:, n:], self.levels_, out[:, n + n_missing :])
         return out
 
     def encode_rows(self, X, rows):
@@ -214,6 +288,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.numeric_scaling is not None
         tags.input_tags.sparse = True
+        tags.input_tags.categorical = self.categorical_features is not None
         return tags
 
     def get_feature_names_out(self, input_features=None):
@@ -230,8 +305,26 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
-        missing = [f"{names[j]}_missing" for j in self.missing_columns_]
-        return np.array([*names, *missing], dtype=object)
+        numbers = names[self.numeric_columns_]
+        missing = [f"{numbers[j]}_missing" for j in self.missing_columns_]
+        kinds = zip(
+            names[self.categorical_columns_],
+            self.categories_,
+            self.levels_,
+            strict=True,
+        )
+        levels = [name for kind in kinds for name in level_names(*kind)]
+        return np.array([*numbers, *missing, *levels], dtype=object)
+
+
+def _canonical(X):
+    """Return a sparse table as a CSR array that has each entry once."""
+    X = csr_array(X)
+    if not X.has_canonical_format:
+        # A copy, as it may share the memory of what the user gave.
+        X = X.copy()
+        X.sum_duplicates()
+    return X
 
 
 def _columns_with_holes(X, rows):

@@ -106,6 +106,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         None, NaN is a missing number: the median stands in, and columns with holes in
         training get an indicator column.
 
+    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
+            default="from_dtype"
+        Which columns are categories: those of a data frame whose dtype says so
+        (categorical, string, object, bool), or a mask, positions or names; None is
+        none. Each category becomes a column of its own, see
+        :class:`~skdnn.encoding.TabularEncoder`.
+
     target_scaling : bool, default=True
         Whether to train on a standardized target: all losses, and their parameters, are
         then in units of its standard deviation. A loss with an exponential link divides
@@ -232,6 +239,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         validation_fraction=0.1,
         scoring="loss",
         numeric_scaling="robust",
+        categorical_features="from_dtype",
         target_scaling=True,
         warm_start=False,
         verbose=False,
@@ -259,6 +267,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             validation_fraction=validation_fraction,
             scoring=scoring,
             numeric_scaling=numeric_scaling,
+            categorical_features=categorical_features,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,

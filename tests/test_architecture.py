@@ -19,7 +19,7 @@ LEVELS = [
         "skdnn.callbacks",
         "skdnn.encoding",
     },
-    {"skdnn._rows", "skdnn._version"},
+    {"skdnn._categories", "skdnn._rows", "skdnn._version"},
     {"skdnn.nn.trainer"},
     {"skdnn.nn.network", "skdnn.nn.batches"},
     {"skdnn.nn.layers", "skdnn.nn.losses", "skdnn.nn.optimizers", "skdnn.nn.schedules"},

@@ -333,13 +333,13 @@ def test_frame_to_validate_on(frame):
 
 @pytest.mark.parametrize("dtype", ["boolean", "bool[pyarrow]"])
 def test_missing_bool(dtype):
-    """A bool may be missing; it is 0, 1 or a hole."""
+    """A bool that is no category may be missing; it is 0, 1 or a hole."""
     X, y = numbers(), binary()[1]
     missing = np.arange(60) % 7 == 0
     X[:, 1] = np.where(missing, np.nan, X[:, 1] > 0)
     flag = pd.Series(np.where(missing, None, X[:, 1] > 0), dtype=dtype)
     frame = pd.DataFrame({"a": X[:, 0], "b": flag, "c": X[:, 2], "d": X[:, 3]})
-    est = classifier(**RANDOM)
+    est = classifier(categorical_features=None, **RANDOM)
     one, two = est.fit(X, y), clone(est).fit(frame, y)
     assert_same(one, two)
     assert list(two.encoder_.missing_columns_) == [1]
@@ -352,7 +352,7 @@ def test_missing_bool_of_polars():
     missing = np.arange(60) % 7 == 0
     X[:, 1] = np.where(missing, np.nan, X[:, 1] > 0)
     frame = polars_floats(X).with_columns(pl.col("b").cast(pl.Boolean))
-    est = classifier(**RANDOM)
+    est = classifier(categorical_features=None, **RANDOM)
     one, two = est.fit(X, y), clone(est).fit(frame, y)
     assert_same(one, two)
     np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(frame))

@@ -20,7 +20,7 @@ all_scalings = pytest.mark.parametrize("scaling", [*SCALINGS, None])
 
 
 def encoder(scaling="robust", dtype="float64"):
-    return TabularEncoder(scaling, dtype)
+    return TabularEncoder(scaling, dtype=dtype)
 
 
 def squash(z):

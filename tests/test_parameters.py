@@ -626,6 +626,17 @@ def test_numeric_scaling_is_the_encoders(make, scaling):
 
 
 #: Class weights count in the loss, and leave the scaling of the columns alone.
+@both
+def test_categorical_features_become_columns(make):
+    """The columns that it names are one-hot encoded, and are no numbers then."""
+    X, y = binary()
+    X[:, 1] = np.arange(60) % 3
+    assert make().fit(X, y).encoder_.n_features_out_ == 4
+    est = make(categorical_features=[1]).fit(X, y)
+    assert est.encoder_.n_features_out_ == 3 + 3
+    assert est.coefs_[0].shape == (6, 8)
+
+
 UNSCALED = {"numeric_scaling": None, "dtype": "float64"}
 
 
@@ -898,7 +909,7 @@ def test_documentation_of_shared_parameters_is_alike():
     one, two = (documented(Estimator, "Parameters") for Estimator in ESTIMATORS)
     shared = set(one) & set(two)
     # The classes' losses differ, and only classes can be held out in proportion.
-    assert len(shared) == 24
+    assert len(shared) == 25
     for name in shared - {"loss", "validation_fraction"}:
         assert one[name] == two[name]
 

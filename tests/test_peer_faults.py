@@ -673,8 +673,8 @@ def test_fault_23_no_names_of_columns_without_a_data_frame(make):
             np.testing.assert_array_equal(est.predict(rows), est.predict(X))
 
 
-def test_fault_24_training_alone_decides_on_columns_for_missing_numbers():
-    """The network reads as many columns whatever is missing in other rows.
+def test_fault_24_training_alone_decides_on_columns():
+    """The network reads as many columns whatever is missing or new in other rows.
 
     Peers derived columns anew from the data to predict, or from another fold.
     """
@@ -689,6 +689,15 @@ def test_fault_24_training_alone_decides_on_columns_for_missing_numbers():
         assert np.isfinite(clf.predict_proba(rows)).all()
     # Holes are in the rows of the first two of three folds.
     assert cross_val_score(classifier(), X, y, cv=KFold(3)).shape == (3,)
+    # And so are two of the four categories.
+    table = pd.DataFrame({"number": X[:, 0], "word": list("abcdcdcdc" * 10)})
+    table.loc[60:, "word"] = "e"
+    clf = classifier().fit(table[:60], y[:60], X_val=table[60:], y_val=y[60:])
+    assert clf.coefs_[0].shape == (5, 8)
+    for rows in table[60:], table[:1], table.assign(word=None):
+        assert np.isfinite(clf.predict_proba(rows)).all()
+    scores = cross_val_score(classifier(), table, y, cv=KFold(3), error_score="raise")
+    assert scores.shape == (3,)
 
 
 @estimators
@@ -888,6 +897,7 @@ CHANGES = {
     "validation_fraction": ({"early_stopping": True}, 0.3),
     "scoring": ({"early_stopping": True}, {classifier: "roc_auc", regressor: "r2"}),
     "numeric_scaling": ({}, "quantile"),
+    "categorical_features": ({}, [0]),
     "target_scaling": ({}, False),
     "class_weight": ({}, "balanced"),
     "warm_start": ({}, True),
