@@ -13,8 +13,15 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, per_layer
-from skdnn._persistence import pack, unpack
+from skdnn._parameters import (
+    CONSTRAINTS,
+    FIXED,
+    check_together,
+    named,
+    per_layer,
+    plain,
+)
+from skdnn._persistence import pack, unpack, without_transient
 from skdnn._rows import chunks, dense, distinct_rows, rows_with_weight
 from skdnn._threads import shared_threads
 from skdnn._training import Data, StoppingRule, split_rows, validation_size
@@ -251,7 +258,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if going_on:
             self._check_unchanged()
         else:
-            self._built_with = {name: repr(getattr(self, name)) for name in self._fixed}
+            self._built_with = {name: plain(vars(self), name) for name in self._fixed}
             self.encoder_ = TabularEncoder(
                 self.numeric_scaling,
                 categorical_features=self.categorical_features,
@@ -280,9 +287,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     def _check_unchanged(self):
         """Raise an error if going on would take another network, loss or encoding."""
         for name, before in self._built_with.items():
-            if repr(getattr(self, name)) != before:
+            if plain(vars(self), name) != before:
                 raise ValueError(
-                    f"{name} was {before} when training began and is now "
+                    f"{name} was {before!r} when training began and is now "
                     f"{getattr(self, name)!r}: warm_start and partial_fit can't change "
                     "it. Train a clone instead."
                 )
@@ -299,7 +306,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _check_data(self, X, y, sample_weight, suffix, reset, classes=None):
         """Return checked data; `suffix` is that of the names of the arguments."""
-        X_checked = self.encoder_.validate(self, X, reset=reset)
+        with _errors_of(suffix and f"X{suffix}"):
+            X_checked = self.encoder_.validate(self, X, reset=reset)
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but "
@@ -313,7 +321,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 f"{X_checked.shape} and {np.shape(y)}."
             )
         if sample_weight is not None:
-            sample_weight = _check_weight(sample_weight, X_checked, suffix)
+            with _errors_of(suffix and f"sample_weight{suffix}"):
+                sample_weight = _check_weight(sample_weight, X_checked, suffix)
         rows = rows_with_weight(n_samples, sample_weight)
         # Not all sparse formats have rows to take.
         frame = X_checked if issparse(X) else X
@@ -350,7 +359,12 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         targets = self._network_targets(data.targets[rows.index])
         if rows.weight is None:
             return Batch(X, targets, None), len(X)
-        total = rows.weight.sum()
+        total = float(rows.weight.sum())
+        if not 0 < total < np.inf:
+            raise ValueError(
+                "The weights of the training or validation rows, sample_weight times "
+                f"class_weight, must have a sum that is finite and not zero: {total}."
+            )
         weight = (rows.weight * (len(X) / total)).astype(self.dtype)[:, None]
         return Batch(X, targets, weight), total
 
@@ -422,7 +436,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         trainer = self._make_trainer(total_weight, streams["dropout"])
         tol = self.tol if n_epochs else None
         rule = StoppingRule(trainer, self.n_iter_no_change, tol, validate)
-        hooks = self._hooks(trainer, rule, n_epochs, tasks)
+        hooks = self._hooks(trainer, rule, n_epochs, streams, tasks)
         try:
             if isinstance(trainer.optimizer, LBFGS):
                 tol = 0.0 if self.tol is None else self.tol
@@ -437,16 +451,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             warnings.warn("Training interrupted by user.", stacklevel=6)
         self._warn_if_it_went_badly(trainer, rule, n_epochs)
         vars(self).update(self._fitted_attributes(trainer, rule, n_epochs))
-        self._progress = {
-            "epoch": trainer.epoch,
-            "optimizer": type(trainer.optimizer).__name__,
-            # Numbers that overflowed would spoil the next run too.
-            "state": None if trainer.diverged else trainer.state,
-            "slowdown": trainer.slowdown,
-            "streams": streams,
-        }
+        self._progress = _progress(trainer, streams)
 
-    def _hooks(self, trainer, rule, n_epochs, tasks):
+    def _hooks(self, trainer, rule, n_epochs, streams, tasks):
         """Return what the trainer calls at the end of an epoch, and at its start."""
         line = ProgressLine(n_epochs or 1) if self.verbose else None
 
@@ -460,9 +467,13 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 line.print(trainer.epoch, len(trainer.losses), values)
             if tasks is not None:
                 stops |= tasks.end_epoch(
-                    lambda: (
-                        vars(self) | self._fitted_attributes(trainer, rule, n_epochs)
-                    )
+                    lambda: {
+                        **without_transient(vars(self)),
+                        **self._fitted_attributes(trainer, rule, n_epochs),
+                        "_progress": deepcopy(_progress(trainer, streams))
+                        if self.warm_start
+                        else None,
+                    }
                 )
             return stops
 
@@ -579,9 +590,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         super().__setstate__(unpack(state, type(self).__name__))
 
     def _get_params_html(self, deep=True, doc_link=None):
-        # scikit-learn shows the descriptions in our docstrings only beside a link, and
-        # there is no page to link to: this one stays where it is. Before 1.8, it shows
-        # none, and passes no link.
+        # scikit-learn shows the descriptions in our docstrings only inside a link, and
+        # there is no page to link to: this one is to the page that it stands on. Before
+        # 1.8, it shows none, and passes no link.
         link = () if doc_link is None else ("#",)
         return super()._get_params_html(deep, *link)
 
@@ -623,6 +634,29 @@ def optimizer_takes_steps(estimator):
     return True
 
 
+def _progress(trainer, streams):
+    """Return what training needs to go on, besides the network."""
+    return {
+        "epoch": trainer.epoch,
+        "optimizer": type(trainer.optimizer).__name__,
+        # Numbers that overflowed would spoil the next run too.
+        "state": None if trainer.diverged else trainer.state,
+        "slowdown": trainer.slowdown,
+        "streams": streams,
+    }
+
+
+@contextmanager
+def _errors_of(name):
+    """Put a name, if there is one, before the messages of errors."""
+    try:
+        yield
+    except ValueError as error:
+        if not name:
+            raise
+        raise ValueError(f"{name}: {error}") from error
+
+
 def _padded(span):
     """Return the length of a slice, rounded up."""
     return -(-(span.stop - span.start) // PADDED_ROWS) * PADDED_ROWS
@@ -635,4 +669,7 @@ def _check_weight(weight, X, suffix):
         raise ValueError(
             f"{name}: all weights are zero, there is nothing to learn from."
         )
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weight.sum()):
+            raise ValueError(f"{name}: the sum of the weights is not finite.")
     return weight

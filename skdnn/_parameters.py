@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import (
     Interval,
@@ -76,7 +76,7 @@ def check_together(params):
         say.
     """
     _check_dims(params["hidden_layer_dims"])
-    per_layer(params, "activation", lambda value: value in ACTIVATIONS)
+    per_layer(params, "activation", lambda v: isinstance(v, str) and v in ACTIVATIONS)
     per_layer(params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1)
     for name in ("loss", "optimizer", "schedule"):
         _check_ranges(params[name])
@@ -104,6 +104,18 @@ def per_layer(params, name, is_valid=lambda value: True):
     return values
 
 
+def plain(params, name):
+    """Return the parameter `name` as what two equal ones have in common."""
+    if name in ("activation", "dropout"):
+        return per_layer(params, name)
+    value = params[name]
+    if isinstance(value, BaseEstimator):
+        return [type(value).__name__, value.get_params()]
+    if isinstance(value, tuple | np.ndarray):
+        return np.asarray(value).tolist()
+    return value
+
+
 def with_link(loss, links):
     """Return the loss with the first of `links`, unless it has another of them."""
     links = [link for link in links if link in loss.links]
@@ -118,7 +130,10 @@ def with_link(loss, links):
 
 
 def _check_dims(hidden_layer_dims):
-    dims = np.asarray(hidden_layer_dims)
+    try:
+        dims = np.asarray(hidden_layer_dims)
+    except ValueError:  # lists of different lengths
+        dims = np.empty((0, 0))
     if dims.ndim != 1 or (len(dims) and (dims.dtype.kind not in "iu" or min(dims) < 1)):
         raise ValueError(
             "hidden_layer_dims must be a sequence of integers >= 1, got "

@@ -15,9 +15,14 @@ FORMAT = 1
 TRANSIENT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
+def without_transient(attributes):
+    """Return the attributes without those of a fit that is running."""
+    return {k: v for k, v in attributes.items() if k not in TRANSIENT}
+
+
 def pack(attributes):
     """Return the attributes of an estimator as a state to save."""
-    state = {k: v for k, v in attributes.items() if k not in TRANSIENT}
+    state = without_transient(attributes)
     state["_saved_by"] = {"format": FORMAT, "skdnn": __version__}
     network = state.pop("network_", None)
     if network is not None:

@@ -132,7 +132,7 @@ class StoppingRule:
             "best_loss_": None if watched else min(self.trainer.losses, default=None),
             "validation_loss_curve_": list(self.validation_losses) if watched else None,
             "validation_scores_": list(self.scores) if watched else None,
-            "best_validation_score_": self.best_score if watched else None,
+            "best_validation_score_": self.best_score if self.scores else None,
         }
 
     def _keep(self, score):

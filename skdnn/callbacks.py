@@ -89,7 +89,12 @@ class FitTasks:
             # The optimizer was done, or interrupted, after it had begun an epoch.
             self._epoch.call_on_fit_task_end(estimator=self._estimator)
         if self._fit is not None:
-            self._fit.call_on_fit_task_end(**self._hook, reconstruction_attributes={})
+            self._fit.call_on_fit_task_end(
+                **self._hook,
+                reconstruction_attributes=lambda: {
+                    "network_": self._estimator.network_.copy()
+                },
+            )
 
 
 class ProgressLine:

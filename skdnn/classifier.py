@@ -103,7 +103,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
-        ``scorer(estimator, X, y)``.
+        ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
+        `sample_weight`.
 
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
         How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless
@@ -523,9 +524,10 @@ def _weights_of_classes(class_weight, classes, targets, sample_weight):
         y=classes[targets],
         sample_weight=sample_weight,
     )
-    if weights.min() < 0 or not weights.any():
+    if not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
         raise ValueError(
-            "class_weight must be non-negative, and above zero for some class, got "
+            "class_weight must be non-negative, finite and above zero for some class, "
+            "got "
             f"{class_weight!r}."
         )
     return weights

@@ -99,7 +99,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
-        ``scorer(estimator, X, y)``.
+        ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
+        `sample_weight`.
 
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
         How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless

@@ -829,3 +829,50 @@ def test_divergence_before_the_first_validation():
     params = {"learning_rate": 1e6, "early_stopping": True}
     with pytest.raises(ValueError, match="Training diverged"):
         regressor(8 * (8,), **params).fit(X, y)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_rows_that_all_weigh_nothing(early_stopping):
+    """Where class weights leave nothing to train or validate on, an error says so."""
+    X, y = multiclass()
+    clf = classifier(class_weight={0: 0, 1: 1, 2: 1}, early_stopping=early_stopping)
+    only_zeros = X[y == 0], y[y == 0]
+    with pytest.raises(ValueError, match="finite and not zero: 0"):
+        if early_stopping:
+            clf.fit(X, y, X_val=only_zeros[0], y_val=only_zeros[1])
+        else:
+            clf.fit(X, y, sample_weight=(y == 0).astype(float))
+
+
+def test_weights_whose_sum_is_not_finite():
+    """Weights that overflow when they are added up are an error."""
+    X, y = binary()
+    with pytest.raises(ValueError, match="sum of the weights is not finite"):
+        classifier().fit(X, y, sample_weight=np.full(60, 1e307))
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf])
+def test_class_weights_that_are_not_finite(weight):
+    """A class weight is a number."""
+    with pytest.raises(ValueError, match=r"class_weight must be non-negative, finite"):
+        classifier(class_weight={0: weight, 1: 1}).fit(*binary())
+
+
+def test_errors_about_validation_data_say_so():
+    """What is wrong with `X_val` and its weights is not said of `X`."""
+    X, y = binary()
+    clf = classifier(early_stopping=True)
+    with pytest.raises(ValueError, match=r"^X_val: X has 3 features"):
+        clf.fit(X, y, X_val=X[:, :3], y_val=y)
+    with pytest.raises(ValueError, match=r"^sample_weight_val: "):
+        clf.fit(X, y, X_val=X, y_val=y, sample_weight_val=-np.ones(60))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hidden_layer_dims", [[3], [4, 5]]), ("activation", [["relu"]])],
+)
+def test_lists_of_lists(name, value):
+    """A list where a number or a name belongs is an error that names the parameter."""
+    with pytest.raises(ValueError, match=name):
+        classifier(**{name: value}).fit(*binary())

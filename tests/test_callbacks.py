@@ -174,6 +174,20 @@ def test_snapshots_are_shorter_fits(task, early_stopping):
 
 
 @tasks
+def test_training_goes_on_from_a_snapshot(task):
+    """With `warm_start`, a snapshot trains on as a fit that stopped there would."""
+    recorder = Recorder()
+    params = {"warm_start": True, "schedule": "cosine", "dropout": 0.1}
+    _, X, y = fitted(task, recorder, **params)
+    stopped, _, _ = fitted(task, Recorder(stop_after=2), **params)
+    snapshot = recorder.fitted[1].set_callbacks()
+    stopped.set_callbacks().fit(X, y)
+    np.testing.assert_array_equal(
+        snapshot.fit(X, y).network_.params, stopped.network_.params
+    )
+
+
+@tasks
 def test_last_snapshot_is_the_fitted_estimator(task):
     """What the end of `fit` hands out predicts like the estimator, and is another."""
     recorder = Recorder()
@@ -181,6 +195,7 @@ def test_last_snapshot_is_the_fitted_estimator(task):
     last = recorder.fitted[-1]
     expected = estimator.predict(X)
     assert last is not estimator
+    assert not np.shares_memory(last.network_.params, estimator.network_.params)
     np.testing.assert_array_equal(last.predict(X), expected)
     estimator.partial_fit(X, y)
     np.testing.assert_array_equal(last.predict(X), expected)

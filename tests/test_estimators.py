@@ -675,3 +675,30 @@ def test_a_run_after_divergence_starts_with_a_fresh_optimizer():
     with pytest.warns(ConvergenceWarning, match="diverged"):
         reg.fit(X, y)
     assert reg._progress["state"] is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"hidden_layer_dims": (8,)}, {"hidden_layer_dims": [8]}),
+        ({"dropout": 0.1}, {"dropout": np.float64(0.1)}),
+        ({"dropout": 0.1}, {"dropout": [0.1]}),
+        ({"class_weight": {0: 1, 1: 2}}, {"class_weight": {1: 2, 0: 1}}),
+        ({"loss": LogLoss(0.1)}, {"loss": LogLoss(0.1)}),
+    ],
+)
+def test_equal_parameters_are_no_change(before, after):
+    """Training goes on with parameters that are equal to those of before."""
+    X, y = binary()
+    one = classifier(**before).partial_fit(X, y, [0, 1])
+    two = clone(one).partial_fit(X, y, [0, 1]).set_params(**after)
+    np.testing.assert_array_equal(
+        parameters(one.partial_fit(X, y)), parameters(two.partial_fit(X, y))
+    )
+
+
+def test_curves_are_plain_numbers():
+    """Losses are floats of Python's, with weights as without."""
+    X, y = binary()
+    clf = classifier().fit(X, y, sample_weight=np.arange(60))
+    assert {type(loss) for loss in clf.loss_curve_} == {float}
