@@ -155,5 +155,5 @@ def encode_levels(codes, levels, out):
 
 def level_names(name, categories, levels):
     """Return the names of the columns of some levels."""
-    special = {MISSING: "missing", RARE: "rare"}
-    return [f"{name}_{special.get(v, categories[int(v)])}" for v in levels]
+    words = {**dict(enumerate(categories)), MISSING: "missing", RARE: "rare"}
+    return [f"{name}_{words[level]}" for level in levels]

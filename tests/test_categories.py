@@ -161,6 +161,12 @@ def test_rare_is_what_weighs_little(monkeypatch):
     assert list(two.get_feature_names_out()) == ["c_rare", "c_b"]
 
 
+def test_one_category_and_holes():
+    """A single category and its holes are two columns."""
+    enc = encoder().fit(pd.DataFrame({"c": ["x", None]}))
+    assert list(enc.get_feature_names_out()) == ["c_missing", "c_x"]
+
+
 def test_constant_columns_are_dropped():
     """A column with one category says nothing."""
     table = pd.DataFrame({"a": [1.0, 2.0], "c": ["x", "x"]})
