@@ -17,14 +17,15 @@ from skdnn.nn.losses import (
     Quantile,
     SquaredError,
 )
-from skdnn.nn.network import Network, Workspace, build_mlp
+from skdnn.nn.network import Network, Workspace
 from tests.gradcheck import assert_gradient
+from tests.networks import mlp
 
 N_INPUTS = 4
 
 
 def make_network(rng, activation="tanh", batch_norm=False, dropout=0.0, n_outputs=3):
-    network = build_mlp(
+    network = mlp(
         (N_INPUTS, 6, 5, n_outputs),
         [activation] * 2,
         ["glorot_normal"] * 3,
@@ -102,7 +103,7 @@ def test_backward_stops_at_the_input(rng):
 
 def test_float32_stays_float32(rng):
     """Parameters, statistics, outputs and gradients have the dtype of the network."""
-    network = build_mlp((4, 3, 2), ["gelu"], ["he_normal"] * 2, True, [0.5], np.float32)
+    network = mlp((4, 3, 2), ["gelu"], ["he_normal"] * 2, True, [0.5], np.float32)
     network.initialize(rng)
     workspace = Workspace(network, rng)
     caches = workspace.caches(6)
@@ -115,7 +116,7 @@ def test_float32_stays_float32(rng):
 def test_same_seed_in_both_dtypes():
     """The same seed starts the same network in float32 and in float64."""
     single, double = (
-        build_mlp((4, 3, 2), ["tanh"], ["he_uniform"] * 2, False, [0.0], dtype)
+        mlp((4, 3, 2), ["tanh"], ["he_uniform"] * 2, False, [0.0], dtype)
         for dtype in (np.float32, np.float64)
     )
     single.initialize(np.random.default_rng(1))
@@ -125,7 +126,7 @@ def test_same_seed_in_both_dtypes():
 
 def test_first_parameters(rng):
     """Weights are drawn layer by layer, all else starts at its neutral value."""
-    network = build_mlp(
+    network = mlp(
         (4, 3, 2), ["tanh"], ["he_normal", "lecun_uniform"], True, [0.0], np.float64
     )
     network.initialize(np.random.default_rng(1))
@@ -142,7 +143,7 @@ def test_first_parameters(rng):
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_layers_of_an_mlp(batch_norm):
     """Each hidden layer has the activation and the dropout of its place, if any."""
-    network = build_mlp(
+    network = mlp(
         (9, 8, 7, 6, 5),
         ["relu", "identity", "gelu"],
         ["he_normal", "he_uniform", "glorot_normal", "lecun_normal"],
@@ -185,7 +186,7 @@ def test_couples_rows(batch_norm, rng):
 
 def test_linear_model(rng):
     """Without hidden layers the network is an affine map."""
-    network = build_mlp((4, 2), [], ["he_normal"], False, [], np.float64)
+    network = mlp((4, 2), [], ["he_normal"], False, [], np.float64)
     network.initialize(rng)
     network.layers[0].bias[...] = [1, 2]
     x = rng.standard_normal((5, 4))
@@ -239,19 +240,14 @@ def test_flat_vector(batch_norm, rng):
 
 def test_groups_follow_the_declarations():
     """Each learning rate and kind of decay has its run of the vector."""
-    layers = [
-        Dense(2, 3, "he_normal", bias_learning_rate=0.1),
-        BatchNorm(3),
-        Dense(3, 1, "he_normal", weight_learning_rate=2.0),
-    ]
-    groups = Network(layers).groups
+    layers = [Dense(2, 3, "he_normal"), BatchNorm(3), Dense(3, 1, "he_normal")]
+    groups = Network(layers, learning_rates={"bias": 0.1, "weight": 2.0}).groups
     assert [(g.span.start, g.span.stop, *g[1:]) for g in groups] == [
-        (0, 6, True, 1.0),
-        (6, 9, True, 2.0),
-        (9, 12, False, 0.1),
-        (12, 19, False, 1.0),
+        (0, 9, True, 2.0),
+        (9, 13, False, 0.1),
+        (13, 19, False, 1.0),
     ]
-    assert layers[0].parameters["bias"] == Parameter((3,), False, 0.1)
+    assert layers[0].parameters["bias"] == Parameter((3,), "bias")
 
 
 def test_pickle_keeps_the_views(rng):
@@ -353,7 +349,7 @@ def test_activation_after_dropout_is_saved(rng):
     loss = SquaredError(link="identity")
 
     def value(params):
-        caches[2].rng = np.random.default_rng(5)  # the same mask each time
+        caches[2].noise.rng = np.random.default_rng(5)  # the same mask each time
         network.params[...] = params
         raw = network.forward(x, caches)
         return loss.loss_gradient(y, raw)[0]

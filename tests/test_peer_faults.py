@@ -48,7 +48,6 @@ from skdnn import DNNClassifier, DNNRegressor
 from skdnn._persistence import FORMAT
 from skdnn.nn.batches import Batches
 from skdnn.nn.losses import Huber, LogLoss, SquaredError
-from skdnn.nn.network import build_mlp
 from skdnn.nn.optimizers import (
     LBFGS,
     OPTIMIZERS,
@@ -70,6 +69,7 @@ from skdnn.nn.schedules import (
     Step,
 )
 from skdnn.nn.trainer import Trainer
+from tests.networks import mlp
 from tests.tables import (
     TASKS,
     binary,
@@ -825,7 +825,7 @@ def test_fault_30_weights_are_repeated_rows(task):
     weighted, repeated = make(**full).fit(X, y, weight), make(**full).fit(*two)
     np.testing.assert_allclose(parameters(weighted), parameters(repeated), rtol=1e-6)
 
-    network = build_mlp([4, 8, 1], ["tanh"], ["glorot_normal"] * 2, False, [0], "f8")
+    network = mlp([4, 8, 1], ["tanh"], ["glorot_normal"] * 2, False, [0], "f8")
     network.initialize(np.random.default_rng(0))
     trainer = Trainer(
         network,

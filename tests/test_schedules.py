@@ -86,6 +86,7 @@ ENDS = {
     "step": (1, 1e-3),
     "exponential": (1, 0.95**100),
     "cosine": (1, 0),
+    "flat_cosine": (1, 0),
     "one_cycle": (1 / 25, 1e-4),
     "coslog": (0, 0),
     "adaptive": (1, 1),

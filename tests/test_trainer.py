@@ -8,10 +8,10 @@ import pytest
 from skdnn.nn import trainer as module
 from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.losses import SquaredError
-from skdnn.nn.network import build_mlp
 from skdnn.nn.optimizers import LBFGS, SGD, Adam, Momentum
 from skdnn.nn.schedules import Constant, Exponential
 from skdnn.nn.trainer import Trainer
+from tests.networks import mlp
 
 
 def make_trainer(
@@ -26,7 +26,7 @@ def make_trainer(
     **options,
 ):
     n_hidden = len(widths) - 2
-    network = build_mlp(
+    network = mlp(
         widths,
         ["tanh"] * n_hidden,
         ["lecun_normal"] * (n_hidden + 1),

@@ -5,12 +5,18 @@ gradients, masks) lives in a cache that is allocated once and handed to every ca
 cache is also what makes a pass a training pass: without one, `forward` is inference and
 changes nothing but its result, so that a fitted network can predict from many threads.
 
-In shapes, ``n`` is the number of rows of the batch.  `Dense` and `Dropout` write their
-output to memory of their own; `BatchNorm` and `Activate` overwrite their input, which
-no layer below them reads again.  `weight` is the weight of each row, of shape (n, 1),
-or None where all count the same.
+In shapes, ``n`` is the number of rows of the batch.  `BatchNorm`, `Activate` and
+`Parametric` overwrite their input, which no layer below them reads again; the others
+write their output to memory of their own.  `weight` is the weight of each row, of shape
+(n, 1), or None where all count the same.
+
+An ensemble is a network whose layers have `n_members`: parameters, but those that
+members share, and what passes between layers then have one more axis, the first, and
+products become stacked products.  The rows that enter the first layer have no such
+axis, as all members see the same.
 """
 
+from math import sqrt
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -26,15 +32,15 @@ class Parameter(NamedTuple):
     Attributes
     ----------
     shape : tuple of int
+    kind : {"weight", "bias", "norm", "scale", "activation", "embedding"}
+        Those of a kind have a learning rate in common.
     decayed : bool
         Whether the L2 penalty and weight decay act on it.
-    learning_rate : float
-        Multiplier of the learning rate.
     """
 
     shape: tuple
+    kind: str
     decayed: bool = False
-    learning_rate: float = 1.0
 
 
 class Layer:
@@ -44,26 +50,47 @@ class Layer:
     ----------
     n_inputs, n_outputs : int
         Width of what comes in and what goes out.
+    n_members : int or None
+        Size of the ensemble; None is a single network.
     parameters : dict of str to Parameter
     statistics : dict of str to tuple of int
         Shape of each running statistic, which training updates without a gradient.
+    layers : tuple of Layer
+        Those inside this one.
     """
 
     couples_rows = False
+    layers = ()
 
-    def __init__(self, n_inputs, n_outputs):
+    def __init__(self, n_inputs, n_outputs, n_members=None):
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
+        self.n_members = n_members
         self.parameters = {}
         self.statistics = {}
+
+    def output_shape(self, n):
+        """Return the shape of the output for `n` rows."""
+        return (*self._lead, n, self.n_outputs)
+
+    @property
+    def _lead(self):
+        return () if self.n_members is None else (self.n_members,)
+
+    def _per_column(self, n_columns):
+        """Return the shape of a vector for each member, broadcast along the rows."""
+        return (n_columns,) if self.n_members is None else (*self._lead, 1, n_columns)
 
     def initialize(self, rng):
         """Give parameters and statistics their first values."""
 
+    def learn(self, x, weight=None):
+        """Learn from training rows, before training, what has no gradient."""
+
     def allocate(self, n, dtype, scratch, first):
         """Return the cache for batches of `n` rows.
 
-        `scratch` is a pair of arrays (n, n_outputs), free for use within a call.
+        `scratch` is a pair of arrays like the output, free for use within a call.
         `first` says that no layer lies below, so that nobody needs the input gradient.
         """
         return SimpleNamespace(scratch=scratch)
@@ -74,38 +101,54 @@ class Dense(Layer):
 
     A batch norm above makes the bias redundant: its gradient is zero but for rounding
     errors, which an adaptive optimizer would scale up to full steps.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+    initializer : str
+        A name in `INITIALIZERS`.
+    bias : bool, default=True
+    ntk : bool, default=False
+        Whether to compute ``x @ weight / sqrt(n_inputs) + bias``, with weights larger
+        by as much (the neural-tangent parametrization, Jacot et al., 2018): then a step
+        of an adaptive optimizer changes the outputs of wide and narrow layers alike.
+    n_members : int, default=None
     """
 
     def __init__(
-        self,
-        n_inputs,
-        n_outputs,
-        initializer,
-        bias=True,
-        weight_learning_rate=1.0,
-        bias_learning_rate=1.0,
+        self, n_inputs, n_outputs, initializer, bias=True, ntk=False, n_members=None
     ):
-        super().__init__(n_inputs, n_outputs)
+        super().__init__(n_inputs, n_outputs, n_members)
         self.initializer = initializer
-        self.parameters["weight"] = Parameter(
-            (n_inputs, n_outputs), decayed=True, learning_rate=weight_learning_rate
-        )
+        self.scale = 1 / sqrt(n_inputs) if ntk and n_inputs else 1.0
         self.has_bias = bias
-        if bias:
-            self.parameters["bias"] = Parameter(
-                (n_outputs,), learning_rate=bias_learning_rate
-            )
+        self._declare()
+
+    def _declare(self):
+        shape = (*self._lead, self.n_inputs, self.n_outputs)
+        self.parameters["weight"] = Parameter(shape, "weight", decayed=True)
+        if self.has_bias:
+            shape = self._per_column(self.n_outputs)
+            self.parameters["bias"] = Parameter(shape, "bias")
+
+    @property
+    def matrix(self):
+        """What inputs are multiplied with, whatever the parametrization."""
+        return self.weight if self.scale == 1 else self.weight * self.scale
 
     def initialize(self, rng):
         draw = INITIALIZERS[self.initializer]
-        self.weight[...] = draw(rng, self.n_inputs, self.n_outputs)
+        for matrix in self.weight.reshape(-1, self.n_inputs, self.n_outputs):
+            matrix[...] = draw(rng, self.n_inputs, self.n_outputs)
+        if self.scale != 1:
+            self.weight /= self.scale
         if self.has_bias:
             self.bias[...] = 0
 
     def allocate(self, n, dtype, scratch, first):
         return SimpleNamespace(
-            z=np.empty((n, self.n_outputs), dtype=dtype),
-            grad_x=None if first else np.empty((n, self.n_inputs), dtype=dtype),
+            z=np.empty(self.output_shape(n), dtype=dtype),
+            grad_x=None if first else np.empty((*self._lead, n, self.n_inputs), dtype),
             ones=np.ones(n, dtype=dtype),
         )
 
@@ -114,20 +157,131 @@ class Dense(Layer):
             z = x @ self.weight
         else:
             cache.x = x
-            z = np.dot(x, self.weight, out=cache.z)
+            z = np.matmul(x, self.weight, out=cache.z)
+        if self.scale != 1:
+            z *= self.scale
         if self.has_bias:
             z += self.bias
         return z
 
     def backward(self, grad, cache):
-        """Return the gradient with respect to `x` (n, n_inputs)."""
-        np.dot(cache.x.T, grad, out=cache.weight_grad)
+        """Return the gradient with respect to `x`, of the same shape as that."""
         if self.has_bias:
-            # A product with ones is several times as fast as a sum over rows.
-            np.dot(cache.ones, grad, out=cache.bias_grad)
+            sum_rows(cache.ones, grad, out=cache.bias_grad)
+        if self.scale != 1:
+            grad *= self.scale
+        np.matmul(np.swapaxes(cache.x, -1, -2), grad, out=cache.weight_grad)
         if cache.grad_x is None:
             return None
-        return np.dot(grad, self.weight.T, out=cache.grad_x)
+        np.matmul(grad, np.swapaxes(self.weight, -1, -2), out=cache.grad_x)
+        # Below, members may still be one.
+        return cache.grad_x if cache.x.ndim == grad.ndim else cache.grad_x.sum(axis=0)
+
+
+class SharedDense(Dense):
+    """Affine map whose matrix the members of an ensemble share.
+
+    ``z = ((x * gain_in) @ weight) * gain_out + bias``: each member has vectors of its
+    own (BatchEnsemble, Wen et al., 2020; TabM, Gorishniy et al., 2025).
+
+    Parameters
+    ----------
+    n_inputs, n_outputs, initializer, bias, ntk, n_members
+        As in `Dense`.
+    diverse : bool, default=False
+        Whether `gain_in` starts as random signs, which tells the members apart, instead
+        of ones.
+    """
+
+    def __init__(self, *args, diverse=False, **options):
+        super().__init__(*args, **options)
+        self.diverse = diverse
+
+    def _declare(self):
+        super()._declare()
+        shape = (self.n_inputs, self.n_outputs)
+        self.parameters["weight"] = Parameter(shape, "weight", decayed=True)
+        for name, width in ("gain_in", self.n_inputs), ("gain_out", self.n_outputs):
+            self.parameters[name] = Parameter(self._per_column(width), "scale")
+
+    def initialize(self, rng):
+        super().initialize(rng)
+        self.gain_in[...] = 1
+        self.gain_out[...] = 1
+        if self.diverse:
+            self.gain_in[...] = rng.choice([-1, 1], self.gain_in.shape)
+
+    def allocate(self, n, dtype, scratch, first):
+        cache = super().allocate(n, dtype, scratch, first)
+        cache.scaled = np.empty((*self._lead, n, self.n_inputs), dtype)
+        cache.product = np.empty(self.output_shape(n), dtype)
+        cache.grad_scaled = np.empty_like(cache.scaled)
+        return cache
+
+    def forward(self, x, cache=None, weight=None):
+        if cache is None:
+            z = _flat(x * self.gain_in) @ self.weight
+            z = z.reshape(*self._lead, -1, self.n_outputs)
+            z *= self.gain_out * self.scale
+        else:
+            cache.x = x
+            np.multiply(x, self.gain_in, out=cache.scaled)
+            np.matmul(_flat(cache.scaled), self.weight, out=_flat(cache.product))
+            if self.scale != 1:
+                cache.product *= self.scale
+            z = np.multiply(cache.product, self.gain_out, out=cache.z)
+        if self.has_bias:
+            z += self.bias
+        return z
+
+    def backward(self, grad, cache):
+        if self.has_bias:
+            sum_rows(cache.ones, grad, out=cache.bias_grad)
+        cache.product *= grad
+        sum_rows(cache.ones, cache.product, out=cache.gain_out_grad)
+        grad *= self.gain_out * self.scale
+        np.matmul(_flat(cache.scaled).T, _flat(grad), out=cache.weight_grad)
+        np.matmul(_flat(grad), self.weight.T, out=_flat(cache.grad_scaled))
+        grad_x = np.multiply(cache.grad_scaled, cache.x, out=cache.scaled)
+        sum_rows(cache.ones, grad_x, out=cache.gain_in_grad)
+        if cache.grad_x is None:
+            return None
+        np.multiply(cache.grad_scaled, self.gain_in, out=cache.grad_x)
+        return cache.grad_x if cache.x.ndim == grad.ndim else cache.grad_x.sum(axis=0)
+
+
+class Scale(Layer):
+    """Multiply each input by a number that is learned, and starts at 1.
+
+    Behind a fast learning rate, it lets the network turn useless columns down and
+    useful ones up (the scaling layer of RealMLP, Holzmueller et al., 2024).
+    """
+
+    def __init__(self, n_features, n_members=None):
+        super().__init__(n_features, n_features, n_members)
+        self.parameters["gain"] = Parameter(self._per_column(n_features), "scale")
+
+    def initialize(self, rng):
+        self.gain[...] = 1
+
+    def allocate(self, n, dtype, scratch, first):
+        return SimpleNamespace(
+            y=np.empty(self.output_shape(n), dtype),
+            product=scratch[0],
+            ones=np.ones(n, dtype),
+        )
+
+    def forward(self, x, cache=None, weight=None):
+        if cache is None:
+            return x * self.gain
+        cache.x = x
+        return np.multiply(x, self.gain, out=cache.y)
+
+    def backward(self, grad, cache):
+        product = np.multiply(grad, cache.x, out=cache.product)
+        sum_rows(cache.ones, product, out=cache.gain_grad)
+        grad *= self.gain
+        return grad if cache.x.ndim == grad.ndim else grad.sum(axis=0)
 
 
 class BatchNorm(Layer):
@@ -140,14 +294,15 @@ class BatchNorm(Layer):
 
     couples_rows = True
 
-    def __init__(self, n_features, momentum=0.9, epsilon=1e-5):
-        super().__init__(n_features, n_features)
+    def __init__(self, n_features, momentum=0.9, epsilon=1e-5, n_members=None):
+        super().__init__(n_features, n_features, n_members)
         self.momentum = momentum
         self.epsilon = epsilon
+        shape = self._per_column(n_features)
         self.parameters.update(
-            gamma=Parameter((n_features,)), beta=Parameter((n_features,))
+            gamma=Parameter(shape, "norm"), beta=Parameter(shape, "norm")
         )
-        self.statistics.update(mean=(n_features,), var=(n_features,))
+        self.statistics.update(mean=shape, var=shape)
 
     def initialize(self, rng):
         self.gamma[...] = 1
@@ -157,9 +312,9 @@ class BatchNorm(Layer):
 
     def allocate(self, n, dtype, scratch, first):
         return SimpleNamespace(
-            x_hat=np.empty((n, self.n_inputs), dtype=dtype),
-            ones=np.ones(n, dtype=dtype),
-            share=np.full(n, 1 / n, dtype=dtype),
+            x_hat=np.empty(self.output_shape(n), dtype),
+            ones=np.ones(n, dtype),
+            share=np.full(n, 1 / n, dtype),
             square=scratch[0],
         )
 
@@ -183,20 +338,22 @@ class BatchNorm(Layer):
             # Weights may underflow to zero, all of them: then any average will do.
             total = weight.sum() or 1
             np.divide(weight[:, 0], total, out=cache.share)
-        single = len(x) == 1
-        mean = self.mean if single else np.dot(cache.share, x)
+        single = x.shape[-2] == 1
+        batch_mean = sum_rows(cache.share, x, np.empty_like(self.mean))
+        mean = self.mean if single else batch_mean
         deviation = np.subtract(x, mean, out=cache.square)
-        var = np.dot(cache.share, np.square(deviation, out=deviation))
+        np.square(deviation, out=deviation)
+        var = sum_rows(cache.share, deviation, np.empty_like(self.var))
         # Before the mean, which a single row measures its deviation from.
         self.var += (1 - self.momentum) * (var - self.var)
-        self.mean += (1 - self.momentum) * (np.dot(cache.share, x) - self.mean)
+        self.mean += (1 - self.momentum) * (batch_mean - self.mean)
         return (self.mean, self.var) if single else (mean, var)
 
     def backward(self, grad, cache):
-        np.dot(cache.ones, grad, out=cache.beta_grad)
+        sum_rows(cache.ones, grad, out=cache.beta_grad)
         product = np.multiply(grad, cache.x_hat, out=cache.square)
-        np.dot(cache.ones, product, out=cache.gamma_grad)
-        if len(grad) > 1:
+        sum_rows(cache.ones, product, out=cache.gamma_grad)
+        if grad.shape[-2] > 1:
             # x_hat has mean 0 and variance 1 whatever x is, so the parts of the
             # gradient along the constant vector and along x_hat cannot reach x: both
             # are taken out.
@@ -211,14 +368,14 @@ class BatchNorm(Layer):
 class Activate(Layer):
     """Apply a row of `ACTIVATIONS` to each entry."""
 
-    def __init__(self, n_features, activation):
-        super().__init__(n_features, n_features)
+    def __init__(self, n_features, activation, n_members=None):
+        super().__init__(n_features, n_features, n_members)
         self.activation = activation
 
     def allocate(self, n, dtype, scratch, first):
         saved = None
         if ACTIVATIONS[self.activation].saves == "input":
-            saved = np.empty((n, self.n_inputs), dtype=dtype)
+            saved = np.empty(self.output_shape(n), dtype)
         return SimpleNamespace(scratch=scratch, saved=saved)
 
     def forward(self, x, cache=None, weight=None):
@@ -236,31 +393,147 @@ class Activate(Layer):
         return function.backward(grad, cache.saved, cache.scratch)
 
 
+class Parametric(Activate):
+    """Activation whose strength each unit learns: ``z + strength * (f(z) - z)``.
+
+    1, where it starts, is the activation itself and 0 the identity (the parametric
+    activations of RealMLP, Holzmueller et al., 2024).
+    """
+
+    def __init__(self, n_features, activation, n_members=None):
+        super().__init__(n_features, activation, n_members)
+        shape = self._per_column(n_features)
+        self.parameters["strength"] = Parameter(shape, "activation")
+
+    def initialize(self, rng):
+        self.strength[...] = 1
+
+    def allocate(self, n, dtype, scratch, first):
+        cache = super().allocate(n, dtype, scratch, first)
+        cache.bend, cache.y, cache.through = (
+            np.empty(self.output_shape(n), dtype) for _ in range(3)
+        )
+        cache.ones = np.ones(n, dtype)
+        return cache
+
+    def forward(self, x, cache=None, weight=None):
+        if cache is None:
+            return x + self.strength * (super().forward(x.copy()) - x)
+        z = cache.through
+        np.copyto(z, x)
+        np.subtract(super().forward(x, cache), z, out=cache.bend)
+        np.multiply(cache.bend, self.strength, out=cache.y)
+        cache.y += z
+        return cache.y
+
+    def backward(self, grad, cache):
+        product = np.multiply(grad, cache.bend, out=cache.bend)
+        sum_rows(cache.ones, product, out=cache.strength_grad)
+        bent = np.multiply(grad, self.strength, out=cache.y)
+        grad -= bent
+        grad += super().backward(bent, cache)
+        return grad
+
+
 class Dropout(Layer):
     """Zero each entry with probability `rate`, scale the others by ``1 / (1 - rate)``.
 
     Inference passes everything through (inverted dropout, Srivastava et al., 2014).
+    ``cache.noise`` has the random generator, and what a schedule multiplies the rate
+    with.
     """
 
-    def __init__(self, n_features, rate):
-        super().__init__(n_features, n_features)
+    def __init__(self, n_features, rate, n_members=None):
+        super().__init__(n_features, n_features, n_members)
         self.rate = rate
 
     def allocate(self, n, dtype, scratch, first):
+        shape = self.output_shape(n)
         return SimpleNamespace(
-            mask=np.empty((n, self.n_inputs), dtype=dtype),
-            y=np.empty((n, self.n_inputs), dtype=dtype),
-            uniform=scratch[0],
+            mask=np.empty(shape, dtype), y=np.empty(shape, dtype), uniform=scratch[0]
         )
 
     def forward(self, x, cache=None, weight=None):
         if cache is None:
             return x
-        cache.rng.random(out=cache.uniform, dtype=x.dtype)
-        np.greater_equal(cache.uniform, self.rate, out=cache.mask, casting="unsafe")
-        cache.mask *= 1 / (1 - self.rate)
+        rate = self.rate * cache.noise.strength
+        cache.noise.rng.random(out=cache.uniform, dtype=x.dtype)
+        np.greater_equal(cache.uniform, rate, out=cache.mask, casting="unsafe")
+        cache.mask *= 1 / (1 - rate)
         return np.multiply(x, cache.mask, out=cache.y)
 
     def backward(self, grad, cache):
         grad *= cache.mask
         return grad
+
+
+class Residual(Layer):
+    """Layers in a row, and a connection around them: ``x + layers(x)``.
+
+    Gradients reach the layers below undiminished (He et al., 2016; for tables,
+    Gorishniy et al., 2021).  The first layer inside must not overwrite its input.
+    """
+
+    def __init__(self, layers):
+        below, above = layers[0], layers[-1]
+        super().__init__(below.n_inputs, above.n_outputs, above.n_members)
+        self.layers = tuple(layers)
+        self.couples_rows = any(layer.couples_rows for layer in layers)
+
+    def allocate(self, n, dtype, scratch, first):
+        shape = self.output_shape(n)
+        return SimpleNamespace(
+            caches=[ly.allocate(n, dtype, scratch, False) for ly in self.layers],
+            y=np.empty(shape, dtype),
+            grad=np.empty(shape, dtype),
+        )
+
+    def forward(self, x, cache=None, weight=None):
+        if cache is None:
+            y = x
+            for layer in self.layers:
+                y = layer.forward(y)
+            return x + y
+        y = x
+        for layer, inner in zip(self.layers, cache.caches, strict=True):
+            y = layer.forward(y, inner, weight)
+        return np.add(x, y, out=cache.y)
+
+    def backward(self, grad, cache):
+        np.copyto(cache.grad, grad)
+        for layer, inner in zip(
+            reversed(self.layers), reversed(cache.caches), strict=True
+        ):
+            grad = layer.backward(grad, inner)
+        grad += cache.grad
+        return grad
+
+
+def leaves(layers):
+    """Yield the layers that have no others inside."""
+    for layer in layers:
+        if layer.layers:
+            yield from leaves(layer.layers)
+        else:
+            yield layer
+
+
+def leaf_caches(layers, caches):
+    """Yield the caches of `leaves`, in the same order."""
+    for layer, cache in zip(layers, caches, strict=True):
+        if layer.layers:
+            yield from leaf_caches(layer.layers, cache.caches)
+        else:
+            yield cache
+
+
+def _flat(x):
+    """Return the rows of all members below each other."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def sum_rows(coefficients, x, out):
+    """Write ``sum_i coefficients_i x_i`` over the rows to `out`, for each member."""
+    # A product is several times as fast as a sum over rows.
+    np.matmul(coefficients, x, out=out.reshape(*x.shape[:-2], x.shape[-1]))
+    return out

@@ -2,12 +2,25 @@
 
 from itertools import repeat
 from math import prod
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 
 from skdnn.nn.activations import ACTIVATIONS
-from skdnn.nn.layers import Activate, BatchNorm, Dense, Dropout
+from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, CategoricalEmbedding
+from skdnn.nn.layers import (
+    Activate,
+    BatchNorm,
+    Dense,
+    Dropout,
+    Parametric,
+    Residual,
+    Scale,
+    SharedDense,
+    leaf_caches,
+    leaves,
+)
 
 
 class ParameterGroup(NamedTuple):
@@ -27,6 +40,9 @@ class Network:
         From the input to the output; the width of each must fit the one below.
     dtype : numpy dtype, default=float64
         Of the parameters and of all computations.
+    learning_rates : dict of str to float, default=None
+        What to multiply the learning rate of each kind of parameter with; 1 for those
+        that are not named.
 
     Attributes
     ----------
@@ -39,18 +55,27 @@ class Network:
         What the layers declare about the entries of `params`, in order.
     """
 
-    def __init__(self, layers, dtype=np.float64):
+    def __init__(self, layers, dtype=np.float64, learning_rates=None):
         _check_widths(layers)
         self.layers = layers
-        self.params = np.zeros(sum(prod(p.shape) for p in _parameters(layers)), dtype)
+        self.learning_rates = learning_rates or {}
+        all_layers = list(leaves(layers))
+        self.params = np.zeros(
+            sum(prod(p.shape) for ly in all_layers for p in ly.parameters.values()),
+            dtype,
+        )
         self.statistics = np.zeros(
-            sum(prod(shape) for ly in layers for shape in ly.statistics.values()), dtype
+            sum(prod(shape) for ly in all_layers for shape in ly.statistics.values()),
+            dtype,
         )
         self._bind()
 
     def _bind(self):
-        self.groups = share_parameters(self.params, self.layers, self.layers)
-        share_statistics(self.statistics, self.layers)
+        all_layers = list(leaves(self.layers))
+        self.groups = share_parameters(
+            self.params, all_layers, all_layers, self.learning_rates
+        )
+        share_statistics(self.statistics, all_layers)
         self.n_decayed = sum(
             g.span.stop - g.span.start for g in self.groups if g.decayed
         )
@@ -64,6 +89,11 @@ class Network:
         return self.layers[-1].n_outputs
 
     @property
+    def n_members(self):
+        """Size of the ensemble; None is a single network."""
+        return self.layers[-1].n_members
+
+    @property
     def couples_rows(self):
         """Whether, in training, a row's output depends on the rest of its batch."""
         return any(layer.couples_rows for layer in self.layers)
@@ -71,24 +101,32 @@ class Network:
     @property
     def weights(self):
         """The matrix (n_inputs, n_outputs) of each dense layer."""
-        return [layer.weight for layer in self.layers if isinstance(layer, Dense)]
+        return [ly.matrix for ly in leaves(self.layers) if isinstance(ly, Dense)]
 
     @property
     def shifts(self):
         """The vector (n_outputs,) that each dense layer adds, or its batch norm."""
-        with_shift = [ly for ly in self.layers if {"bias", "beta"} & {*ly.parameters}]
+        with_shift = [
+            ly for ly in leaves(self.layers) if {"bias", "beta"} & {*ly.parameters}
+        ]
         return [ly.bias if isinstance(ly, Dense) else ly.beta for ly in with_shift]
 
     def initialize(self, rng):
         """Draw the initial parameters."""
-        for layer in self.layers:
+        for layer in leaves(self.layers):
             layer.initialize(rng)
+
+    def learn(self, x, weight=None):
+        """Learn from training rows, before training, what has no gradient."""
+        for layer in leaves(self.layers):
+            layer.learn(x, weight)
 
     def forward(self, x, caches=None, weight=None):
         """Return the raw predictions (n, n_outputs) for `x` (n, n_inputs).
 
-        With `caches` (see `Workspace`) it is a training pass, and `weight`, of shape
-        (n, 1), is what each row counts in the statistics of the batch.
+        Those of an ensemble are (n_members, n, n_outputs).  With `caches` (see
+        `Workspace`) it is a training pass, and `weight`, of shape (n, 1), is what each
+        row counts in the statistics of the batch.
         """
         if x.ndim != 2 or x.shape[1] != self.n_inputs:
             raise ValueError(
@@ -130,7 +168,7 @@ class Network:
 
     def __getstate__(self):
         # Pickling turns a view into a copy: layers travel without theirs.
-        return {**self.__dict__, "layers": [_without_views(ly) for ly in self.layers]}
+        return {**self.__dict__, "layers": list(map(_without_views, self.layers))}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -150,12 +188,15 @@ class Workspace:
     ----------
     grads : ndarray of shape (n_params,)
         The gradient that `Network.backward` computed last, laid out like the params.
+    noise : namespace
+        What dropout layers read: `rng`, and `strength`, which multiplies their rates.
     """
 
     def __init__(self, network, rng=None):
         self.grads = np.zeros_like(network.params)
+        self.noise = SimpleNamespace(rng=rng, strength=1.0)
         self._layers = network.layers
-        self._rng = rng
+        self._learning_rates = network.learning_rates
         self._caches = {}
 
     def caches(self, n):
@@ -169,34 +210,44 @@ class Workspace:
 
     def _allocate(self, n):
         dtype = self.grads.dtype
-        widest = max(layer.n_outputs for layer in self._layers)
         # Shared by all layers, since none needs it between two calls.
-        scratch = np.empty((2, n * widest), dtype)
+        largest = max(prod(ly.output_shape(n)) for ly in leaves(self._layers))
+        scratch = np.empty((2, largest), dtype)
         caches = []
         for layer in self._layers:
-            pair = [s[: n * layer.n_outputs].reshape(n, -1) for s in scratch]
+            shape = layer.output_shape(n)
+            pair = [s[: prod(shape)].reshape(shape) for s in scratch]
             first = layer is self._layers[0]
             caches.append(layer.allocate(n, dtype, pair, first))
-            caches[-1].rng = self._rng
-        share_parameters(self.grads, self._layers, caches, suffix="_grad")
+        of_leaves = list(leaf_caches(self._layers, caches))
+        for cache in of_leaves:
+            cache.noise = self.noise
+        share_parameters(
+            self.grads,
+            list(leaves(self._layers)),
+            of_leaves,
+            self._learning_rates,
+            suffix="_grad",
+        )
         return caches
 
 
-def share_parameters(vector, layers, owners, suffix=""):
+def share_parameters(vector, layers, owners, learning_rates, suffix=""):
     """Give each owner the views of `vector` that its layer declares; return the groups.
 
     Entries that are trained alike lie together, those that decay first.
     """
     declared = [
-        (owner, name + suffix, parameter)
+        (parameter.decayed, learning_rates.get(parameter.kind, 1.0), owner, name, shape)
         for layer, owner in zip(layers, owners, strict=True)
         for name, parameter in layer.parameters.items()
+        for shape in [parameter.shape]
     ]
-    declared.sort(key=lambda d: (not d[2].decayed, d[2].learning_rate))
+    declared.sort(key=lambda d: (not d[0], d[1]))
     groups, start = [], 0
-    for owner, name, (shape, decayed, learning_rate) in declared:
+    for decayed, learning_rate, owner, name, shape in declared:
         stop = start + prod(shape)
-        setattr(owner, name, vector[start:stop].reshape(shape))
+        setattr(owner, name + suffix, vector[start:stop].reshape(shape))
         if groups and groups[-1][1:] == (decayed, learning_rate):
             groups[-1] = groups[-1]._replace(span=slice(groups[-1].span.start, stop))
         else:
@@ -215,45 +266,107 @@ def share_statistics(vector, layers):
             start = stop
 
 
-def build_mlp(widths, activations, initializers, batch_norm, dropout, dtype):
+def build_mlp(
+    n_inputs,
+    hidden,
+    n_outputs,
+    *,
+    activations,
+    initializers,
+    dropout,
+    batch_norm=False,
+    n_numbers=0,
+    numeric_embedding=None,
+    cardinalities=(),
+    category_width=1,
+    input_scaling=False,
+    ntk=False,
+    parametric=False,
+    residual=False,
+    n_members=None,
+    shared=False,
+    learning_rates=None,
+    dtype=np.float64,
+):
     """Return a fully connected network, its parameters still zero.
+
+    From the input to the output: embeddings, input scaling, then for each hidden layer
+    a dense layer, batch norm, activation and dropout, and a dense layer for the output.
 
     Parameters
     ----------
-    widths : sequence of int
-        Number of inputs, of units of each hidden layer, and of outputs.
+    n_inputs : int
+        Number of columns: of numbers, of others, and of codes.
+    hidden : sequence of int
+        Units of each hidden layer.
+    n_outputs : int
     activations : sequence of str
         One a hidden layer.
     initializers : sequence of str
         One a dense layer, so one more.
-    batch_norm : bool
-        Whether to standardize before each activation.
     dropout : sequence of float
-        One a hidden layer, applied after the activation.
+        One a hidden layer.
+    batch_norm : bool
+    n_numbers : int
+        Columns of numbers, which are the first.
+    numeric_embedding : (str, dict), default=None
+        Name and parameters of a row of `NUMERIC_EMBEDDINGS`.
+    cardinalities : sequence of int
+        Number of codes of each column of codes, which are the last.
+    category_width : int
+        Length of the vectors that stand for codes.
+    input_scaling, ntk, parametric, residual : bool
+        Whether to have `Scale` below the first dense layer, the neural-tangent
+        parametrization, `Parametric` activations, and `Residual` connections around
+        hidden layers that are as wide as their input.
+    n_members : int, default=None
+        Size of the ensemble; None is a single network.
+    shared : bool
+        Whether its members share embeddings and the matrices of hidden layers.
+    learning_rates : dict of str to float, default=None
+        See `Network`.
     dtype : numpy dtype
     """
+    below = None if shared else n_members
     layers = []
-    *hidden, n_outputs = widths[1:]
-    for i, width in enumerate(hidden):
-        layers.append(Dense(widths[i], width, initializers[i], bias=not batch_norm))
+    if numeric_embedding is not None and n_numbers:
+        name, params = numeric_embedding
+        embedding = NUMERIC_EMBEDDINGS[name](**params)
+        layers.append(embedding.layer(n_inputs, n_numbers, below))
+    if cardinalities:
+        width = layers[-1].n_outputs if layers else n_inputs
+        layers.append(CategoricalEmbedding(width, cardinalities, category_width, below))
+    width = layers[-1].n_outputs if layers else n_inputs
+    if input_scaling:
+        layers.append(Scale(width, below))
+    for i, n_units in enumerate(hidden):
+        options = {"bias": not batch_norm, "ntk": ntk, "n_members": n_members}
+        kind = Dense
+        if shared:
+            kind, options["diverse"] = SharedDense, i == 0
+        block = [kind(width, n_units, initializers[i], **options)]
         if batch_norm:
-            layers.append(BatchNorm(width))
+            block.append(BatchNorm(n_units, n_members=n_members))
         if ACTIVATIONS[activations[i]] is not ACTIVATIONS["identity"]:
-            layers.append(Activate(width, activations[i]))
+            activate = Parametric if parametric else Activate
+            block.append(activate(n_units, activations[i], n_members))
         if dropout[i] > 0:
-            layers.append(Dropout(width, dropout[i]))
-    layers.append(Dense(widths[-2], n_outputs, initializers[-1]))
-    return Network(layers, dtype)
-
-
-def _parameters(layers):
-    return [parameter for layer in layers for parameter in layer.parameters.values()]
+            block.append(Dropout(n_units, dropout[i], n_members))
+        goes_around = residual and i > 0 and n_units == width
+        layers.extend([Residual(block)] if goes_around else block)
+        width = n_units
+    layers.append(
+        Dense(width, n_outputs, initializers[-1], ntk=ntk, n_members=n_members)
+    )
+    return Network(layers, dtype, learning_rates)
 
 
 def _without_views(layer):
     copy = object.__new__(type(layer))
     views = {*layer.parameters, *layer.statistics}
     copy.__dict__.update({k: v for k, v in layer.__dict__.items() if k not in views})
+    if layer.layers:
+        copy.layers = tuple(map(_without_views, layer.layers))
     return copy
 
 

@@ -48,7 +48,7 @@ class Optimizer(BaseEstimator):
         return {"t": 0, **{name: np.zeros_like(params) for name in self.memory}}
 
     def stepper(self, params, grads, state, groups):
-        """Return a function of the learning rate that takes a step, in place.
+        """Return a function ``step(learning_rate, decay_factor=1.0)`` that moves them.
 
         Parameters
         ----------
@@ -60,10 +60,10 @@ class Optimizer(BaseEstimator):
             The runs of `params` that are trained alike.
         """
         blocks = list(self._blocks(params, grads, state, groups))
-        decay = self.weight_decay
 
-        def step(learning_rate):
+        def step(learning_rate, decay_factor=1.0):
             state["t"] += 1
+            decay = self.weight_decay * decay_factor
             for multiplier, decayed, w, g, scratch, memory in blocks:
                 rate = multiplier * learning_rate
                 if decay and decayed:

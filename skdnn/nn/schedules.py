@@ -145,6 +145,19 @@ class Cosine(Schedule):
         return 0.5 * (1 + cos(pi * epoch / n_epochs))
 
 
+class FlatCosine(Schedule):
+    """1, and from the middle on ``(1 + cos(pi (2 epoch / n_epochs - 1))) / 2``.
+
+    Time to get somewhere, then time to settle (Holzmueller et al., 2024, who lower
+    dropout and weight decay in this way).
+    """
+
+    ends = True
+
+    def factor(self, epoch, n_epochs):
+        return 0.5 * (1 + cos(pi * max(0.0, 2 * epoch / n_epochs - 1)))
+
+
 class OneCycle(Schedule):
     """Up to the learning rate and down to almost nothing (Smith and Topin, 2018).
 
@@ -258,6 +271,7 @@ SCHEDULES = {
     "step": Step,
     "exponential": Exponential,
     "cosine": Cosine,
+    "flat_cosine": FlatCosine,
     "one_cycle": OneCycle,
     "coslog": CosLog,
     "adaptive": Adaptive,

@@ -4,10 +4,13 @@ Stopping, restoring, printing and plateaus are callables that the trainer calls 
 each epoch, and that return True to stop.
 """
 
-from math import isfinite
+from contextlib import contextmanager
+from math import isfinite, prod
+from types import SimpleNamespace
 
 import numpy as np
 
+from skdnn.nn.layers import leaves
 from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import BLOCK
 
@@ -18,7 +21,9 @@ SLAB_BYTES = 2**21
 class Trainer:
     """Minimizes the mean loss of the rows plus an L2 penalty.
 
-    The objective is ``(sum_i w_i loss_i + alpha / 2 * |weights|^2) / sum_i w_i``.
+    The objective is ``(sum_i w_i loss_i + alpha / 2 * |weights|^2) / sum_i w_i``.  That
+    of an ensemble is the sum over its members, so that each is trained as it would be
+    alone; what is reported is their mean.
 
     Parameters
     ----------
@@ -30,8 +35,12 @@ class Trainer:
         Before schedule and plateaus.
     penalty : float
         ``alpha / sum_i w_i``.
-    max_epochs : int
-        What the schedule stretches over.
+    max_epochs : float
+        What the schedules stretch over; may be changed between epochs.
+    regularization_schedule : Schedule, default=None
+        What to multiply dropout rates and weight decay with; None leaves them alone.
+    averaging : float, default=0.0
+        Share of the running average of the parameters that each step keeps; 0 is none.
     state : dict, default=None
         What the optimizer remembers of earlier runs.
     dropout_rng : numpy.random.Generator
@@ -62,6 +71,8 @@ class Trainer:
         learning_rate,
         penalty,
         max_epochs,
+        regularization_schedule=None,
+        averaging=0.0,
         state=None,
         dropout_rng=None,
         start_epoch=0,
@@ -74,6 +85,8 @@ class Trainer:
         self.learning_rate = learning_rate
         self.penalty = penalty
         self.max_epochs = max_epochs
+        self.regularization_schedule = regularization_schedule
+        self.averaging = averaging
         self.state = state
         self.epoch = start_epoch
         self.slowdown = slowdown
@@ -84,6 +97,7 @@ class Trainer:
         self._loss_caches = {}
         self._slab = self._slab_rows()
         self._total = np.empty_like(network.params)
+        self._average = RunningAverage(network, averaging) if averaging else None
 
     def _decayed_blocks(self):
         """Cut weights and their gradient into blocks that stay in the cache."""
@@ -103,7 +117,7 @@ class Trainer:
         """Return how many rows fit in the cache; None if rows are coupled."""
         if self.network.couples_rows:
             return None
-        widths = sum(layer.n_outputs for layer in self.network.layers)
+        widths = sum(prod(ly.output_shape(1)) for ly in leaves(self.network.layers))
         return max(256, SLAB_BYTES // (widths * self.network.params.itemsize))
 
     def run(self, batches, n_epochs, on_epoch_end, on_epoch_begin=lambda: None):
@@ -129,8 +143,10 @@ class Trainer:
                 except KeyboardInterrupt:
                     network.restore(before)
                     raise
-                if self._ends(loss, before) or on_epoch_end():
+                if self._ends(loss, before) or self._watched(on_epoch_end):
                     break
+        if self._average is not None:
+            network.params[...] = self._average.params
 
     def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
         """Train on all rows by an optimizer that searches along lines.
@@ -184,17 +200,32 @@ class Trainer:
             self.epoch += 1
         return self.diverged
 
+    def _watched(self, on_epoch_end):
+        """Call what watches training, which sees the average of the parameters."""
+        if self._average is None:
+            return on_epoch_end()
+        with self._average.in_place():
+            return on_epoch_end()
+
     def _run_epoch(self, batches, step):
         """Take one step a batch; return the objective, averaged over the rows."""
         total, n_seen, n_samples = 0.0, 0, batches.n_samples
         for batch in batches:
-            n = len(batch.X)
+            n, epoch = len(batch.X), self.epoch + n_seen / n_samples
+            strength = self._regularization(epoch)
+            self.workspace.noise.strength = strength
             total += n * self.loss_gradient(batch)
-            epoch = self.epoch + n_seen / n_samples
             factor = self.slowdown * self.schedule(epoch, self.max_epochs)
-            step(self.learning_rate * factor)
+            step(self.learning_rate * factor, strength)
+            if self._average is not None:
+                self._average.update()
             n_seen += n
         return total / n_samples
+
+    def _regularization(self, epoch):
+        if self.regularization_schedule is None:
+            return 1.0
+        return self.regularization_schedule(epoch, self.max_epochs)
 
     def loss_gradient(self, batch):
         """Return the objective on a batch; its gradient is in ``workspace.grads``."""
@@ -203,7 +234,8 @@ class Trainer:
             value = self._pass(batch.X[:], batch.y, batch.weight, 1 / n)
         else:
             value = self._pass_in_slabs(batch)
-        return value + self._add_penalty() if self.penalty else value
+        value += self._add_penalty() if self.penalty else 0.0
+        return value / (self.network.n_members or 1)
 
     def _add_penalty(self):
         """Add the gradient of the penalty to that of the losses; return the penalty."""
@@ -219,12 +251,24 @@ class Trainer:
         caches = self.workspace.caches(n)
         raw = network.forward(x, caches, weight)
         if n not in self._loss_caches:
-            self._loss_caches[n] = self.loss.allocate(n, raw.shape[1], raw.dtype)
+            self._loss_caches[n] = self._allocate_loss(raw, y, weight)
+        cache = self._loss_caches[n]
+        if network.n_members is not None:
+            y, weight = _tile(y, cache.y), _tile(weight, cache.weight)
         value, grad = self.loss.loss_gradient(
-            y, raw, weight, scale, self._loss_caches[n]
+            y, raw.reshape(-1, raw.shape[-1]), weight, scale, cache.loss
         )
-        network.backward(grad, caches)
+        network.backward(grad.reshape(raw.shape), caches)
         return value
+
+    def _allocate_loss(self, raw, y, weight):
+        """Return memory for the losses, and for the targets of each member."""
+        n_rows = prod(raw.shape[:-1])
+        return SimpleNamespace(
+            loss=self.loss.allocate(n_rows, raw.shape[-1], raw.dtype),
+            y=np.empty((n_rows, *y.shape[1:]), y.dtype),
+            weight=None if weight is None else np.empty((n_rows, 1), weight.dtype),
+        )
 
     def _pass_in_slabs(self, batch):
         """Sum over slabs of rows: the memory of a step does not grow with its batch."""
@@ -238,3 +282,50 @@ class Trainer:
             total += grads
         grads[...] = total
         return value
+
+
+class RunningAverage:
+    """Exponential average of the parameters, whose noise is less than their own.
+
+    ``average = decay * average + (1 - decay) * params`` after each step, with the decay
+    of step ``t`` at most ``(1 + t) / (10 + t)``, so that the start is soon forgotten
+    (Polyak and Juditsky, 1992; Izmailov et al., 2018).
+
+    Parameters
+    ----------
+    network : Network
+    decay : float in (0, 1)
+    """
+
+    def __init__(self, network, decay):
+        self.network = network
+        self.decay = decay
+        self._t = 0
+        self.params = network.params.copy()
+        self._scratch = np.empty_like(self.params)
+
+    def update(self):
+        """Take note of a step."""
+        self._t += 1
+        decay = min(self.decay, (1 + self._t) / (10 + self._t))
+        move = np.subtract(self.network.params, self.params, out=self._scratch)
+        move *= 1 - decay
+        self.params += move
+
+    @contextmanager
+    def in_place(self):
+        """Let the network have the average for a while."""
+        own = self._scratch
+        own[...] = self.network.params
+        self.network.params[...] = self.params
+        try:
+            yield
+        finally:
+            self.network.params[...] = own
+
+
+def _tile(array, out):
+    """Repeat the rows of a batch, as a whole, for each member."""
+    if array is not None:
+        out.reshape(-1, *array.shape)[...] = array
+    return out

@@ -1,0 +1,338 @@
+"""Embeddings, gains and ensembles in the engine, against formulas and lone networks."""
+
+import numpy as np
+import pytest
+
+from skdnn.nn.batches import Batch, Batches
+from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, PiecewiseLinear
+from skdnn.nn.layers import Parametric, Residual, Scale, SharedDense, leaves
+from skdnn.nn.losses import LogLoss, SquaredError
+from skdnn.nn.network import Network, Workspace, build_mlp
+from skdnn.nn.optimizers import SGD, Adam
+from skdnn.nn.schedules import Constant, FlatCosine
+from skdnn.nn.trainer import RunningAverage, Trainer
+from tests.gradcheck import assert_gradient
+
+#: Each switch alone, and all together.
+SWITCHES = {
+    "plain": {},
+    "batch_norm": {"batch_norm": True},
+    "input_scaling": {"input_scaling": True},
+    "ntk": {"ntk": True},
+    "parametric": {"parametric": True},
+    "residual": {"residual": True},
+    "periodic": {"numeric_embedding": ("periodic", {"frequency_scale": 0.3})},
+    "piecewise_linear": {
+        "numeric_embedding": ("piecewise_linear", {"n_bins": 3, "width": 2})
+    },
+    "categories": {"cardinalities": (3, 4), "category_width": 2},
+}
+SWITCHES["all"] = {k: v for options in SWITCHES.values() for k, v in options.items()}
+MEMBERS = [None, 3]
+N_NUMBERS, N_OTHERS = 2, 1
+
+
+def make_network(rng, activation="tanh", n_outputs=1, **options):
+    options.setdefault("n_numbers", N_NUMBERS)
+    n_inputs = N_NUMBERS + N_OTHERS + len(options.get("cardinalities", ()))
+    network = build_mlp(
+        n_inputs,
+        [5, 5, 5],
+        n_outputs,
+        activations=[activation] * 3,
+        initializers=["he_normal"] * 4,
+        dropout=options.pop("dropout", [0.0] * 3),
+        **options,
+    )
+    network.initialize(rng)
+    network.learn(make_rows(rng, 50, options))
+    network.params += 0.1 * rng.standard_normal(len(network.params))
+    return network
+
+
+def make_rows(rng, n, options):
+    codes = [rng.integers(m, size=n) for m in options.get("cardinalities", ())]
+    return np.column_stack([rng.standard_normal((n, N_NUMBERS + N_OTHERS)), *codes])
+
+
+def make_trainer(network, loss=None, optimizer=None, penalty=0.0, **options):
+    return Trainer(
+        network,
+        loss or SquaredError(link="identity"),
+        optimizer or SGD(),
+        Constant(),
+        learning_rate=0.05,
+        penalty=penalty,
+        max_epochs=10,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("members", [*MEMBERS, "shared"])
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_gradients(switch, members, weighted, rng):
+    """The gradient is that of the objective, along random directions."""
+    options = {**SWITCHES[switch], "n_members": 3 if members else None}
+    options["shared"] = members == "shared"
+    network = make_network(rng, **options)
+    x, y = make_rows(rng, 7, options), rng.standard_normal((7, 1))
+    weight = rng.uniform(0.5, 2, (7, 1)) if weighted else None
+    trainer = make_trainer(network, penalty=0.3)
+    batch, start = Batch(x, y, weight), network.params.copy()
+    trainer.loss_gradient(batch)
+    # Training minimizes the sum over the members, of which the mean is reported.
+    grad = trainer.workspace.grads / (network.n_members or 1)
+
+    def objective(params):
+        network.params[...] = params
+        return trainer.loss_gradient(batch)
+
+    assert_gradient(objective, grad, start, rng)
+
+
+@pytest.mark.parametrize("members", [*MEMBERS, "shared"])
+@pytest.mark.parametrize("switch", set(SWITCHES) - {"batch_norm", "all"})
+def test_training_pass_is_inference(switch, members, rng):
+    """With or without caches, the network computes the same."""
+    options = {**SWITCHES[switch], "n_members": 3 if members else None}
+    network = make_network(rng, shared=members == "shared", **options)
+    x = make_rows(rng, 6, options)
+    trained = network.forward(x, Workspace(network).caches(6)).copy()
+    np.testing.assert_allclose(network.forward(x), trained, rtol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()])
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_members_train_as_they_would_alone(switch, optimizer, rng):
+    """Each member of an ensemble is the network that its own parameters train to."""
+    options = SWITCHES[switch]
+    ensemble = make_network(rng, n_members=3, n_outputs=4, **options)
+    x, y = make_rows(rng, 20, options), rng.integers(4, size=20)
+    weight = rng.uniform(0.5, 2, (20, 1))
+    loss = LogLoss(link="softmax")
+    alone = [make_network(rng, n_outputs=4, **options) for _ in range(3)]
+    for m, network in enumerate(alone):
+        for own, of_all in zip(
+            leaves(network.layers), leaves(ensemble.layers), strict=True
+        ):
+            for name in own.parameters:
+                getattr(own, name)[...] = getattr(of_all, name)[m].reshape(
+                    getattr(own, name).shape
+                )
+        network.learn(x)
+    ensemble.learn(x)
+    losses = []
+    for network in (ensemble, *alone):
+        trainer = make_trainer(network, loss, optimizer, penalty=0.1)
+        batches = Batches(x, y, weight, 6, np.random.default_rng(0))
+        trainer.run(batches, 3, lambda: False)
+        losses.append(trainer.losses)
+    together = ensemble.forward(x)
+    for m, network in enumerate(alone):
+        np.testing.assert_allclose(together[m], network.forward(x), rtol=1e-9)
+    np.testing.assert_allclose(losses[0], np.mean(losses[1:], axis=0), rtol=1e-9)
+
+
+def test_shared_dense(rng):
+    """((x * gain_in) @ weight) * gain_out + bias, one matrix for all members."""
+    network = Network([SharedDense(3, 2, "he_normal", n_members=4, diverse=True)])
+    network.initialize(rng)
+    layer = network.layers[0]
+    assert layer.weight.shape == (3, 2)
+    assert set(np.unique(layer.gain_in)) == {-1, 1}
+    network.params[...] = rng.standard_normal(len(network.params))
+    x = rng.standard_normal((5, 3))
+    for m, z in enumerate(network.forward(x)):
+        expected = ((x * layer.gain_in[m]) @ layer.weight) * layer.gain_out[m]
+        np.testing.assert_allclose(z, expected + layer.bias[m], rtol=1e-12)
+
+
+def test_ntk(rng):
+    """The same function at the start, with weights larger by the root of the width."""
+    standard, ntk = (
+        make_network(np.random.default_rng(0), ntk=ntk) for ntk in (False, True)
+    )
+    for network in standard, ntk:
+        network.initialize(np.random.default_rng(1))
+    x = make_rows(rng, 6, {})
+    np.testing.assert_allclose(standard.forward(x), ntk.forward(x), rtol=1e-12)
+    for layer, other in zip(standard.layers[::2], ntk.layers[::2], strict=True):
+        root = np.sqrt(layer.n_inputs)
+        np.testing.assert_allclose(other.weight, layer.weight * root, rtol=1e-12)
+        np.testing.assert_allclose(other.matrix, layer.weight, rtol=1e-12)
+
+
+def test_scale():
+    """Each column times its gain, which starts at 1."""
+    network = Network([Scale(2)])
+    network.initialize(None)
+    assert network.params.tolist() == [1, 1]
+    network.params[...] = 2, -1
+    assert network.forward(np.array([[3.0, 4.0]])).tolist() == [[6, -4]]
+
+
+def test_parametric():
+    """z + strength * (f(z) - z): the activation at 1, the identity at 0."""
+    network = Network([Parametric(3, "relu")])
+    network.initialize(None)
+    x = np.array([[-4.0, -4.0, 4.0]])
+    assert network.forward(x.copy()).tolist() == [[0, 0, 4]]
+    network.params[...] = 0, 0.25, 0.25
+    assert network.forward(x.copy()).tolist() == [[-4, -3, 4]]
+
+
+def test_residual(rng):
+    """x + layers(x), around hidden layers that are as wide as their input."""
+    network = make_network(rng, residual=True, n_numbers=0)
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert kinds == ["Dense", "Activate", "Residual", "Residual", "Dense"]
+    block = network.layers[2]
+    assert isinstance(block, Residual)
+    x = rng.standard_normal((4, 5))
+    dense = block.layers[0]
+    expected = x + np.tanh(x @ dense.weight + dense.bias)
+    np.testing.assert_allclose(block.forward(x), expected, rtol=1e-12)
+
+
+def test_periodic_formula(rng):
+    """[x, cos(2 pi frequency x + phase) @ weight + bias], other columns behind."""
+    network = Network([NUMERIC_EMBEDDINGS["periodic"](4, 2, 0.5).layer(3, 2)])
+    network.initialize(rng)
+    layer, x = network.layers[0], rng.standard_normal((6, 3))
+    out = network.forward(x)
+    np.testing.assert_array_equal(out[:, :2], x[:, :2])
+    np.testing.assert_array_equal(out[:, -1], x[:, 2])
+    for j in range(2):
+        waves = np.cos(2 * np.pi * x[:, [j]] * layer.frequency[j] + layer.phase[j])
+        expected = waves @ layer.weight[j] + layer.bias[j]
+        np.testing.assert_allclose(out[:, 2 + 2 * j : 4 + 2 * j], expected, rtol=1e-10)
+
+
+def test_frequencies_have_the_scale_asked_for(rng):
+    """Frequencies start normal around zero, phases all around the circle."""
+    network = Network([NUMERIC_EMBEDDINGS["periodic"](500, 1, 0.5).layer(20, 20)])
+    network.initialize(rng)
+    layer = network.layers[0]
+    assert layer.frequency.std() == pytest.approx(0.5, rel=0.05)
+    assert np.abs(layer.phase).max() == pytest.approx(np.pi, rel=0.01)
+
+
+def test_piecewise_linear_by_hand():
+    """How far a number reaches into each bin, from 0 to 1; equal quantiles are one."""
+    network = Network([PiecewiseLinear(n_bins=2, width=1).layer(2, 2)])
+    network.learn(np.array([[0.0, 7.0], [10.0, 7.0], [30.0, 7.0]]))
+    layer = network.layers[0]
+    terms = layer.expand(np.array([[[-5.0], [5.0], [20.0], [40.0]]] * 2), None)
+    assert terms[0].tolist() == [[0, 0], [0.5, 0], [1, 0.5], [1, 1]]
+    assert not terms[1].any()  # a constant column has no bins
+
+
+def test_bins_hold_as_much_weight(rng):
+    """A row of weight 2 is two rows, to the bins as well."""
+    x = rng.standard_normal((31, 1))
+    bins = []
+    for rows, weight in [
+        (np.vstack([x, x[:10]]), None),
+        (x, np.where(np.arange(31) < 10, 2.0, 1.0)),
+    ]:
+        network = Network([PiecewiseLinear(n_bins=4).layer(1, 1)])
+        network.learn(rows, weight)
+        bins.append(network.statistics.copy())
+    np.testing.assert_array_equal(*bins)
+
+
+@pytest.mark.parametrize("members", MEMBERS)
+def test_categories_by_hand(members, rng):
+    """A code becomes its row of the table of its column, other columns stay."""
+    options = {"cardinalities": (3, 2), "category_width": 2, "n_numbers": 0}
+    network = make_network(rng, n_members=members, **options)
+    layer = network.layers[0]
+    x = np.array([[0.5, 1.5, 2.5, 2, 0], [0.1, 0.2, 0.3, 0, 1]])
+    out = np.asarray(layer.forward(x)).reshape(-1, 2, 7)
+    vectors = layer.vectors.reshape(-1, 5, 2)
+    for m, of_member in enumerate(out):
+        np.testing.assert_array_equal(of_member[:, :3], x[:, :3])
+        expected = [[*vectors[m, 2], *vectors[m, 3]], [*vectors[m, 0], *vectors[m, 4]]]
+        np.testing.assert_array_equal(of_member[:, 3:], expected)
+
+
+def test_members_start_apart(rng):
+    """Each member draws parameters of its own, as a lone network would."""
+    for shared in (False, True):
+        network = make_network(rng, n_members=3, shared=shared)
+        network.initialize(np.random.default_rng(0))
+        a, b, c = network.forward(make_rows(rng, 5, {}))
+        assert not np.allclose(a, b)
+        assert not np.allclose(b, c)
+
+
+def test_shared_members_have_few_parameters(rng):
+    """Ten members that share their matrices are smaller than two that do not."""
+    sizes = [
+        make_network(rng, n_members=n, shared=shared).params.size
+        for n, shared in [(10, True), (2, False)]
+    ]
+    assert sizes[0] < 5 * sizes[1]
+
+
+def test_regularization_schedule(rng):
+    """It multiplies dropout rates and weight decay, batch by batch."""
+    network = make_network(rng, dropout=[0.5, 0.0, 0.0])
+    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
+    trainer = make_trainer(
+        network,
+        regularization_schedule=FlatCosine(),
+        dropout_rng=np.random.default_rng(0),
+    )
+    seen = []
+    trainer.run(
+        Batches(x, y, None, 4),
+        10,
+        lambda: seen.append(trainer.workspace.noise.strength),
+    )
+    # The last batch of an epoch begins in its middle.
+    expected = [FlatCosine()(epoch + 0.5, 10) for epoch in range(10)]
+    np.testing.assert_allclose(seen, expected)
+
+
+def test_weight_decay_follows_the_schedule(rng):
+    """A step without gradient shrinks the weights by rate, decay and schedule."""
+    from skdnn.nn.optimizers import AdamW
+
+    network = make_network(rng)
+    optimizer = AdamW(weight_decay=0.2)
+    before, grads = network.params.copy(), np.zeros_like(network.params)
+    state = optimizer.init(network.params)
+    optimizer.stepper(network.params, grads, state, network.groups)(0.1, 0.5)
+    n = network.n_decayed
+    np.testing.assert_allclose(network.params[:n], before[:n] * (1 - 0.1 * 0.2 * 0.5))
+    np.testing.assert_array_equal(network.params[n:], before[n:])
+
+
+def test_running_average(rng):
+    """decay * average + (1 - decay) * params, from a fast start."""
+    network = make_network(rng)
+    average = RunningAverage(network, 0.5)
+    expected = network.params.copy()
+    for t in range(1, 12):
+        network.params += 1.0
+        decay = min(0.5, (1 + t) / (10 + t))
+        expected = decay * expected + (1 - decay) * network.params
+        average.update()
+    own = network.params.copy()
+    with average.in_place():
+        np.testing.assert_allclose(network.params, expected, rtol=1e-12)
+    np.testing.assert_array_equal(network.params, own)
+
+
+def test_what_watches_sees_the_average(rng):
+    """The hook, and the network in the end, have the averaged parameters."""
+    network = make_network(rng)
+    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
+    trainer = make_trainer(network, averaging=0.9)
+    seen = []
+    trainer.run(Batches(x, y, None, 4), 3, lambda: seen.append(network.params.copy()))
+    np.testing.assert_array_equal(network.params, seen[-1])
+    alone = make_trainer(make_network(np.random.default_rng(0)))
+    assert not np.array_equal(alone.network.params, seen[-1])
