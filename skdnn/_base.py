@@ -4,27 +4,33 @@ import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import deepcopy
+from time import perf_counter
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skdnn._parameters import (
-    CONSTRAINTS,
-    FIXED,
-    check_together,
-    named,
-    per_layer,
-    plain,
-)
+from skdnn._architecture import architecture
+from skdnn._calibration import fit_temperature
+from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, plain
 from skdnn._persistence import pack, unpack, without_transient
+from skdnn._recipe import resolve
 from skdnn._rows import chunks, dense, distinct_rows, rows_with_weight
 from skdnn._threads import shared_threads
-from skdnn._training import Data, StoppingRule, split_rows, validation_size
+from skdnn._training import (
+    WATCHED,
+    Clock,
+    Data,
+    Run,
+    StoppingRule,
+    Validation,
+    split_rows,
+    validation_size,
+)
 from skdnn.callbacks import (
     CallbackSupportMixin,
     FitTasks,
@@ -32,19 +38,14 @@ from skdnn.callbacks import (
     with_callbacks,
 )
 from skdnn.encoding import TabularEncoder
-from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.batches import Batch, Batches, SparseRows
 from skdnn.nn.network import build_mlp
-from skdnn.nn.optimizers import LBFGS, OPTIMIZERS
+from skdnn.nn.optimizers import LBFGS
 from skdnn.nn.schedules import SCHEDULES
 from skdnn.nn.trainer import Trainer
 
-#: Above this many rows, ``early_stopping="auto"`` means True, as in
-#: HistGradientBoosting.
-EARLY_STOPPING_ROWS = 10_000
-
-#: The largest batch of ``batch_size="auto"``.
-AUTO_BATCH_SIZE = 200
+#: Rows that embeddings of numbers learn their bins from.
+LEARNED_ROWS = 100_000
 
 #: Rows predicted at a time, and what the last of them are padded to: a matrix product
 #: may round a row differently at the edge, and a prediction depends on its row alone.
@@ -59,60 +60,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     _fixed = FIXED
 
     @abstractmethod
-    def __init__(
-        self,
-        hidden_layer_dims,
-        *,
-        activation,
-        batch_norm,
-        dropout,
-        alpha,
-        loss,
-        solver,
-        batch_size,
-        optimizer,
-        learning_rate,
-        schedule,
-        weight_init,
-        max_iter,
-        tol,
-        n_iter_no_change,
-        shuffle,
-        early_stopping,
-        validation_fraction,
-        scoring,
-        numeric_scaling,
-        categorical_features,
-        warm_start,
-        verbose,
-        random_state,
-        dtype,
-    ):
-        self.hidden_layer_dims = hidden_layer_dims
-        self.activation = activation
-        self.batch_norm = batch_norm
-        self.dropout = dropout
-        self.alpha = alpha
-        self.loss = loss
-        self.solver = solver
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.weight_init = weight_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.shuffle = shuffle
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.scoring = scoring
-        self.numeric_scaling = numeric_scaling
-        self.categorical_features = categorical_features
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.random_state = random_state
-        self.dtype = dtype
+    def __init__(self, **params):
+        vars(self).update(params)
 
     @abstractmethod
     def _check_targets(self, y, name, reset, classes=None):
@@ -184,12 +133,13 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             If parameters or data make no sense; if the loss is not finite in the first
             epoch. The estimator is then as it was before.
         """
+        started = perf_counter()
         tasks = FitTasks(self, X, y, sample_weight)
         with self._in_training() as trained, shared_threads():
             check_together(vars(self))
             given = self._check_validation_data(X_val, y_val, sample_weight_val)
             going_on = self.warm_start and hasattr(self, "network_")
-            trained._train(X, y, sample_weight, going_on, given, self.max_iter, tasks)
+            trained._train(X, y, sample_weight, going_on, given, tasks, started)
             if not self.warm_start:
                 # Prediction does not need it, and it is twice as large as the network.
                 trained._progress = None
@@ -206,7 +156,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                     "sees all the data."
                 )
             going_on = hasattr(self, "network_")
-            trained._train(X, y, sample_weight, going_on, classes=classes)
+            trained._train_an_epoch(X, y, sample_weight, going_on, classes)
         return self
 
     @contextmanager
@@ -238,21 +188,53 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             )
         return X_val, y_val, sample_weight_val
 
-    def _train(
-        self,
-        X,
-        y,
-        sample_weight,
-        going_on,
-        given=None,
-        n_epochs=None,
-        tasks=None,
-        classes=None,
-    ):
-        """Train for at most `n_epochs`, by default for one, as a part of a longer run.
+    def _train(self, X, y, sample_weight, going_on, given, tasks, started):
+        """Train on all the data, for as long as it takes.
 
-        `given` is validation data from the user.
+        `given` is validation data from the user; `started` is when `fit` was called.
         """
+        streams = self._begin(going_on)
+        data = self._check_data(X, y, sample_weight, "", not going_on)
+        if given is not None:
+            given = self._check_data(*given, "_val", False)
+        if self.shuffle:
+            data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
+        settings = resolve(vars(self), len(data.rows.index), is_classifier(self))
+        rows, held_out = data.rows, given
+        if given is None and settings.early_stopping:
+            # A copy, so that a warm start holds the same rows out.
+            rows, held_out = self._split(data, deepcopy(streams["split"]))
+        clock = Clock(self.max_time, started, share=0.5 if self.refit else 1.0)
+        run = Run(settings, streams, settings.max_iter, clock, tasks)
+        self._train_on(data, rows, held_out, run, going_on)
+        if self.refit and held_out is not None and given is None:
+            self._train_again(data, run)
+
+    def _train_again(self, data, run):
+        """Train a new network on all rows, for as many epochs as were best."""
+        watched = {name: getattr(self, name) for name in WATCHED}
+        self._progress = None
+        run = run._replace(
+            streams=self._random_streams(),
+            n_epochs=max(1, self.best_iter_),
+            clock=Clock(None),
+            tasks=None,
+        )
+        self._train_on(data, data.rows, None, run, going_on=False)
+        vars(self).update(watched)
+
+    def _train_an_epoch(self, X, y, sample_weight, going_on, classes):
+        """Train on a part of the data, as a part of a longer run."""
+        streams = self._begin(going_on)
+        data = self._check_data(X, y, sample_weight, "", not going_on, classes)
+        if self.shuffle:
+            data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
+        settings = resolve(vars(self), None, is_classifier(self))
+        run = Run(settings, streams, None, Clock(None), None)
+        self._train_on(data, data.rows, None, run, going_on)
+
+    def _begin(self, going_on):
+        """Prepare for the data; return the random streams."""
         self._progress = deepcopy(self._progress) if going_on else None
         streams = self._random_streams()
         if going_on:
@@ -262,27 +244,28 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             self.encoder_ = TabularEncoder(
                 self.numeric_scaling,
                 categorical_features=self.categorical_features,
+                max_one_hot=self.max_one_hot,
                 dtype=self.dtype,
             )
-        data = self._check_data(X, y, sample_weight, "", not going_on, classes)
-        if given is not None:
-            given = self._check_data(*given, "_val", False)
-        if self.shuffle:
-            data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
-        rows, held_out = data.rows, given
-        if given is None and n_epochs and self._stops_early(len(rows.index)):
-            # A copy, so that a warm start holds the same rows out.
-            rows, held_out = self._split(data, deepcopy(streams["split"]))
+        return streams
+
+    def _train_on(self, data, rows, held_out, run, going_on):
+        """Train on some rows of checked data, while others may be held out."""
         if not going_on:
-            self.encoder_.fit_rows(data.X, rows.index, rows.weight)
+            self.encoder_.fit_rows(
+                data.X, rows.index, rows.weight, drop_constant=run.n_epochs is not None
+            )
             self._learn_targets(data.targets, rows)
             self._loss = self._resolve_loss()
+            self.temperature_ = 1.0
+        if run.settings.clip_predictions:
+            self._note_range(data.targets, rows)
         batch, weight = self._encode(data, rows)
         if going_on:
             self.network_ = self.network_.copy()
         else:
-            self.network_ = self._build_network(streams["weights"])
-        self._run(batch, weight, self._validator(held_out), n_epochs, streams, tasks)
+            self.network_ = self._build_network(run.settings, batch, run.streams)
+        self._run(batch, weight, self._validator(held_out, run.settings), run)
 
     def _check_unchanged(self):
         """Raise an error if going on would take another network, loss or encoding."""
@@ -329,11 +312,6 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         labels = y.tocsr() if issparse(y) else y
         return Data(X_checked, targets, rows, frame, labels)
 
-    def _stops_early(self, n_rows):
-        if self.early_stopping == "auto":
-            return n_rows > EARLY_STOPPING_ROWS
-        return self.early_stopping
-
     def _split(self, data, rng):
         """Return the training rows, and the validation data."""
         n_rows = len(data.rows.index)
@@ -368,29 +346,18 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         weight = (rows.weight * (len(X) / total)).astype(self.dtype)[:, None]
         return Batch(X, targets, weight), total
 
-    def _build_network(self, rng):
+    def _build_network(self, settings, batch, streams):
         """Return a network with its initial parameters."""
-        activations = per_layer(vars(self), "activation")
-        if self.weight_init == "auto":
-            above = [*activations, "identity"]
-            initializers = [ACTIVATIONS[name].initializer for name in above]
-        else:
-            initializers = [self.weight_init] * (len(activations) + 1)
-        hidden = map(int, self.hidden_layer_dims)
         # Plain data, which is what a pickle holds of the network's layers.
-        self._architecture = {
-            "widths": [self.encoder_.n_features_out_, *hidden, self.n_outputs_],
-            "activations": activations,
-            "initializers": initializers,
-            "batch_norm": bool(self.batch_norm),
-            "dropout": list(map(float, per_layer(vars(self), "dropout"))),
-            "dtype": self.dtype,
-        }
+        self._architecture = architecture(settings, self.encoder_, self.n_outputs_)
         network = build_mlp(**self._architecture)
-        network.initialize(rng)
+        network.initialize(streams["weights"])
+        sample = slice(LEARNED_ROWS)
+        weight = None if batch.weight is None else batch.weight[sample, 0]
+        network.learn(batch.X[sample], weight)
         return network
 
-    def _validator(self, data):
+    def _validator(self, data, settings):
         """Return a function that measures loss and score on validation data."""
         if data is None:
             return None
@@ -398,10 +365,16 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         scorer = None if self.scoring == "loss" else self._scorer(data)
 
         def validate():
-            loss = self._mean_loss(batch)
+            raw = self._raw(batch.X)
+            temperature = 1.0
+            loss = self._loss.loss_gradient(batch.y, raw, batch.weight)[0]
+            if settings.temperature_scaling and np.isfinite(loss):
+                temperature, loss = fit_temperature(
+                    self._loss, batch.y, raw, batch.weight
+                )
             # A metric would only complain of predictions that are not finite.
             if scorer is None or not np.isfinite(loss):
-                return loss, -loss
+                return Validation(loss, -loss, temperature)
             score = scorer()
             if np.isnan(score):
                 raise ValueError(
@@ -409,7 +382,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                     f"{len(batch.X)} rows. Validate on more of them, or use "
                     "scoring='loss'."
                 )
-            return loss, score
+            return Validation(loss, score, temperature)
 
         return validate
 
@@ -422,43 +395,46 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         options = {} if weight is None else {"sample_weight": weight}
         return lambda: float(scorer(self, X, y, **options))
 
-    def _mean_loss(self, batch):
-        """Return the loss on encoded rows, without the penalty."""
-        total, n = 0.0, len(batch.X)
-        for chunk in chunks(n, batch.X.shape[1], PREDICTED_ROWS):
-            raw = self.network_.forward(batch.X[chunk])
-            weight = None if batch.weight is None else batch.weight[chunk]
-            total += self._loss.loss_gradient(batch.y[chunk], raw, weight, 1 / n)[0]
-        return total
+    def _raw(self, X):
+        """Return the raw predictions for encoded rows."""
+        raw = np.empty((len(X), self.n_outputs_), self.network_.params.dtype)
+        for chunk in chunks(len(X), X.shape[1], PREDICTED_ROWS):
+            raw[chunk] = self._combined(self.network_.forward(X[chunk]))
+        return raw
 
-    def _run(self, batch, total_weight, validate, n_epochs, streams, tasks):
+    def _combined(self, raw):
+        """Return the raw predictions of an ensemble as one."""
+        return raw if self.network_.n_members is None else self._loss.average(raw)
+
+    def _run(self, batch, total_weight, validate, run):
         """Train the network, and keep what there is to tell about it."""
-        trainer = self._make_trainer(total_weight, streams["dropout"])
+        settings, n_epochs = run.settings, run.n_epochs
+        trainer = self._make_trainer(total_weight, run)
         tol = self.tol if n_epochs else None
-        rule = StoppingRule(trainer, self.n_iter_no_change, tol, validate)
-        hooks = self._hooks(trainer, rule, n_epochs, streams, tasks)
+        rule = StoppingRule(trainer, settings.n_iter_no_change, tol, validate)
+        hooks = self._hooks(trainer, rule, run)
         try:
             if isinstance(trainer.optimizer, LBFGS):
                 tol = 0.0 if self.tol is None else self.tol
                 trainer.minimize(batch, n_epochs, tol, *hooks)
             else:
-                size = {"bgd": len(batch.X), "sgd": 1, "minibatch": self.batch_size}
-                size = size[self.solver]
-                size = AUTO_BATCH_SIZE if size == "auto" else size
-                rng = streams["order"] if self.shuffle else None
-                trainer.run(Batches(*batch, size, rng), n_epochs or 1, *hooks)
+                size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
+                order = run.streams["order"] if self.shuffle else None
+                batches = Batches(*batch, size[self.solver], order)
+                trainer.run(batches, n_epochs or 1, *hooks)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=6)
+            warnings.warn("Training interrupted by user.", stacklevel=7)
         self._warn_if_it_went_badly(trainer, rule, n_epochs)
         vars(self).update(self._fitted_attributes(trainer, rule, n_epochs))
-        self._progress = _progress(trainer, streams)
+        self._progress = _progress(trainer, run.streams)
 
-    def _hooks(self, trainer, rule, n_epochs, streams, tasks):
+    def _hooks(self, trainer, rule, run):
         """Return what the trainer calls at the end of an epoch, and at its start."""
+        n_epochs, tasks = run.n_epochs, run.tasks
         line = ProgressLine(n_epochs or 1) if self.verbose else None
 
         def on_epoch_end():
-            stops = rule()
+            stops = rule() | run.clock(trainer)
             if line is not None:
                 values = {"loss": trainer.losses[-1]}
                 if rule.validate is not None:
@@ -470,7 +446,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                     lambda: {
                         **without_transient(vars(self)),
                         **self._fitted_attributes(trainer, rule, n_epochs),
-                        "_progress": deepcopy(_progress(trainer, streams))
+                        "_progress": deepcopy(_progress(trainer, run.streams))
                         if self.warm_start
                         else None,
                     }
@@ -479,30 +455,29 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
         return on_epoch_end, tasks.begin_epoch if tasks is not None else lambda: None
 
-    def _make_trainer(self, total_weight, dropout_rng):
-        optimizer = named(self.optimizer, OPTIMIZERS)
-        progress = self._progress or {}
+    def _make_trainer(self, total_weight, run):
+        settings, progress = run.settings, self._progress or {}
+        optimizer = settings.optimizer
         state = None
         if progress.get("optimizer") == type(optimizer).__name__:
             state = progress["state"]
+        self.learning_rate_ = settings.learning_rate
+        schedule = settings.regularization_schedule
         return Trainer(
             self.network_,
             self._loss,
             optimizer,
-            named(self.schedule, SCHEDULES),
-            learning_rate=self._initial_learning_rate(),
+            named(settings.schedule, SCHEDULES),
+            learning_rate=settings.learning_rate,
             slowdown=progress.get("slowdown", 1.0),
             penalty=self.alpha / total_weight,
-            max_epochs=self.max_iter,
+            max_epochs=settings.max_iter,
+            regularization_schedule=schedule and named(schedule, SCHEDULES),
+            averaging=self.weight_averaging,
             state=state,
-            dropout_rng=dropout_rng,
+            dropout_rng=run.streams["dropout"],
             start_epoch=progress.get("epoch", 0),
         )
-
-    def _initial_learning_rate(self):
-        if self.learning_rate == "auto":
-            return named(self.optimizer, OPTIMIZERS).default_learning_rate
-        return self.learning_rate
 
     def _warn_if_it_went_badly(self, trainer, rule, n_epochs):
         losses = trainer.losses
@@ -522,7 +497,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             )
         elif len(losses) == n_epochs and rule.should_have_stopped():
             warnings.warn(
-                f"Training reached max_iter={self.max_iter} epochs and has not "
+                f"Training reached max_iter={n_epochs} epochs and has not "
                 "converged yet. Increase max_iter or learning_rate.",
                 ConvergenceWarning,
                 stacklevel=7,
@@ -540,7 +515,6 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             "loss_curve_": losses,
             "loss_": losses[-1] if losses else None,
             "n_iter_": len(losses) if n_epochs else trainer.epoch,
-            "learning_rate_": self._initial_learning_rate(),
             **rule.best(),
         }
 
@@ -556,21 +530,23 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _predict_raw(self, X):
         """Return the raw predictions (n_samples, n_outputs)."""
-        return self._predict_with(X, lambda raw: raw)
+        return self._predict_with(X, lambda raw: raw, None)
 
     def _predict_linked(self, X):
         """Return the predictions of the network, behind the link of the loss."""
         # In float64, as a float32 can't tell a probability of 1 - 1e-9 from 1.
-        return self._predict_with(
-            X, lambda raw: self._loss.inverse_link(raw.astype(np.float64)), np.float64
-        )
+        return self._predict_with(X, self._loss.inverse_link, np.float64)
 
-    def _predict_with(self, X, finish, dtype=None):
-        """Return ``finish(raw predictions)``, computed a few rows at a time."""
+    def _predict_with(self, X, finish, dtype):
+        """Return ``finish(raw predictions)``, computed a few rows at a time.
+
+        `dtype` is that of raw predictions and results; None is that of the network.
+        """
         X = self.encoder_.validate(self, X, reset=False)
         # That of the network, whatever the parameter has been set to since.
         network_dtype = self.network_.params.dtype
-        out = np.empty((X.shape[0], self.n_outputs_), dtype or network_dtype)
+        dtype = np.dtype(dtype or network_dtype)
+        out = np.empty((X.shape[0], self.n_outputs_), dtype)
         spans = list(chunks(*X.shape, PREDICTED_ROWS, PADDED_ROWS))
         rows = np.zeros(
             (_padded(spans[0]), self.encoder_.n_features_out_), network_dtype
@@ -580,7 +556,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             for span in spans:
                 n = span.stop - span.start
                 self.encoder_.encode(dense(X, span), out=rows[:n])
-                out[span] = finish(self.network_.forward(rows[: _padded(span)])[:n])
+                raw = self.network_.forward(rows[: _padded(span)])[..., :n, :]
+                raw = self._combined(raw.astype(dtype, copy=False))
+                out[span] = finish(raw / dtype.type(self.temperature_))
         return out
 
     def __getstate__(self):
@@ -629,7 +607,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
 def optimizer_takes_steps(estimator):
     """Whether the optimizer can train on a part of the data at a time."""
-    if isinstance(named(estimator.optimizer, OPTIMIZERS), LBFGS):
+    if estimator.optimizer == "lbfgs" or isinstance(estimator.optimizer, LBFGS):
         raise AttributeError("partial_fit is not available with optimizer='lbfgs'.")
     return True
 

@@ -12,56 +12,91 @@ from sklearn.utils._param_validation import (
 )
 
 from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
 from skdnn.nn.initializers import INITIALIZERS
+from skdnn.nn.layers import KINDS
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
 from skdnn.nn.schedules import SCHEDULES, Constant, Schedule
+
+AUTO = StrOptions({"auto"})
 
 #: What each parameter may be that classifier and regressor share.
 CONSTRAINTS = {
     "hidden_layer_dims": ["array-like"],
-    "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
+    "activation": [StrOptions({"auto", *ACTIVATIONS}), "array-like"],
+    "parametric_activation": [AUTO, "boolean"],
     "batch_norm": ["boolean"],
-    "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+    "residual": ["boolean"],
+    "dropout": [AUTO, Interval(Real, 0, 1, closed="left"), "array-like"],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "solver": [StrOptions({"bgd", "sgd", "minibatch"})],
-    "batch_size": [
-        StrOptions({"auto"}),
-        Interval(Integral, 1, None, closed="left"),
-    ],
-    "optimizer": [StrOptions(set(OPTIMIZERS)), Optimizer, LBFGS],
-    "learning_rate": [
-        StrOptions({"auto"}),
-        Interval(Real, 0, None, closed="neither"),
-    ],
-    "schedule": [StrOptions(set(SCHEDULES)), Schedule],
+    "batch_size": [AUTO, Interval(Integral, 1, None, closed="left")],
+    "optimizer": [StrOptions({"auto", *OPTIMIZERS}), Optimizer, LBFGS],
+    "learning_rate": [AUTO, Interval(Real, 0, None, closed="neither")],
+    "learning_rate_multipliers": [AUTO, dict, None],
+    "schedule": [StrOptions({"auto", *SCHEDULES}), Schedule],
+    "regularization_schedule": [StrOptions({"auto", *SCHEDULES}), Schedule, None],
+    "weight_averaging": [Interval(Real, 0, 1, closed="left")],
     "weight_init": [StrOptions({"auto", *INITIALIZERS})],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "parametrization": [StrOptions({"auto", "standard", "ntk"})],
+    "max_iter": [AUTO, Interval(Integral, 1, None, closed="left")],
+    "max_time": [Interval(Real, 0, None, closed="neither"), None],
     "tol": [Interval(Real, 0, None, closed="left"), None],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "n_iter_no_change": [AUTO, Interval(Integral, 1, None, closed="left")],
     "shuffle": ["boolean"],
     "warm_start": ["boolean"],
     "verbose": ["verbose"],
     "random_state": ["random_state"],
-    "early_stopping": [StrOptions({"auto"}), "boolean"],
+    "early_stopping": [AUTO, "boolean"],
     "validation_fraction": [
         Interval(Real, 0, 1, closed="neither"),
         Interval(Integral, 1, None, closed="left"),
     ],
     "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
+    "refit": ["boolean"],
     "numeric_scaling": [StrOptions({"robust", "standard", "quantile"}), None],
+    "numeric_embedding": [
+        StrOptions({"auto", *NUMERIC_EMBEDDINGS}),
+        *NUMERIC_EMBEDDINGS.values(),
+        None,
+    ],
+    "input_scaling": [AUTO, "boolean"],
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+    "max_one_hot": [Interval(Integral, 0, None, closed="left"), None],
+    "category_width": [Interval(Integral, 1, None, closed="left")],
+    "n_ensemble": [AUTO, Interval(Integral, 1, None, closed="left")],
+    "ensemble_weights": [StrOptions({"own", "shared"})],
     "dtype": [StrOptions({"float32", "float64"})],
 }
+
+#: Parameters that may be objects with parameters of their own.
+PARTS = (
+    "loss",
+    "optimizer",
+    "schedule",
+    "regularization_schedule",
+    "numeric_embedding",
+)
 
 #: What a run that goes on can't change.
 FIXED = (
     "hidden_layer_dims",
     "activation",
+    "parametric_activation",
     "batch_norm",
+    "residual",
     "dropout",
     "loss",
+    "learning_rate_multipliers",
+    "parametrization",
     "numeric_scaling",
+    "numeric_embedding",
+    "input_scaling",
     "categorical_features",
+    "max_one_hot",
+    "category_width",
+    "n_ensemble",
+    "ensemble_weights",
     "dtype",
 )
 
@@ -76,12 +111,32 @@ def check_together(params):
         say.
     """
     _check_dims(params["hidden_layer_dims"])
-    per_layer(params, "activation", lambda v: isinstance(v, str) and v in ACTIVATIONS)
-    per_layer(params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1)
-    for name in ("loss", "optimizer", "schedule"):
+    if not is_auto(params["activation"]):
+        per_layer(
+            params, "activation", lambda v: isinstance(v, str) and v in ACTIVATIONS
+        )
+    if not is_auto(params["dropout"]):
+        per_layer(params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1)
+    for name in PARTS:
         _check_ranges(params[name])
-    if isinstance(named(params["optimizer"], OPTIMIZERS), LBFGS):
+    _check_multipliers(params["learning_rate_multipliers"])
+    if params["optimizer"] == "lbfgs" or isinstance(params["optimizer"], LBFGS):
         _check_lbfgs(params)
+    if params.get("temperature_scaling") is True and params["early_stopping"] is False:
+        raise ValueError(
+            "temperature_scaling=True needs rows that are held out, got "
+            "early_stopping=False."
+        )
+    if params["refit"] and params["warm_start"]:
+        raise ValueError(
+            "refit=True trains a network anew on all rows, warm_start=True goes on with "
+            "the one there is: choose one of them."
+        )
+
+
+def is_auto(value):
+    """Whether a parameter has been left to skdnn."""
+    return isinstance(value, str) and value == "auto"
 
 
 def named(value, table):
@@ -106,9 +161,9 @@ def per_layer(params, name, is_valid=lambda value: True):
 
 def plain(params, name):
     """Return the parameter `name` as what two equal ones have in common."""
-    if name in ("activation", "dropout"):
-        return per_layer(params, name)
     value = params[name]
+    if name in ("activation", "dropout") and not is_auto(value):
+        return per_layer(params, name)
     if isinstance(value, BaseEstimator):
         return [type(value).__name__, value.get_params()]
     if isinstance(value, tuple | np.ndarray):
@@ -143,7 +198,7 @@ def _check_dims(hidden_layer_dims):
 
 def _check_ranges(part):
     """Raise an error for a parameter of a loss, an optimizer or a schedule."""
-    if not isinstance(part, str):
+    if part is not None and not isinstance(part, str):
         constraints = {
             name: [Interval(kind, low, high, closed=closed)]
             for name, (kind, low, high, closed) in part.ranges.items()
@@ -152,22 +207,54 @@ def _check_ranges(part):
         validate_parameter_constraints(constraints, params, type(part).__name__)
 
 
+def _check_multipliers(multipliers):
+    """Raise an error for learning rates of kinds of parameters that there are not."""
+    for kind, rate in () if is_auto(multipliers) else (multipliers or {}).items():
+        if kind not in KINDS:
+            raise ValueError(
+                f"learning_rate_multipliers has a key {kind!r}; the kinds of "
+                f"parameters are {list(KINDS)}."
+            )
+        if not (isinstance(rate, Real) and 0 <= rate < np.inf):
+            raise ValueError(
+                f"learning_rate_multipliers[{kind!r}] must be a finite number >= 0, "
+                f"got {rate!r}."
+            )
+
+
 def _check_lbfgs(params):
-    schedule = named(params["schedule"], SCHEDULES)
+    schedule, dropout = params["schedule"], params["dropout"]
+    if not is_auto(schedule):
+        schedule = named(schedule, SCHEDULES)
+        schedule = "auto" if _stands_still(schedule) else schedule
+    regularization = params["regularization_schedule"]
     meaningless = {
         "solver": params["solver"] != "bgd",
-        "dropout": any(per_layer(params, "dropout")),
-        "learning_rate": params["learning_rate"] != "auto",
-        "schedule": type(schedule) is not Constant or schedule.warm_up > 0,
+        "dropout": not is_auto(dropout) and any(per_layer(params, "dropout")),
+        "learning_rate": not is_auto(params["learning_rate"]),
+        "schedule": not is_auto(schedule),
+        "regularization_schedule": regularization not in ("auto", None),
+        "learning_rate_multipliers": params["learning_rate_multipliers"]
+        not in ("auto", None, {}),
+        "weight_averaging": params["weight_averaging"] > 0,
     }
     needed = {
         "solver": "solver='bgd', all rows a step",
         "dropout": "dropout=0, an objective that stands still",
         "learning_rate": "learning_rate='auto', as it finds its own steps",
         "schedule": "schedule='constant', as it finds its own steps",
+        "regularization_schedule": "regularization_schedule=None, an objective that "
+        "stands still",
+        "learning_rate_multipliers": "learning_rate_multipliers=None, as it finds its "
+        "own steps",
+        "weight_averaging": "weight_averaging=0, as its steps have no noise",
     }
     for name in meaningless:
         if meaningless[name]:
             raise ValueError(
                 f"optimizer='lbfgs' needs {needed[name]}; got {name}={params[name]!r}."
             )
+
+
+def _stands_still(schedule):
+    return type(schedule) is Constant and schedule.warm_up == 0

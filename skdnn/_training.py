@@ -1,6 +1,7 @@
 """What scikit-learn means by training: which rows validate, and when to stop."""
 
 from numbers import Integral
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -73,6 +74,83 @@ def _stratified(shuffled, n_validation, strata):
     return shuffled[np.lexsort((seat, turn))[:n_validation]]
 
 
+class Run(NamedTuple):
+    """How to train.
+
+    Attributes
+    ----------
+    settings : namespace
+        Parameters of the estimator, nothing left on ``"auto"``.
+    streams : dict of Generator
+    n_epochs : int or None
+        At most so many; None is one, as a part of a longer run.
+    clock : Clock
+    tasks : FitTasks or None
+        What callbacks hear from.
+    """
+
+    settings: object
+    streams: dict
+    n_epochs: int | None
+    clock: "Clock"
+    tasks: object
+
+
+class Clock:
+    """Ends training in time, with the schedules drawn in to end at the same time.
+
+    Parameters
+    ----------
+    max_time : float or None
+        Seconds.
+    started : float, default=0.0
+        When they began to count, as from `time.perf_counter`.
+    share : float, default=1.0
+        How much of them this training may take.
+    """
+
+    def __init__(self, max_time, started=0.0, share=1.0):
+        self.max_time = max_time
+        self.share = share
+        self.started = started
+        self._began = perf_counter()
+
+    def __call__(self, trainer):
+        """Take note of an epoch; return whether there is no time for another."""
+        if self.max_time is None:
+            return False
+        now, n_epochs = perf_counter(), len(trainer.losses)
+        left = self.share * self.max_time - (now - self.started)
+        n_more = left / ((now - self._began) / n_epochs)
+        trainer.max_epochs = min(trainer.max_epochs, trainer.epoch + max(0.0, n_more))
+        return n_more < 1
+
+
+class Validation(NamedTuple):
+    """What an epoch was worth on the validation rows.
+
+    Attributes
+    ----------
+    loss, score : float
+    temperature : float
+        That with which it has this loss.
+    """
+
+    loss: float
+    score: float
+    temperature: float = 1.0
+
+
+#: Fitted attributes that only training with validation rows has.
+WATCHED = (
+    "validation_loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "best_iter_",
+    "temperature_",
+)
+
+
 class StoppingRule:
     """Watches the loss, or a validation score, and says when to stop.
 
@@ -86,8 +164,7 @@ class StoppingRule:
     patience : int
     tol : float, or None to never stop
     validate : callable, default=None
-        Returns the validation loss, the validation score, in this order, of the network
-        as it is.
+        Returns the `Validation` of the network as it is.
     """
 
     def __init__(self, trainer, patience, tol, validate=None):
@@ -100,20 +177,21 @@ class StoppingRule:
         self.best_score = -np.inf
         self.best_epoch = trainer.epoch
         self.best_snapshot = None
+        self.best_temperature = 1.0
         self.n_stalled = 0
         self.stopped = False
 
     def __call__(self):
         """Take note of an epoch; return whether to stop."""
-        score = -self.trainer.losses[-1]
+        score, temperature = -self.trainer.losses[-1], 1.0
         if self.validate is not None:
-            loss, score = self.validate()
+            loss, score, temperature = self.validate()
             self.validation_losses.append(loss)
             self.scores.append(score)
         improved = self.tol is None or score >= self.best_score + self.tol
         self.n_stalled = 0 if improved else self.n_stalled + 1
         if score > self.best_score:
-            self._keep(score)
+            self._keep(score, temperature)
         if self.n_stalled > self.patience:
             self.stopped = not self._lower_learning_rate()
         return self.stopped
@@ -133,10 +211,12 @@ class StoppingRule:
             "validation_loss_curve_": list(self.validation_losses) if watched else None,
             "validation_scores_": list(self.scores) if watched else None,
             "best_validation_score_": self.best_score if self.scores else None,
+            "temperature_": self.best_temperature,
         }
 
-    def _keep(self, score):
+    def _keep(self, score, temperature):
         self.best_score = score
+        self.best_temperature = temperature
         self.best_epoch = self.trainer.epoch
         if self.validate is not None:
             self.best_snapshot = self.trainer.network.snapshot(out=self.best_snapshot)

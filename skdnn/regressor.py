@@ -19,21 +19,30 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     Parameters
     ----------
     hidden_layer_dims : array-like of int of shape (n_hidden_layers,), \
-            default=(128, 128)
+            default=(256, 256)
         Number of units of each hidden layer, from the input to the output. `()` is a
         linear model.
 
-    activation : {"identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", \
-            "gelu", "silu", "mish", "softplus"} or list of str, default="relu"
-        Activation of the hidden units, the same for all or one a hidden layer.
+    activation : {"auto", "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", \
+            "selu", "gelu", "silu", "mish", "softplus"} or list of str, default="auto"
+        Activation of the hidden units, the same for all or one a hidden layer. `"auto"`
+        is `"silu"` in the tuned recipe, else `"relu"`.
+
+    parametric_activation : bool or "auto", default="auto"
+        Whether each unit learns how strong its activation is, see
+        :class:`~skdnn.nn.layers.Parametric`.
 
     batch_norm : bool, default=False
         Whether to standardize each unit over the batch, before its activation.
         Predictions use running averages.
 
-    dropout : float in [0, 1) or list of float, default=0.0
+    residual : bool, default=False
+        Whether to add its input to the output of each hidden layer that is as wide as
+        the one below, see :class:`~skdnn.nn.layers.Residual`.
+
+    dropout : float in [0, 1), list of float or "auto", default="auto"
         Share of hidden units that each training step leaves out, the same for all or
-        one a hidden layer.
+        one a hidden layer. `"auto"` is 0.1 in the tuned recipe, else 0.
 
     alpha : float >= 0, default=1e-4
         Strength of the L2 penalty on the weights (biases are free). The objective is
@@ -51,37 +60,66 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     batch_size : int or "auto", default="auto"
         Rows a step of ``solver="minibatch"``; not used by the others. More than there
-        are means all. `"auto"` is 200.
+        are means all. `"auto"` is BATCHDOC in the tuned recipe, else 200.
 
-    optimizer : {"sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw", \
-            "lbfgs"} or Optimizer, default="adam"
+    optimizer : {"auto", "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", \
+            "adamw", "lbfgs"} or Optimizer, default="auto"
         The rule of the steps; an instance from :mod:`skdnn.nn.optimizers` sets its own
         parameters, e.g. ``Adam(beta_1=0.8)``. `"lbfgs"` needs ``solver="bgd"``.
+        `"auto"` is ``AdamW(beta_2=0.95, weight_decay=0.01)`` in the tuned recipe, else
+        `"adam"`.
 
     learning_rate : float > 0 or "auto", default="auto"
-        Size of the steps. `"auto"` is 0.1 for `"sgd"`, 0.01 for `"momentum"`,
-        `"nesterov"` and `"adagrad"`, and 0.001 for the others.
+        Size of the steps. `"auto"` is RATEDOC with the neural-tangent parametrization;
+        else 0.1 for `"sgd"`, 0.01 for `"momentum"`, `"nesterov"` and `"adagrad"`, and
+        0.001 for the others.
 
-    schedule : {"constant", "inverse_scaling", "step", "exponential", "cosine", \
-            "one_cycle", "coslog", "adaptive"} or Schedule, default="constant"
+    learning_rate_multipliers : dict, "auto" or None, default="auto"
+        What to multiply the learning rate of a kind of parameters with; the kinds are
+        `"weight"`, `"bias"`, `"norm"` (of batch norm), `"scale"` (of inputs),
+        `"activation"` and `"embedding"`. 0 freezes them. `"auto"` is ``{"scale": 6,
+        "bias": 0.1, "activation": 0.1}`` in the tuned recipe, else None.
+
+    schedule : {"auto", "constant", "inverse_scaling", "step", "exponential", \
+            "cosine", "flat_cosine", "one_cycle", "coslog", "adaptive"} or Schedule, \
+            default="auto"
         How the learning rate changes over the epochs; an instance from
         :mod:`skdnn.nn.schedules` sets its own parameters, e.g. ``Cosine(warm_up=5)``.
-        `"adaptive"` divides it by 5 whenever training would stop.
+        `"adaptive"` divides it by 5 whenever training would stop. `"auto"` is
+        `"coslog"` in the tuned recipe, else `"constant"`.
+
+    regularization_schedule : str, Schedule, "auto" or None, default="auto"
+        How dropout rates and the weight decay of `"adamw"` change over the epochs, as a
+        schedule of the learning rate does; None is not at all.
+
+    weight_averaging : float in [0, 1), default=0.0
+        Share that each step keeps of a running average of all parameters. The average
+        is what is validated, and what predicts; 0 is the parameters themselves.
 
     weight_init : {"auto", "lecun_normal", "lecun_uniform", "he_normal", "he_uniform", \
             "glorot_normal", "glorot_uniform"}, default="auto"
         Distribution of the initial weights. `"lecun_normal"` is ``randn / sqrt(n_in)``;
         `"auto"` is what suits the activation. Biases start at zero.
 
-    max_iter : int, default=200
-        Maximum number of epochs.
+    parametrization : {"auto", "standard", "ntk"}, default="auto"
+        What a dense layer computes: ``x @ weight + bias``, or with `"ntk"` (neural
+        tangent) ``x @ weight / sqrt(n_in) + bias``, with larger weights in return. The
+        latter makes steps of Adam the same for wide and for narrow layers. `"auto"` is
+        `"ntk"` in the tuned recipe.
+
+    max_iter : int or "auto", default="auto"
+        Maximum number of epochs. `"auto"` is EPOCHDOC in the tuned recipe, else 200.
+
+    max_time : float > 0 or None, default=None
+        Seconds that `fit` may take; schedules end with it. At least one epoch is run.
 
     tol : float >= 0 or None, default=1e-4
         What counts as progress, of the loss or of the validation score. None runs all
         epochs.
 
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or "auto", default="auto"
         Training stops after more than so many epochs in a row without progress.
+        `"auto"` is PATIENCEDOC in the tuned recipe, else 10.
 
     shuffle : bool, default=True
         Whether to visit the rows in a new order each epoch. Rows that are equal in all
@@ -91,8 +129,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, watch the score on them instead of the training loss,
-        and keep the weights of the best epoch. `"auto"` does so with more than 10,000
-        rows, or if `fit` gets `X_val`.
+        and keep the weights of the best epoch. `"auto"` does so in the tuned recipe,
+        with more than 10,000 rows, or if `fit` gets `X_val`.
 
     validation_fraction : float in (0, 1) or int, default=0.1
         Share or number of the rows that early stopping holds out.
@@ -102,22 +140,56 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
         `sample_weight`.
 
+    refit : bool, default=False
+        Whether to train a new network on all rows afterwards, those that early stopping
+        held out included, for as many epochs as were best.
+
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
         How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless
         None, NaN is a missing number: the median stands in, and columns with holes in
         training get an indicator column.
 
+    numeric_embedding : {"auto", "periodic", "piecewise_linear"}, Periodic, \
+            PiecewiseLinear or None, default="auto"
+        What each number becomes before the first layer, beside itself: learned waves,
+        or how far it reaches into each of a row of bins. An instance from
+        :mod:`skdnn.nn.embeddings` sets its own parameters. `"auto"` is `"periodic"` in
+        the tuned recipe for at most 200 columns, else None.
+
+    input_scaling : bool or "auto", default="auto"
+        Whether each input of the first layer, embeddings included, is multiplied by a
+        number that is learned. `"auto"` does so in the tuned recipe.
+
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         Which columns are categories: those of a data frame whose dtype says so
         (categorical, string, object, bool), or a mask, positions or names; None is
-        none. Each category becomes a column of its own, see
-        :class:`~skdnn.encoding.TabularEncoder`.
+        none. See :class:`~skdnn.encoding.TabularEncoder`.
+
+    max_one_hot : int or None, default=8
+        Columns of more categories are embedded: each category becomes a vector that is
+        learned. Those of fewer become a column for each category. None embeds none.
+
+    category_width : int, default=8
+        Length of the vectors of embedded categories.
+
+    n_ensemble : int or "auto", default=1
+        Number of networks that are trained side by side, on the same batches, from
+        different initial parameters; the mean of their predictions, for a classifier of
+        their probabilities, is the prediction.
+
+    ensemble_weights : {"own", "shared"}, default="own"
+        Whether each member has parameters of its own, or all have the matrices of the
+        hidden layers and the embeddings in common (TabM, Gorishniy et al., 2025).
 
     target_scaling : bool, default=True
         Whether to train on a standardized target: all losses, and their parameters, are
         then in units of its standard deviation. A loss with an exponential link divides
         by the mean alone.
+
+    clip_predictions : bool or "auto", default="auto"
+        Whether predictions stay within the range of the training targets. `"auto"` does
+        so in the tuned recipe.
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended: weights, optimizer,
@@ -155,6 +227,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer; for layers with batch norm, its shifts.
+
+    temperature_ : float
+        1: there is nothing to calibrate.
 
     encoder_ : TabularEncoder
         What scales the columns.
@@ -213,44 +288,62 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         **BaseDNN._parameter_constraints,
         "loss": [StrOptions(set(REGRESSOR_LOSSES)), Loss],
         "target_scaling": ["boolean"],
+        "clip_predictions": [StrOptions({"auto"}), "boolean"],
     }
 
     _fixed = (*BaseDNN._fixed, "target_scaling")
 
     def __init__(
         self,
-        hidden_layer_dims=(128, 128),
+        hidden_layer_dims=(256, 256),
         *,
-        activation="relu",
+        activation="auto",
+        parametric_activation="auto",
         batch_norm=False,
-        dropout=0.0,
+        residual=False,
+        dropout="auto",
         alpha=1e-4,
         loss="squared_error",
         solver="minibatch",
         batch_size="auto",
-        optimizer="adam",
+        optimizer="auto",
         learning_rate="auto",
-        schedule="constant",
+        learning_rate_multipliers="auto",
+        schedule="auto",
+        regularization_schedule="auto",
+        weight_averaging=0.0,
         weight_init="auto",
-        max_iter=200,
+        parametrization="auto",
+        max_iter="auto",
+        max_time=None,
         tol=1e-4,
-        n_iter_no_change=10,
+        n_iter_no_change="auto",
         shuffle=True,
         early_stopping="auto",
         validation_fraction=0.1,
         scoring="loss",
+        refit=False,
         numeric_scaling="robust",
+        numeric_embedding="auto",
+        input_scaling="auto",
         categorical_features="from_dtype",
+        max_one_hot=8,
+        category_width=8,
+        n_ensemble=1,
+        ensemble_weights="own",
         target_scaling=True,
+        clip_predictions="auto",
         warm_start=False,
         verbose=False,
         random_state=None,
         dtype="float32",
     ):
         super().__init__(
-            hidden_layer_dims,
+            hidden_layer_dims=hidden_layer_dims,
             activation=activation,
+            parametric_activation=parametric_activation,
             batch_norm=batch_norm,
+            residual=residual,
             dropout=dropout,
             alpha=alpha,
             loss=loss,
@@ -258,23 +351,36 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             batch_size=batch_size,
             optimizer=optimizer,
             learning_rate=learning_rate,
+            learning_rate_multipliers=learning_rate_multipliers,
             schedule=schedule,
+            regularization_schedule=regularization_schedule,
+            weight_averaging=weight_averaging,
             weight_init=weight_init,
+            parametrization=parametrization,
             max_iter=max_iter,
+            max_time=max_time,
             tol=tol,
             n_iter_no_change=n_iter_no_change,
             shuffle=shuffle,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
             scoring=scoring,
+            refit=refit,
             numeric_scaling=numeric_scaling,
+            numeric_embedding=numeric_embedding,
+            input_scaling=input_scaling,
             categorical_features=categorical_features,
+            max_one_hot=max_one_hot,
+            category_width=category_width,
+            n_ensemble=n_ensemble,
+            ensemble_weights=ensemble_weights,
+            target_scaling=target_scaling,
+            clip_predictions=clip_predictions,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
             dtype=dtype,
         )
-        self.target_scaling = target_scaling
 
     @available_if(optimizer_takes_steps)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -324,6 +430,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     def _learn_targets(self, targets, rows):
         """Learn location and scale of each output."""
         y = targets[rows.index].reshape(len(rows.index), -1)
+        self._target_range = None
         link = self._resolve_loss().link
         self._target_mean = np.zeros(y.shape[1])
         self._target_scale = np.ones(y.shape[1])
@@ -362,7 +469,18 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         y = fitted._predict_linked(X)
         y *= fitted._target_scale
         y += fitted._target_mean
+        if fitted._target_range is not None:
+            np.clip(y, *fitted._target_range, out=y)
         return y if fitted._multioutput else y[:, 0]
+
+    def _note_range(self, targets, rows):
+        """Keep the range of all targets trained on so far."""
+        y = targets[rows.index].reshape(len(rows.index), -1)
+        low, high = y.min(axis=0), y.max(axis=0)
+        if self._target_range is not None:
+            low = np.minimum(low, self._target_range[0])
+            high = np.maximum(high, self._target_range[1])
+        self._target_range = low, high
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -148,17 +148,30 @@ def test_batch_norm_of_one_row(rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rate", [0.3, 0.8])
 def test_dropout(rate, dtype, rng):
-    """Entries are zero where the stream is below the rate, and scaled elsewhere."""
+    """Entries are zero where 16 random bits are below the rate, and scaled elsewhere."""
     layer = Dropout(5, rate)
     network = Network([Dense(1, 5, "he_normal"), layer], dtype)
     cache = Workspace(network, np.random.default_rng(3)).caches(7)[1]
     stream = np.random.default_rng(3)
+    below = round(rate * 2**16)
+    rate = below / 2**16
     for x in rng.standard_normal((2, 7, 5)).astype(dtype):
-        kept = stream.random((7, 5), dtype) >= rate
+        words = stream.bit_generator.random_raw(9)
+        kept = words.view(np.uint16)[:35].reshape(7, 5) >= below
         y = layer.forward(x, cache)
         np.testing.assert_allclose(y, np.where(kept, x / (1 - rate), 0), rtol=1e-6)
         grad = layer.backward(np.ones_like(x), cache)
         np.testing.assert_allclose(grad, kept / (1 - rate), rtol=1e-6)
+
+
+def test_dropout_drops_its_share(rng):
+    """In many blocks of random bits, as many entries are zero as the rate says."""
+    layer = Dropout(100, 0.3)
+    network = Network([Dense(1, 100, "he_normal"), layer])
+    cache = Workspace(network, rng).caches(1000)[1]
+    kept = layer.forward(np.ones((1000, 100)), cache) > 0
+    assert kept.mean() == pytest.approx(0.7, abs=0.01)
+    assert abs(np.corrcoef(kept[:500].ravel(), kept[500:].ravel())[0, 1]) < 0.02
 
 
 def test_dropout_leaves_its_input(rng):

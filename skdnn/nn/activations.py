@@ -157,12 +157,12 @@ def gelu_backward(grad, z, scratch):
 
 def silu(z, scratch):
     """``a = z sigmoid(z)``."""
-    z *= _sigmoid(z, out=scratch[0])
+    z *= _sigmoid_by_tanh(z, out=scratch[0])
     return z
 
 
 def silu_backward(grad, z, scratch):
-    s, slope = _sigmoid(z, out=scratch[0]), scratch[1]
+    s, slope = _sigmoid_by_tanh(z, out=scratch[0]), scratch[1]
     np.subtract(1, s, out=slope)
     slope *= z
     slope += 1
@@ -217,6 +217,15 @@ def _sigmoid(z, out):
     np.exp(out, out=out)
     out += 1
     return np.reciprocal(out, out=out)
+
+
+def _sigmoid_by_tanh(z, out):
+    # Half the time of `_sigmoid`; where that is almost 0, this is 0.
+    np.multiply(z, 0.5, out=out)
+    np.tanh(out, out=out)
+    out += 1
+    out *= 0.5
+    return out
 
 
 def _mish_terms(z, scratch):

@@ -11,7 +11,7 @@ from numbers import Real
 from types import SimpleNamespace
 
 import numpy as np
-from scipy.special import expit, log_expit, xlogy
+from scipy.special import expit, log_expit, log_softmax, xlogy
 from sklearn.base import BaseEstimator
 
 
@@ -34,6 +34,30 @@ INVERSE_LINKS = {
     "sigmoid": expit,
     "softmax": softmax,
     "exp": np.exp,
+}
+
+
+def mean_exp(raw):
+    """Return ``log(mean_k(exp(raw_k)))``, over the first axis."""
+    largest = raw.max(axis=0)
+    return largest + np.log(np.exp(raw - largest).mean(axis=0))
+
+
+def mean_sigmoid(raw):
+    return mean_exp(log_expit(raw)) - mean_exp(log_expit(-raw))
+
+
+def mean_softmax(raw):
+    return mean_exp(log_softmax(raw, axis=-1))
+
+
+#: name -> function that averages the predictions of members, from raw (n_members, n,
+#: n_outputs) to raw (n, n_outputs); on a logarithmic scale, where none underflows
+AVERAGES = {
+    "identity": lambda raw: raw.mean(axis=0),
+    "sigmoid": mean_sigmoid,
+    "softmax": mean_softmax,
+    "exp": mean_exp,
 }
 
 
@@ -101,6 +125,19 @@ class Loss(BaseEstimator):
             grad *= weight
         grad *= scale
         return scale * float(np.add.reduce(losses, axis=None)), grad
+
+    def average(self, raw):
+        """Return raw predictions whose inverse link is the mean of the members'.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (n_members, n, n_outputs)
+
+        Returns
+        -------
+        raw : ndarray of shape (n, n_outputs)
+        """
+        return AVERAGES[self.link](raw)
 
     def inverse_link(self, raw):
         """Return predictions, in an array of their own, from raw predictions."""

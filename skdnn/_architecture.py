@@ -1,0 +1,60 @@
+"""From the parameters of an estimator to the plain data that a network is built from."""
+
+from skdnn._parameters import named, per_layer
+from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
+
+
+def architecture(settings, encoder, n_outputs):
+    """Return the arguments of `build_mlp`.
+
+    Parameters
+    ----------
+    settings : namespace
+        Parameters of the estimator, nothing left on ``"auto"``.
+    encoder : TabularEncoder
+        Which knows what enters the network.
+    n_outputs : int
+    """
+    activations = per_layer(vars(settings), "activation")
+    return {
+        "n_inputs": encoder.n_features_out_,
+        "hidden": list(map(int, settings.hidden_layer_dims)),
+        "n_outputs": n_outputs,
+        "activations": activations,
+        "initializers": _initializers(settings, activations),
+        "dropout": list(map(float, per_layer(vars(settings), "dropout"))),
+        "batch_norm": bool(settings.batch_norm),
+        "n_numbers": encoder.n_numeric_out_,
+        "numeric_embedding": _embedding(settings.numeric_embedding),
+        "cardinalities": list(map(int, encoder.cardinalities_)),
+        "category_width": int(settings.category_width),
+        "input_scaling": bool(settings.input_scaling),
+        "ntk": settings.parametrization == "ntk",
+        "parametric": bool(settings.parametric_activation),
+        "residual": bool(settings.residual),
+        "n_members": None if settings.n_ensemble == 1 else int(settings.n_ensemble),
+        "shared": settings.ensemble_weights == "shared",
+        "learning_rates": {
+            kind: float(rate)
+            for kind, rate in (settings.learning_rate_multipliers or {}).items()
+        },
+        "dtype": settings.dtype,
+    }
+
+
+def _initializers(settings, activations):
+    """Return the name of the initial distribution of each dense layer."""
+    above = [*activations, "identity"]
+    if settings.weight_init != "auto":
+        return [settings.weight_init] * len(above)
+    return [ACTIVATIONS[name].initializer for name in above]
+
+
+def _embedding(value):
+    """Return name and parameters of an embedding of numbers."""
+    if value is None:
+        return None
+    embedding = named(value, NUMERIC_EMBEDDINGS)
+    kinds = {kind: name for name, kind in NUMERIC_EMBEDDINGS.items()}
+    return kinds[type(embedding)], embedding.get_params()

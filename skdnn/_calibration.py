@@ -1,0 +1,43 @@
+"""Temperature scaling: how sure a classifier may be, by rows that it has not seen."""
+
+from math import exp
+
+from scipy.optimize import minimize_scalar
+
+#: How far the logarithm of the inverse temperature may go.
+LIMIT = 2.0
+
+#: Standard deviation of its prior, which matters where there are few rows.
+PRIOR = 0.5
+
+
+def fit_temperature(loss, y, raw, weight=None):
+    """Return the temperature that suits the rows best, and their loss with it.
+
+    It divides the raw predictions (Guo et al., 2017).  With ``s`` the logarithm of its
+    inverse, ``mean loss + s^2 / (2 prior^2 n)`` is minimal.
+
+    Parameters
+    ----------
+    loss : Loss
+    y : ndarray of shape (n, n_outputs), or (n,) of class indices
+    raw : ndarray of shape (n, n_outputs)
+    weight : ndarray of shape (n, 1), default=None
+
+    Returns
+    -------
+    temperature : float
+    loss : float
+        Mean of the rows, without the prior.
+    """
+
+    def mean_loss(s):
+        return loss.loss_gradient(y, raw * raw.dtype.type(exp(s)), weight)[0]
+
+    def objective(s):
+        return mean_loss(s) + s * s / (2 * PRIOR**2 * len(raw))
+
+    best = minimize_scalar(
+        objective, bounds=(-LIMIT, LIMIT), method="bounded", options={"xatol": 0.01}
+    ).x
+    return exp(-best), mean_loss(best)

@@ -1,0 +1,122 @@
+"""What ``"auto"`` means: the choices that measurements made, and when they hold.
+
+Where Adam takes mini-batches, ``"auto"`` is the tuned recipe below, most of it that of
+RealMLP (Holzmueller et al., 2024, "Better by Default").  Elsewhere it is what the
+textbook has: the part is off.  ``benchmarks/defaults.py`` measures what each part
+brings.
+"""
+
+from math import ceil
+from types import SimpleNamespace
+
+from skdnn._parameters import named
+from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
+
+#: Of all tasks.
+TUNED = {
+    "activation": "silu",
+    "dropout": 0.1,
+    "schedule": "coslog",
+    "optimizer": AdamW(beta_2=0.95, weight_decay=0.01),
+    "regularization_schedule": None,
+    "numeric_embedding": "periodic",
+    "input_scaling": True,
+    "parametrization": "ntk",
+    "parametric_activation": True,
+    "learning_rate_multipliers": {"scale": 6.0, "bias": 0.1, "activation": 0.1},
+    "early_stopping": True,
+    "temperature_scaling": True,
+    "clip_predictions": True,
+}
+
+PLAIN = {
+    "activation": "relu",
+    "dropout": 0.0,
+    "schedule": "constant",
+    "optimizer": "adam",
+    "regularization_schedule": None,
+    "numeric_embedding": None,
+    "input_scaling": False,
+    "parametrization": "standard",
+    "parametric_activation": False,
+    "learning_rate_multipliers": {},
+    "temperature_scaling": False,
+    "clip_predictions": False,
+}
+
+#: Above this many rows, ``early_stopping="auto"`` means True for a plain network, as in
+#: HistGradientBoosting.
+EARLY_STOPPING_ROWS = 10_000
+
+#: The learning rate of the tuned recipe.
+CLASSIFIER_RATE, REGRESSOR_RATE = 0.03, 0.06
+
+#: Above this many columns of numbers, ``numeric_embedding="auto"`` is None.
+MAX_EMBEDDED = 200
+
+#: Steps and epochs of the tuned recipe: as many epochs as make so many steps, within
+#: limits.
+STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 2100, 16, 60
+
+
+def resolve(params, n_rows=None, is_classifier=True):
+    """Return the parameters with what ``"auto"`` stands for in its place.
+
+    Parameters
+    ----------
+    params : dict
+        Parameters of an estimator.
+    n_rows : int, default=None
+        Number of rows to train on; None is a part of them (`partial_fit`).
+    is_classifier : bool
+
+    Returns
+    -------
+    settings : namespace
+    """
+    tuned = is_tuned(params)
+    autos = {name for name, value in params.items() if _is_auto(value)}
+    choices = {**PLAIN, **(TUNED if tuned else {})}
+    if n_rows is None:
+        # Nobody knows how long it will go on, or what the next part holds.
+        choices.update(schedule="constant", early_stopping=False)
+    elif not tuned:
+        choices["early_stopping"] = n_rows > EARLY_STOPPING_ROWS
+    settings = {**params, **{name: choices[name] for name in autos if name in choices}}
+    settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
+    settings.update(_by_rows(settings, autos, tuned, n_rows))
+    if "learning_rate" in autos:
+        rate = settings["optimizer"].default_learning_rate
+        if settings["parametrization"] == "ntk":
+            rate = CLASSIFIER_RATE if is_classifier else REGRESSOR_RATE
+        settings["learning_rate"] = rate
+    for name in ("temperature_scaling", "clip_predictions"):
+        settings.setdefault(name, False)
+    return SimpleNamespace(**settings)
+
+
+def is_tuned(params):
+    """Whether ``"auto"`` stands for the tuned recipe."""
+    optimizer = params["optimizer"]
+    adam = optimizer in ("auto", "adam", "adamw") or isinstance(optimizer, Adam)
+    return adam and params["solver"] == "minibatch"
+
+
+def _is_auto(value):
+    return isinstance(value, str) and value == "auto"
+
+
+def _by_rows(settings, autos, tuned, n_rows):
+    """Return batch size, epochs and patience for a number of rows."""
+    batch_size, max_iter, patience = 200, 200, 10
+    if tuned and n_rows is not None:
+        batch_size = 128
+        steps = max(1, n_rows // batch_size)
+        max_iter = min(MOST_EPOCHS, max(FEWEST_EPOCHS, ceil(STEPS / steps)))
+        patience = max_iter
+    choices = {
+        "batch_size": batch_size,
+        "max_iter": max_iter,
+        "n_iter_no_change": patience,
+    }
+    return {name: choices[name] for name in autos & choices.keys()}
