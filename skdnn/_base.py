@@ -274,7 +274,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             # A copy, so that a warm start holds the same rows out.
             rows, held_out = self._split(data, deepcopy(streams["split"]))
         if not going_on:
-            self.encoder_.fit_rows(data.X, rows.index, rows.weight)
+            # What is constant in the first part of a stream need not be in the next.
+            whole = n_epochs is not None
+            self.encoder_.fit_rows(data.X, rows.index, rows.weight, drop_constant=whole)
             self._learn_targets(data.targets, rows)
             self._loss = self._resolve_loss()
         batch, weight = self._encode(data, rows)
