@@ -1,4 +1,4 @@
-"""From the parameters of an estimator to the plain data that a network is built from."""
+"""From the parameters of an estimator to the plain data that describes its network."""
 
 from skdnn._parameters import named, per_layer
 from skdnn.nn.activations import ACTIVATIONS

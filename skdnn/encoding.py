@@ -8,6 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import (
     _check_feature_names_in,
+    _check_sample_weight,
     check_array,
     check_is_fitted,
     validate_data,
@@ -15,13 +16,13 @@ from sklearn.utils.validation import (
 
 from skdnn._categories import (
     categorical_columns,
-    codes,
+    codes_and_categories,
     encode_levels,
-    learn_categories,
     learn_levels,
     level_names,
+    refuse_times,
 )
-from skdnn._rows import chunks, dense
+from skdnn._rows import chunks, dense, rows_with_weight
 
 #: Rows looked at to estimate quantiles; their error is well under a percent.
 QUANTILE_ROWS = 100_000
@@ -42,10 +43,16 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     A missing number becomes the column's median, and each column with holes in training
     gets one more column, after all numbers, that is 1 where the number is missing.
 
-    A column of categories becomes a column for each category, at the end, that is 1
+    A column of categories becomes a column for each category, after those, that is 1
     where it stands. Missing ones have such a column too. Of more than 100, the rarest
     share a column, with those that training did not see; where no column is shared,
-    unseen ones are zeros.
+    unseen ones are zeros. With `max_one_hot`, a column of more categories becomes one
+    column of codes instead, at the end: 1, 2, ... for the 1,000 that are most frequent,
+    missing ones among them, and 0 for all others.
+
+    A column that is the same in all rows of training says nothing and is left out,
+    unless its numbers are to stay as they are. Where all columns are so, the result is
+    one of zeros.
 
     Parameters
     ----------
@@ -56,12 +63,15 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
           half the range stands in for their difference.
         - ``"standard"``: zero mean and unit variance.
         - ``"quantile"``: through the column's distribution function to a normal one.
-        - None: as they are; missing numbers are an error.
+        - None: as they are, constant columns included; missing numbers are an error.
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         Which columns are categories: those of a data frame whose dtype says so
         (categorical, string, object, bool), or a mask, positions or names; None is
         none. Dates and times are refused.
+    max_one_hot : int or None, default=None
+        Columns with more categories than that, missing ones counted as one, become
+        codes, for an embedding to look up; None is no column.
     dtype : {"float32", "float64"}, default="float32"
         Of the result.
 
@@ -72,16 +82,26 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where all are strings.
     n_features_out_ : int
-        Number of columns of the result.
+        Number of columns of the result: numbers, where they are missing, categories,
+        codes.
+    n_numeric_out_ : int
+        Number of these that are scaled numbers, which come first.
+    cardinalities_ : list of int
+        Number of different codes, 0 included, in each column of codes, which come last.
     numeric_columns_, categorical_columns_ : ndarray of int
         Columns of either kind.
+    varying_columns_ : ndarray of int
+        Columns of numbers that are in the result, by position among these.
     missing_columns_ : ndarray of int
-        Columns of numbers that had holes in training, by position among these.
+        Columns of numbers that had holes in training, by position among these; not
+        those without any number.
+    coded_columns_ : ndarray of int
+        Columns of categories that become codes, by position among these.
     categories_ : list of ndarray of object
         What was seen in each column of categories.
-    levels_ : list of ndarray
-        The codes, positions in `categories_`, that have a column in the result; -2 is
-        missing, -3 is what columns share.
+    levels_ : list of ndarray of int
+        The positions in `categories_` that have a column, or a code, in the result; -2
+        is missing, -3 is what is shared.
     """
 
     def __init__(
@@ -89,10 +109,12 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         numeric_scaling="robust",
         *,
         categorical_features="from_dtype",
+        max_one_hot=None,
         dtype="float32",
     ):
         self.numeric_scaling = numeric_scaling
         self.categorical_features = categorical_features
+        self.max_one_hot = max_one_hot
         self.dtype = dtype
 
     def fit(self, X, y=None, sample_weight=None):
@@ -105,14 +127,22 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the rows; one of weight zero is not there.
 
         Returns
         -------
         self : object
         """
         X = self.validate(self, X, reset=True)
-        return self.fit_rows(X, np.arange(X.shape[0]), sample_weight)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            if not sample_weight.any():
+                raise ValueError(
+                    "All weights are zero, there is nothing to learn from."
+                )
+        return self.fit_rows(X, *rows_with_weight(X.shape[0], sample_weight))
 
     def transform(self, X):
         """Encode rows.
@@ -144,10 +174,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             self.categorical_features, str | None
         ):
             X = np.array(X, dtype=object)
+        refuse_times(X)
         if reset:
-            columns = categorical_columns(X, self.categorical_features)
-            self.categorical_columns_ = columns
-            self.categories_ = learn_categories(X, columns)
+            wanted = self.categorical_features
+            self.categorical_columns_ = categorical_columns(X, wanted)
+            self.categories_ = []
         if len(self.categorical_columns_):
             X = self._with_codes(estimator, X, reset, finite)
         else:
@@ -160,78 +191,123 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
     def _with_codes(self, estimator, X, reset, finite):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-        numeric = np.delete(np.arange(np.shape(X)[1]), self.categorical_columns_)
-        numbers = np.empty((np.shape(X)[0], 0))
-        if len(numeric):
-            numbers = check_array(
-                _safe_indexing(X, numeric, axis=1),
+        n_rows, n_columns = np.shape(X)
+        out = np.empty((n_rows, n_columns))
+        numeric = np.delete(np.arange(n_columns), self.categorical_columns_)
+        # A few columns at a time, as the check makes a copy of them.
+        for some in chunks(len(numeric), n_rows):
+            out[:, some] = check_array(
+                _safe_indexing(X, numeric[some], axis=1),
                 dtype=np.float64,
                 ensure_all_finite=finite,
                 input_name="X",
             )
-        categories = codes(X, self.categorical_columns_, self.categories_)
-        return np.hstack([numbers, categories])
+        for k, j in enumerate(self.categorical_columns_):
+            known = None if reset else self.categories_[k]
+            out[:, len(numeric) + k], categories = codes_and_categories(X, j, known)
+            if reset:
+                self.categories_.append(categories)
+        return out
 
-    def fit_rows(self, X, rows, weight=None):
-        """Learn from some rows of an array that was checked before."""
+    def fit_rows(self, X, rows, weight=None, drop_constant=True):
+        """Learn from some rows of an array that was checked before.
+
+        Parameters
+        ----------
+        X : ndarray or CSR array of shape (n_samples, n_features)
+            What `validate` returned.
+        rows : ndarray of int of shape (n_rows,)
+            Which of them to learn from.
+        weight : ndarray of shape (n_rows,), default=None
+            What each of them counts, more than zero.
+        drop_constant : bool, default=True
+            Whether to leave columns out that hold the same number in all these rows;
+            False is for rows that are but the first of many.
+
+        Returns
+        -------
+        self : object
+        """
         self.n_features_in_ = X.shape[1]
         columns = np.arange(self.n_features_in_)
         self.numeric_columns_ = np.delete(columns, self.categorical_columns_)
-        self._n_numbers = len(self.numeric_columns_)
-        numbers = X[:, : self._n_numbers]
-        self.missing_columns_ = _columns_with_holes(numbers, rows)
-        if self.numeric_scaling is not None and self._n_numbers:
-            getattr(self, f"_fit_{self.numeric_scaling}")(numbers, rows, weight)
-        self.levels_ = [
-            learn_levels(X[rows, j], weight) for j in columns[self._n_numbers :]
-        ]
-        self.n_features_out_ = (
-            self._n_numbers
-            + len(self.missing_columns_)
-            + sum(len(levels) for levels in self.levels_)
-        )
+        n_numbers = len(self.numeric_columns_)
+        self._choose_columns(X, n_numbers, rows, drop_constant)
+        if self.numeric_scaling is not None and self.n_numeric_out_:
+            getattr(self, f"_fit_{self.numeric_scaling}")(X, rows, weight)
+        self._learn_levels(X, columns[n_numbers:], rows, weight)
+        n_one_hot = sum(map(len, self.levels_)) - sum(self.cardinalities_)
+        n_columns = self.n_numeric_out_ + len(self.missing_columns_)
+        n_columns += n_one_hot + len(self.cardinalities_)
+        # A network has to have an input: where nothing varies, one of zeros.
+        self.n_features_out_ = max(1, n_columns)
         return self
+
+    def _choose_columns(self, X, n_numbers, rows, drop_constant):
+        """Learn which columns of numbers, and of holes in them, the result has."""
+        varies = np.ones(n_numbers, dtype=bool)
+        has_holes = np.zeros(n_numbers, dtype=bool)
+        if self.numeric_scaling is not None:
+            has_holes, low, high = _holes_and_range(X, n_numbers, rows)
+            if drop_constant:
+                varies = low < high
+                # Of no number at all, low is above high.
+                has_holes &= low <= high
+        self.varying_columns_ = np.flatnonzero(varies)
+        self.missing_columns_ = np.flatnonzero(has_holes)
+        self.n_numeric_out_ = len(self.varying_columns_)
+
+    def _learn_levels(self, X, columns, rows, weight):
+        """Learn what becomes of the categories in some columns of codes."""
+        learned = [learn_levels(X[rows, j], weight, self.max_one_hot) for j in columns]
+        self.levels_ = [levels for levels, _ in learned]
+        self.coded_columns_ = np.flatnonzero([is_coded for _, is_coded in learned])
+        self.cardinalities_ = [len(self.levels_[k]) for k in self.coded_columns_]
 
     def _fit_robust(self, X, rows, weight):
         low, q25, self.median_, q75, high = _quantiles(
-            X, rows, weight, [0, 0.25, 0.5, 0.75, 1]
+            X, self.varying_columns_, rows, weight, [0, 0.25, 0.5, 0.75, 1]
         )
         scale = np.where(q75 > q25, q75 - q25, 0.5 * high - 0.5 * low)
         self.scale_ = np.where(scale > 0, scale, 1)
 
     def _fit_standard(self, X, rows, weight):
-        low, self.median_, high = _quantiles(X, rows, weight, [0, 0.5, 1])
+        columns = self.varying_columns_
+        low, self.median_, high = _quantiles(X, columns, rows, weight, [0, 0.5, 1])
         scaler = StandardScaler()
         # A column without a number has no mean.
         with np.errstate(invalid="ignore", divide="ignore"):
             for chunk in chunks(len(rows), X.shape[1]):
-                numbers = dense(X, rows[chunk]).astype(np.float64)
+                numbers = dense(X, rows[chunk]).take(columns, axis=1)
                 part = None if weight is None else weight[chunk]
-                scaler.partial_fit(numbers, None, part)
+                scaler.partial_fit(numbers.astype(np.float64, copy=False), None, part)
         # The sums of a large constant leave rounding errors, which are no scale.
         varies = (low < high) & (scaler.scale_ > 0)
         self.mean_ = np.where(varies, scaler.mean_, self.median_)
         self.scale_ = np.where(varies, scaler.scale_, 1)
 
     def _fit_quantile(self, X, rows, weight):
-        self.quantiles_ = _quantiles(X, rows, weight, np.linspace(0, 1, N_QUANTILES))
+        levels = np.linspace(0, 1, N_QUANTILES)
+        self.quantiles_ = _quantiles(X, self.varying_columns_, rows, weight, levels)
         self.median_ = self.quantiles_[N_QUANTILES // 2]
 
     def encode(self, X, out):
         """Encode rows that were checked before into `out`, and return it."""
-        n, n_missing = self._n_numbers, len(self.missing_columns_)
-        numbers = X[:, :n]
+        n_numbers = len(self.numeric_columns_)
+        n, n_missing = self.n_numeric_out_, len(self.missing_columns_)
+        numbers, codes = X[:, :n_numbers], X[:, n_numbers:]
+        out[:, n : n + n_missing] = np.isnan(numbers[:, self.missing_columns_])
         if self.numeric_scaling is None:
             out[:, :n] = numbers
         elif n:
-            missing = np.isnan(numbers)
-            np.copyto(out[:, n : n + n_missing], missing[:, self.missing_columns_])
+            if n < n_numbers:
+                numbers = numbers.take(self.varying_columns_, axis=1)
             # In float64, as a float32 can't tell 1e9 from 1e9 + 1.
-            numbers = np.where(missing, self.median_, numbers)
+            numbers = np.where(np.isnan(numbers), self.median_, numbers)
             numbers = numbers.astype(np.float64, copy=False)
             with np.errstate(over="ignore"):
                 out[:, :n] = getattr(self, f"_scale_{self.numeric_scaling}")(numbers)
-        encode_levels(X[:, n:], self.levels_, out[:, n + n_missing :])
+        encode_levels(codes, self.levels_, self.coded_columns_, out[:, n + n_missing :])
         return out
 
     def encode_rows(self, X, rows):
@@ -266,7 +342,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         X -= self.median_
         X /= self.scale_
         np.clip(X, -FAR, FAR, out=X)
-        X /= np.sqrt(1 + np.square(X / 3))
+        # sqrt(1 + (X / 3)^2), in the memory of one array.
+        root = X / 3
+        np.square(root, out=root)
+        root += 1
+        X /= np.sqrt(root, out=root)
         return X
 
     def _scale_standard(self, X):
@@ -307,14 +387,16 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         names = _check_feature_names_in(self, input_features)
         numbers = names[self.numeric_columns_]
         missing = [f"{numbers[j]}_missing" for j in self.missing_columns_]
-        kinds = zip(
-            names[self.categorical_columns_],
-            self.categories_,
-            self.levels_,
-            strict=True,
-        )
-        levels = [name for kind in kinds for name in level_names(*kind)]
-        return np.array([*numbers, *missing, *levels], dtype=object)
+        categorical = names[self.categorical_columns_]
+        one_hot = [
+            name
+            for k, levels in enumerate(self.levels_)
+            if k not in self.coded_columns_
+            for name in level_names(categorical[k], self.categories_[k], levels)
+        ]
+        coded = categorical[self.coded_columns_]
+        out = [*numbers[self.varying_columns_], *missing, *one_hot, *coded]
+        return np.array(out or names[:1], dtype=object)
 
 
 def _canonical(X):
@@ -327,41 +409,47 @@ def _canonical(X):
     return X
 
 
-def _columns_with_holes(X, rows):
-    if X.dtype.kind != "f":
-        return np.empty(0, dtype=np.intp)
-    holes = np.zeros(X.shape[1], dtype=bool)
+def _holes_and_range(X, n_columns, rows):
+    """Return which of the first columns have holes, and their extremes.
+
+    The lowest of no number is infinite, and the highest minus that.
+    """
+    holes = np.zeros(n_columns, dtype=bool)
+    low, high = np.full(n_columns, np.inf), np.full(n_columns, -np.inf)
     for chunk in chunks(len(rows), X.shape[1]):
-        holes |= np.isnan(dense(X, rows[chunk])).any(axis=0)
-    return np.flatnonzero(holes)
+        numbers = dense(X, rows[chunk])[:, :n_columns]
+        holes |= np.isnan(numbers).any(axis=0)
+        np.fmin(low, np.fmin.reduce(numbers), out=low)
+        np.fmax(high, np.fmax.reduce(numbers), out=high)
+    return holes, low, high
 
 
-def _quantiles(X, rows, weight, levels):
+def _quantiles(X, columns, rows, weight, levels):
     """Return weighted quantiles (n_levels, n_features) that pass over holes."""
     if len(rows) > QUANTILE_ROWS:
         chosen = np.linspace(0, len(rows) - 1, QUANTILE_ROWS).astype(np.intp)
         rows, weight = rows[chosen], None if weight is None else weight[chosen]
-    columns = _sparse_columns if issparse(X) else _dense_columns
+    some_rows = _sparse_columns if issparse(X) else _dense_columns
     return np.column_stack(
         [
             _column_quantiles(column.astype(np.float64), weight, levels)
-            for column, weight in columns(X, rows, weight)
+            for column, weight in some_rows(X, columns, rows, weight)
         ]
     )
 
 
-def _dense_columns(X, rows, weight):
+def _dense_columns(X, columns, rows, weight):
     """Yield some rows of each column, and their weights."""
-    for j in range(X.shape[1]):
+    for j in columns:
         yield X[rows, j], weight
 
 
-def _sparse_columns(X, rows, weight):
+def _sparse_columns(X, columns, rows, weight):
     """Yield the same of a sparse array, all zeros of a column as one number."""
     X = X[rows].tocsc()
     weight = np.ones(len(rows)) if weight is None else weight
     total = weight.sum()
-    for j in range(X.shape[1]):
+    for j in columns:
         entries = slice(*X.indptr[j : j + 2])
         column, weight_of_entry = X.data[entries], weight[X.indices[entries]]
         if len(column) < len(rows):

@@ -116,12 +116,33 @@ def test_sparse_tables_have_no_categories():
         classifier(categorical_features=[0]).fit(sp.csr_array(X), y)
 
 
+REFUSED = r"'day' holds times .* into numbers"
+
+
+@pytest.mark.parametrize("wanted", ["from_dtype", None, ["day"], ["c"], [False, True]])
 @pytest.mark.parametrize("unit", ["datetime64[s]", "timedelta64[s]"])
-def test_times_are_refused(unit):
-    """Dates and times are an error that says what to do."""
-    table = pd.DataFrame({"day": np.arange(8).astype(unit)})
-    with pytest.raises(ValueError, match=r"'day' holds times .* into numbers"):
-        classifier().fit(table, [0, 1] * 4)
+def test_times_are_refused(unit, wanted):
+    """Dates and times are an error that says what to do, named as categories or not."""
+    table = pd.DataFrame({"day": np.arange(8).astype(unit), "c": [1.0, 2] * 4})
+    with pytest.raises(ValueError, match=REFUSED):
+        classifier(categorical_features=wanted).fit(table, [0, 1] * 4)
+
+
+@pytest.mark.parametrize("wanted", ["from_dtype", ["day"], ["c"]])
+def test_times_of_polars_are_refused(wanted):
+    """The same holds for polars."""
+    days = pl.Series(range(8)).cast(pl.Date)
+    table = pl.DataFrame({"day": days, "c": ["x", "y"] * 4})
+    with pytest.raises(ValueError, match=REFUSED):
+        encoder(categorical_features=wanted).fit(table)
+
+
+def test_times_in_place_of_numbers_are_refused():
+    """A column that held numbers in training can't hold times later."""
+    table = pd.DataFrame({"day": [1.0, 2], "c": ["x", "y"]})
+    enc = encoder().fit(table)
+    with pytest.raises(ValueError, match=REFUSED):
+        enc.transform(table.assign(day=pd.to_datetime(["2020-01-01", "2021-01-01"])))
 
 
 def test_unseen_categories_are_zeros():
@@ -237,3 +258,172 @@ def test_training_goes_on_with_the_same_columns():
     assert list(clf.encoder_.get_feature_names_out()) == [
         *("size", "colour_green", "colour_red", "new_False", "new_True")
     ]
+
+
+# Codes
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_codes(dtype):
+    """Of more levels than `max_one_hot`, each is a number; these come last."""
+    enc = encoder(max_one_hot=2).fit(frame(dtype))
+    assert list(enc.get_feature_names_out()) == [
+        *("size", "new_False", "new_True", "colour")
+    ]
+    # In order: missing, blue, green, red.
+    expected = np.array(
+        [
+            *([0, 0, 1, 4], [1, 1, 0, 3], [2, 0, 1, 2], [3, 1, 0, 1]),
+            *([4, 0, 1, 4], [5, 1, 0, 3], [6, 0, 1, 2], [7, 1, 0, 4]),
+        ]
+    )
+    np.testing.assert_array_equal(enc.transform(frame(dtype)), expected)
+    assert enc.cardinalities_ == [5]
+    assert (enc.n_features_out_, enc.n_numeric_out_) == (4, 1)
+    np.testing.assert_array_equal(enc.coded_columns_, [0])
+
+
+@pytest.mark.parametrize(
+    ("at_most", "cardinalities"), [(None, []), (4, []), (3, [5]), (2, [5]), (1, [5, 3])]
+)
+def test_more_levels_than_that(at_most, cardinalities):
+    """A missing category counts; as many levels as `max_one_hot` are columns still."""
+    enc = encoder(max_one_hot=at_most).fit(frame())
+    assert enc.cardinalities_ == cardinalities
+
+
+def test_all_columns_as_codes():
+    """With `max_one_hot=0`, all are codes, in the order of the table."""
+    enc = encoder(max_one_hot=0).fit(frame()[["new", "colour", "size"]])
+    assert list(enc.get_feature_names_out()) == ["size", "new", "colour"]
+    assert enc.cardinalities_ == [3, 5]
+    encoded = enc.transform(frame()[["new", "colour", "size"]])
+    np.testing.assert_array_equal(encoded[:, 1], [2, 1] * 4)
+    np.testing.assert_array_equal(encoded[:, 2], [4, 3, 2, 1, 4, 3, 2, 4])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_codes_beside_indicators(dtype):
+    """Numbers, where they are missing, columns of categories, then codes."""
+    table = np.array([["a", 1, 7], ["b", np.nan, 8], ["c", 3, 7]], dtype=object)
+    enc = TabularEncoder(
+        "standard", categorical_features=[0, 2], max_one_hot=2, dtype=dtype
+    )
+    encoded = enc.fit_transform(table)
+    names = ["x1", "x1_missing", "x2_7", "x2_8", "x0"]
+    assert list(enc.get_feature_names_out()) == names
+    expected = [[-1, 0, 1, 0, 1], [-1, 1, 0, 1, 2], [1, 0, 1, 0, 3]]
+    np.testing.assert_array_equal(encoded, np.array(expected, dtype=dtype), strict=True)
+
+
+def test_codes_of_numbers_in_arrays():
+    """Columns of a float array are named by position, and NaN is a level."""
+    X = np.array([[30.0, 1, 5], [10, 2, 5], [30, 3, 6], [np.nan, 4, 4]])
+    enc = encoder(categorical_features=[0, 2], max_one_hot=0)
+    expected = [[1, 3, 2], [2, 2, 2], [3, 3, 3], [4, 1, 1]]
+    np.testing.assert_array_equal(enc.fit_transform(X), expected)
+    assert list(enc.get_feature_names_out()) == ["x1", "x0", "x2"]
+    assert enc.cardinalities_ == [4, 4]
+    table = pd.DataFrame(X).astype({0: "category", 2: "category"})
+    same = encoder(max_one_hot=0).fit_transform(table.rename(columns=str))
+    np.testing.assert_array_equal(same, expected)
+
+
+def test_unknown_codes_are_zero():
+    """What training did not see is 0: categories, and holes if there were none."""
+    enc = encoder(max_one_hot=0)
+    enc.fit(pd.DataFrame({"a": ["x", "y", None], "b": ["p", "q", "q"]}))
+    other = pd.DataFrame({"a": ["z", None, "y"], "b": ["x", None, "q"]})
+    np.testing.assert_array_equal(enc.transform(other), [[0, 0], [1, 0], [3, 2]])
+
+
+def test_rare_codes_are_zero(monkeypatch):
+    """Only the most frequent have a code of their own, in order of the categories."""
+    monkeypatch.setattr(_categories, "MAX_CODES", 2)
+    table = pd.DataFrame({"c": list("ccbaaad")})
+    one = encoder(max_one_hot=3).fit(table)
+    np.testing.assert_array_equal(one.transform(table)[:, 0], [2, 2, 0, 1, 1, 1, 0])
+    assert one.cardinalities_ == [3]
+    two = encoder(max_one_hot=3).fit(table, sample_weight=[1, 1, 5, 1, 1, 1, 4])
+    np.testing.assert_array_equal(two.transform(table)[:, 0], [0, 0, 1, 0, 0, 0, 2])
+
+
+def test_codes_for_a_thousand():
+    """A column of codes has room for more categories than there are columns for."""
+    table = pd.DataFrame({"c": [*range(1003), *range(3, 1003)]}, dtype="category")
+    enc = encoder(max_one_hot=100).fit(table)
+    assert (enc.cardinalities_, enc.n_features_out_) == ([1001], 1)
+    expected = [0, 0, 0, *range(1, 1001), *range(1, 1001)]
+    np.testing.assert_array_equal(enc.transform(table)[:, 0], expected)
+    assert encoder().fit(table).n_features_out_ == _categories.MAX_LEVELS
+
+
+def test_rows_of_weight_zero_have_no_category():
+    """A category that has no weight in training is one that training did not see."""
+    table = pd.DataFrame({"c": ["a", "b", "d"]})
+    enc = encoder(max_one_hot=0).fit(table, sample_weight=[1, 0, 1])
+    np.testing.assert_array_equal(enc.transform(table)[:, 0], [1, 0, 2])
+    enc = encoder().fit(table, sample_weight=[1, 0, 1])
+    assert list(enc.get_feature_names_out()) == ["c_a", "c_d"]
+
+
+def test_constant_categories_have_no_code():
+    """A column with one category is left out, and a table of these is zeros."""
+    table = pd.DataFrame({"c": ["x", "x"], "d": ["x", None]})
+    enc = encoder(max_one_hot=0).fit(table)
+    assert list(enc.get_feature_names_out()) == ["d"]
+    enc = encoder(max_one_hot=0).fit(table[["c"]])
+    np.testing.assert_array_equal(enc.transform(table[["c"]]), np.zeros((2, 1)))
+    assert list(enc.get_feature_names_out()) == ["c"]
+    assert enc.cardinalities_ == []
+    reg = regressor().fit(table[["c"]], [1.0, 2.0])
+    np.testing.assert_allclose(np.ptp(reg.predict(table[["c"]])), 0)
+
+
+@pytest.mark.parametrize("at_most", [None, 0])
+def test_categories_are_compared_by_value(at_most):
+    """The order of a dtype's categories, and those without rows, make no difference."""
+    table = frame(object)
+    enc = encoder(max_one_hot=at_most).fit(table)
+    given = pd.CategoricalDtype(["violet", *WORDS])
+    other = table.astype({"colour": given})
+    assert list(encoder(max_one_hot=at_most).fit(other).categories_[0]) == [
+        *("blue", "green", "red")
+    ]
+    for same in (other, other.astype({"colour": "string"}), pl.from_pandas(table)):
+        np.testing.assert_array_equal(enc.transform(same), enc.transform(table))
+
+
+def test_numbers_are_compared_by_value():
+    """A category that is a number is the same in any dtype of numbers."""
+    table = pd.DataFrame({"c": [3, 1, 2, 1]})
+    enc = encoder(categorical_features=["c"], max_one_hot=0).fit(table)
+    for dtype in ("int8", "float32", "Int64", "category", object):
+        encoded = enc.transform(table.astype(dtype))
+        np.testing.assert_array_equal(encoded[:, 0], [3, 1, 2, 1])
+
+
+def test_a_column_is_read_once(monkeypatch):
+    """To learn what is in a column is to learn where it is."""
+    seen = []
+
+    def factorize(values):
+        seen.append(len(values))
+        return original(values)
+
+    original = pd.factorize
+    monkeypatch.setattr(pd, "factorize", factorize)
+    enc = encoder()
+    enc.validate(enc, frame(), reset=True)
+    assert seen == [8, 8]
+
+
+def test_codes_in_a_frame():
+    """A clone makes the same codes, in a frame with the names if it is asked to."""
+    enc = clone(encoder(max_one_hot=2)).set_output(transform="pandas")
+    out = enc.fit_transform(frame())
+    assert list(out.columns) == ["size", "new_False", "new_True", "colour"]
+    assert list(out["colour"]) == [4, 3, 2, 1, 4, 3, 2, 4]
+    assert clone(enc).get_params()["max_one_hot"] == 2
+    copy = pickle.loads(pickle.dumps(enc))
+    pd.testing.assert_frame_equal(copy.transform(frame()), out)

@@ -1,8 +1,11 @@
 """The encoder against its formulas, in plain NumPy."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from scipy.special import ndtri
 from scipy.stats import norm, rankdata
 from sklearn.base import clone
@@ -12,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 from skdnn import _rows, encoding
 from skdnn.encoding import EDGE, TabularEncoder
-from tests.tables import binary, numbers
+from tests.tables import binary, classifier, numbers
 
 SCALINGS = ["robust", "standard", "quantile"]
 scalings = pytest.mark.parametrize("scaling", SCALINGS)
@@ -197,25 +200,119 @@ def test_missing_in_pandas(scaling):
 # Columns at the edge
 
 
-@scalings
-@pytest.mark.parametrize("value", [0.0, 7.0, -1e30])
-def test_constant_column(scaling, value):
-    """A constant column is encoded as zero, and other numbers as finite ones."""
-    enc = encoder(scaling).fit(np.full((20, 1), value))
-    np.testing.assert_allclose(enc.transform([[value]]), [[0]], atol=1e-9)
-    assert np.isfinite(enc.transform([[value + 1], [np.nan]])).all()
+@pytest.fixture
+def constants():
+    """Columns that vary, are constant, constant with a hole, holes, and vary again."""
+    hole = np.r_[np.nan, np.full(19, 5.0)]
+    count = np.arange(20.0)
+    return np.column_stack(
+        [count, np.full(20, 7.0), hole, np.full(20, np.nan), count**2]
+    )
 
 
 @scalings
-def test_column_without_a_number(scaling):
-    """A column without any number has an indicator, and is finite."""
-    X = np.column_stack([np.full(20, np.nan), np.arange(20.0)])
+def test_constant_columns_are_left_out(scaling, constants):
+    """Of a constant column, all that is left is where it has holes, if it has some."""
+    enc = encoder(scaling).fit(constants)
+    assert list(enc.get_feature_names_out()) == ["x0", "x4", "x2_missing"]
+    assert (enc.n_features_out_, enc.n_numeric_out_) == (3, 2)
+    np.testing.assert_array_equal(enc.varying_columns_, [0, 4])
+    np.testing.assert_array_equal(enc.missing_columns_, [2])
+    varying = encoder(scaling).fit_transform(constants[:, [0, 4]])
+    expected = np.column_stack([varying, np.arange(20) == 0])
+    np.testing.assert_array_equal(enc.transform(constants), expected)
+
+
+@scalings
+def test_numbers_where_training_had_a_constant(scaling, constants):
+    """A constant column is no input, whatever it holds later."""
+    enc = encoder(scaling).fit(constants)
+    later = constants.copy()
+    later[:, 1], later[:, 3] = np.arange(20), np.r_[np.nan, np.arange(19)]
+    np.testing.assert_array_equal(enc.transform(later), enc.transform(constants))
+
+
+def test_constant_columns_without_scaling(constants):
+    """Without scaling, the table stays as it is, constants and all."""
+    X = constants[:, [0, 1, 4]]
+    enc = encoder(None).fit(X)
+    np.testing.assert_array_equal(enc.transform(X), X)
+    assert enc.n_numeric_out_ == 3
+
+
+@scalings
+def test_constant_in_the_rows_that_count(scaling, X):
+    """A column is constant if it is in the rows that are learned from."""
+    X[:50, 1] = 3
+    assert encoder(scaling).fit(X).n_features_out_ == 3
+    rows = encoder(scaling)
+    rows.fit_rows(rows.validate(rows, X, reset=True), np.arange(50))
+    weights = encoder(scaling).fit(X, sample_weight=np.arange(101) < 50)
+    expected = encoder(scaling).fit(X[:50, ::2]).transform(X[:, ::2])
+    for enc in (rows, weights):
+        assert list(enc.get_feature_names_out()) == ["x0", "x2"]
+        np.testing.assert_allclose(enc.transform(X), expected, rtol=1e-9, atol=1e-12)
+
+
+@scalings
+def test_rare_numbers_are_no_constant(scaling, monkeypatch):
+    """All rows are looked at, not only those that quantiles are estimated from."""
+    monkeypatch.setattr(encoding, "QUANTILE_ROWS", 10)
+    monkeypatch.setattr(_rows, "CHUNK_NUMBERS", 7)
+    X = np.zeros((1000, 1))
+    X[501] = 1
     enc = encoder(scaling).fit(X)
-    encoded = enc.transform(X)
-    assert encoded.shape == (20, 3)
+    assert enc.n_numeric_out_ == 1
+    assert enc.transform([[1.0]]) > enc.transform([[0.0]])
+
+
+@scalings
+def test_constant_columns_may_be_kept(scaling, constants):
+    """`drop_constant=False` keeps them, as zeros, and all indicators."""
+    enc = encoder(scaling)
+    checked = enc.validate(enc, constants, reset=True)
+    enc.fit_rows(checked, np.arange(20), drop_constant=False)
+    encoded = enc.transform(constants)
+    assert encoded.shape == (20, 7)
+    np.testing.assert_allclose(encoded[:, 1:3], np.zeros((20, 2)), atol=1e-9)
+    np.testing.assert_array_equal(encoded[:, 5:], np.isnan(constants[:, 2:4]))
     assert np.isfinite(encoded).all()
-    np.testing.assert_array_equal(encoded[:, 0], np.full(20, encoded[0, 0]))
-    assert np.isfinite(enc.transform([[5.0, 3.0]])).all()
+    assert np.isfinite(enc.transform([[1.0, 8, 9, 10, 11]])).all()
+
+
+def test_the_first_part_of_a_stream_drops_nothing(constants):
+    """`partial_fit` keeps a column that is constant so far; `fit` sees all rows."""
+    y = np.arange(20) % 2
+    assert classifier().fit(constants, y).coefs_[0].shape == (3, 8)
+    stream = classifier().partial_fit(constants, y, classes=[0, 1])
+    assert stream.coefs_[0].shape == (7, 8)
+
+
+@scalings
+@pytest.mark.parametrize("value", [0.0, 7.0, -1e30, np.nan])
+def test_constant_tables(scaling, value):
+    """Where all columns are constant, the result is one of zeros."""
+    enc = encoder(scaling).fit(np.full((20, 2), value))
+    rows = [[value, value], [value + 1, 3], [np.nan, np.nan]]
+    np.testing.assert_array_equal(enc.transform(rows), np.zeros((3, 1)))
+    assert list(enc.get_feature_names_out()) == ["x0"]
+    assert (enc.n_features_out_, enc.n_numeric_out_) == (1, 0)
+    clf = classifier(numeric_scaling=scaling).fit(np.full((20, 2), value), [0, 1] * 10)
+    assert np.ptp(clf.decision_function(rows)) == 0
+
+
+@scalings
+def test_constant_columns_of_sparse_tables(scaling, constants):
+    """A sparse table loses the columns that the array loses."""
+    X = np.column_stack([constants, np.zeros(20)])
+    expected = encoder(scaling).fit_transform(X)
+    enc = encoder(scaling).fit(sp.csr_array(X))
+    np.testing.assert_array_equal(enc.transform(sp.csr_array(X)), expected)
+    X = enc.validate(enc, sp.csr_array(X), reset=False)
+    entries, common = enc.encode_sparse_rows(X, np.arange(20))
+    encoded, entries = np.tile(common, (20, 1)), entries.tocoo()
+    encoded[entries.row, entries.col] = entries.data
+    np.testing.assert_array_equal(encoded, expected)
 
 
 @scalings
@@ -278,6 +375,16 @@ def test_weights_are_repeated_rows(scaling, X):
 
 
 @scalings
+def test_weights_that_are_none(scaling, X):
+    """Weights are one for each row, not negative, and not all zero."""
+    for weight in (np.ones(100), -np.ones(101), np.zeros(101)):
+        with pytest.raises(ValueError, match=r"[Ww]eight"):
+            encoder(scaling).fit(X, sample_weight=weight)
+    one = encoder(scaling).fit(X, sample_weight=[2.0] * 101)
+    np.testing.assert_allclose(one.transform(X), encoder(scaling).fit_transform(X))
+
+
+@scalings
 def test_rows_are_sampled_for_quantiles(scaling, X, monkeypatch):
     """Quantiles of many rows are estimated from some of them, of the whole range."""
     many = np.random.default_rng(0).standard_normal((5000, 1))
@@ -312,6 +419,53 @@ def test_chunks_make_no_difference(scaling, X, monkeypatch):
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12)
 
 
+# Memory
+
+
+def peak_bytes(function, *args):
+    """Return the most memory that was in use during a call, beyond what was before."""
+    tracemalloc.start()
+    try:
+        function(*args)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@scalings
+def test_memory(scaling):
+    """Learning and encoding take the memory of the result, and little more."""
+    X, rows = numbers(100_000, 50), np.arange(100_000)
+    enc = encoder(scaling, "float32")
+    enc.validate(enc, X, reset=True)
+    peak = peak_bytes(lambda: enc.fit_rows(X, rows).encode_rows(X, rows))
+    assert peak < 1.3 * 4 * X.size
+
+
+def test_memory_of_a_mixed_frame():
+    """Checking a frame with categories makes one array, and no copies on the way."""
+    frame = pd.DataFrame(numbers(100_000, 50), columns=[f"x{j}" for j in range(50)])
+    frame["words"] = pd.Categorical(["a", "b"] * 50_000)
+    enc = encoder()
+    peak = peak_bytes(lambda: enc.validate(enc, frame, reset=True))
+    assert peak < 1.2 * 8 * frame.size
+
+
+def test_columns_are_checked_a_few_at_a_time(X, monkeypatch):
+    """Numbers beside categories are those without, in whatever parts they are read."""
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    frame["n"] = pd.array([1, None] * 50 + [3], dtype="Int64")
+    expected = encoder().fit_transform(frame)
+    frame.insert(1, "words", ["x", "y", "x"] * 33 + ["y", "x"])
+    for size in (1, 250, 10_000):
+        monkeypatch.setattr(_rows, "CHUNK_NUMBERS", size)
+        encoded = encoder().fit_transform(frame)
+        np.testing.assert_array_equal(encoded[:, :5], expected)
+    frame.loc[50, "c"] = np.inf
+    with pytest.raises(ValueError, match="Input X contains infinity"):
+        encoder().fit(frame)
+
+
 # As a transformer
 
 
@@ -325,7 +479,7 @@ def test_names():
 
 def test_names_of_an_array():
     """Columns without names get scikit-learn's, or those that are passed."""
-    enc = encoder().fit([[1.0, np.nan], [2.0, 3.0]])
+    enc = encoder().fit([[1.0, np.nan], [2.0, 3.0], [3.0, 4.0]])
     assert list(enc.get_feature_names_out()) == ["x0", "x1", "x1_missing"]
     assert list(enc.get_feature_names_out(["p", "q"])) == ["p", "q", "q_missing"]
     assert not hasattr(enc, "feature_names_in_")

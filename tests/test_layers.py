@@ -148,7 +148,7 @@ def test_batch_norm_of_one_row(rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rate", [0.3, 0.8])
 def test_dropout(rate, dtype, rng):
-    """Entries are zero where 16 random bits are below the rate, and scaled elsewhere."""
+    """Entries are zero where 16 random bits are below the rate, else scaled."""
     layer = Dropout(5, rate)
     network = Network([Dense(1, 5, "he_normal"), layer], dtype)
     cache = Workspace(network, np.random.default_rng(3)).caches(7)[1]

@@ -419,13 +419,13 @@ def meanwhile(monkeypatch):
     def interrupt(owner, name):
         original = getattr(owner, name)
 
-        def method(*args):
+        def method(*args, **kwargs):
             for before_or_after in True, False:
                 with ThreadPoolExecutor(1) as pool:
                     for function in functions:
                         pool.submit(function).result(PATIENCE)
                 if before_or_after:
-                    result = original(*args)
+                    result = original(*args, **kwargs)
             return result
 
         monkeypatch.setattr(owner, name, method)
