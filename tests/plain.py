@@ -1,0 +1,35 @@
+"""The estimators as plain networks: none of the parts of the tuned recipe."""
+
+import skdnn
+
+#: What turns each part of the recipe off.
+PLAIN = {
+    "activation": "relu",
+    "parametric_activation": False,
+    "dropout": 0.0,
+    "optimizer": "adam",
+    "learning_rate_multipliers": None,
+    "schedule": "constant",
+    "regularization_schedule": None,
+    "parametrization": "standard",
+    "max_iter": 200,
+    "n_iter_no_change": 10,
+    "batch_size": 200,
+    "early_stopping": False,
+    "numeric_embedding": None,
+    "input_scaling": False,
+    "max_one_hot": None,
+    "n_ensemble": 1,
+}
+
+
+def DNNClassifier(*args, **params):
+    """Return a plain classifier, but for what `params` say."""
+    return skdnn.DNNClassifier(
+        *args, **{**PLAIN, "temperature_scaling": False} | params
+    )
+
+
+def DNNRegressor(*args, **params):
+    """Return a plain regressor, but for what `params` say."""
+    return skdnn.DNNRegressor(*args, **{**PLAIN, "clip_predictions": False} | params)
