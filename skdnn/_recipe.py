@@ -10,6 +10,7 @@ from math import ceil
 from types import SimpleNamespace
 
 from skdnn._parameters import named
+from skdnn._training import validation_size
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
 #: Of all tasks.
@@ -77,11 +78,18 @@ def resolve(params, n_rows=None, is_classifier=True):
     tuned = is_tuned(params)
     autos = {name for name, value in params.items() if _is_auto(value)}
     choices = {**PLAIN, **(TUNED if tuned else {})}
+    if n_rows is None or params["warm_start"]:
+        # Nobody knows how long it will go on: a wave would have ended at rate 0.
+        choices.update(schedule="constant", regularization_schedule=None)
     if n_rows is None:
-        # Nobody knows how long it will go on, or what the next part holds.
-        choices.update(schedule="constant", early_stopping=False)
+        choices["early_stopping"] = False
     elif not tuned:
         choices["early_stopping"] = n_rows > EARLY_STOPPING_ROWS
+    if choices["early_stopping"]:
+        # Of a single row, for one, none can be held out.
+        choices["early_stopping"] = (
+            validation_size(params["validation_fraction"], n_rows) < n_rows
+        )
     settings = {**params, **{name: choices[name] for name in autos if name in choices}}
     settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
     settings.update(_by_rows(settings, autos, tuned, n_rows))
