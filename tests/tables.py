@@ -41,16 +41,18 @@ def multioutput(n=60, d=4, seed=0):
     return X, np.column_stack([y, 100 * X[:, 3]])
 
 
+#: What makes an estimator quick to train, to the last epoch.
+QUICK = {"max_iter": 5, "tol": None, "random_state": 0}
+
+
 def classifier(hidden_layer_dims=(8,), **params):
-    """Return a classifier that is quick to train, to the last epoch."""
-    params = {"max_iter": 5, "tol": None, "random_state": 0, **params}
-    return DNNClassifier(hidden_layer_dims, **params)
+    """Return a classifier that is quick to train, else with the defaults."""
+    return DNNClassifier(hidden_layer_dims, **QUICK | params)
 
 
 def regressor(hidden_layer_dims=(8,), **params):
-    """Return a regressor that is quick to train, to the last epoch."""
-    params = {"max_iter": 5, "tol": None, "random_state": 0, **params}
-    return DNNRegressor(hidden_layer_dims, **params)
+    """Return a regressor that is quick to train, else with the defaults."""
+    return DNNRegressor(hidden_layer_dims, **QUICK | params)
 
 
 #: (estimator, data) of each kind of target.
@@ -60,6 +62,30 @@ TASKS = {
     "multilabel": (classifier, multilabel),
     "regression": (regressor, regression),
     "multioutput": (regressor, multioutput),
+}
+
+
+#: What to test besides plain networks: the defaults, and what they may be changed to.
+RECIPES = {
+    "default": {},
+    "own": {"n_ensemble": 3, "ensemble_weights": "own"},
+    "shared": {"n_ensemble": 3, "ensemble_weights": "shared"},
+    "periodic": {"numeric_embedding": "periodic"},
+    "piecewise linear": {"numeric_embedding": "piecewise_linear"},
+    "embedded categories": {"categorical_features": [3], "max_one_hot": 0},
+    "all at once": {
+        "n_ensemble": 3,
+        "ensemble_weights": "shared",
+        "numeric_embedding": "piecewise_linear",
+        "categorical_features": [3],
+        "max_one_hot": 0,
+        "hidden_layer_dims": (8, 8),
+        "batch_norm": True,
+        "residual": True,
+        "weight_averaging": 0.9,
+        "regularization_schedule": "cosine",
+        "batch_size": 16,
+    },
 }
 
 
