@@ -135,18 +135,23 @@ class Trainer:
         before = network.snapshot()
         # What overflows is seen, and reported, as a loss that is not finite.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for _ in range(n_epochs):
-                on_epoch_begin()
-                network.snapshot(out=before)
-                try:
-                    loss = self._run_epoch(batches, step)
-                except KeyboardInterrupt:
-                    network.restore(before)
-                    raise
-                if self._ends(loss, before) or self._watched(on_epoch_end):
-                    break
-        if self._average is not None:
-            network.params[...] = self._average.params
+            try:
+                for _ in range(n_epochs):
+                    on_epoch_begin()
+                    network.snapshot(out=before)
+                    if self._average is not None:
+                        self._average.snapshot()
+                    try:
+                        loss = self._run_epoch(batches, step)
+                    except KeyboardInterrupt:
+                        self._undo(before)
+                        raise
+                    if self._ends(loss, before) or self._watched(on_epoch_end):
+                        break
+            finally:
+                # After an interrupt too.
+                if self._average is not None:
+                    network.params[...] = self._average.params
 
     def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
         """Train on all rows by an optimizer that searches along lines.
@@ -194,11 +199,17 @@ class Trainer:
         params = self.network.params
         self.diverged = not (isfinite(loss) and isfinite(np.dot(params, params)))
         if self.diverged:
-            self.network.restore(before)
+            self._undo(before)
         else:
             self.losses.append(loss)
             self.epoch += 1
         return self.diverged
+
+    def _undo(self, before):
+        """Go back to where the epoch began."""
+        self.network.restore(before)
+        if self._average is not None:
+            self._average.restore()
 
     def _watched(self, on_epoch_end):
         """Call what watches training, which sees the average of the parameters."""
@@ -302,7 +313,16 @@ class RunningAverage:
         self.decay = decay
         self._t = 0
         self.params = network.params.copy()
+        self._before = self.params.copy()
         self._scratch = np.empty_like(self.params)
+
+    def snapshot(self):
+        """Remember the average as it is."""
+        self._before[...] = self.params
+
+    def restore(self):
+        """Go back to the average of the snapshot."""
+        self.params[...] = self._before
 
     def update(self):
         """Take note of a step."""
