@@ -24,7 +24,6 @@ TUNED = {
     "parametrization": "ntk",
     "parametric_activation": True,
     "learning_rate_multipliers": {"scale": 6.0, "bias": 0.1, "activation": 0.1},
-    "early_stopping": True,
     "temperature_scaling": True,
     "clip_predictions": True,
 }
@@ -48,10 +47,13 @@ PLAIN = {
 #: HistGradientBoosting.
 EARLY_STOPPING_ROWS = 10_000
 
+#: From so many rows on, it means True for the tuned recipe: less say nothing.
+FEWEST_TO_SPLIT = 20
+
 #: The learning rate of the tuned recipe.
 CLASSIFIER_RATE, REGRESSOR_RATE = 0.03, 0.06
 
-#: Above this many columns of numbers, ``numeric_embedding="auto"`` is None.
+#: Above this many columns, ``numeric_embedding="auto"`` is None.
 MAX_EMBEDDED = 200
 
 #: Steps and epochs of the tuned recipe: as many epochs as make so many steps, within
@@ -59,13 +61,14 @@ MAX_EMBEDDED = 200
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 2100, 16, 60
 
 
-def resolve(params, n_rows=None, is_classifier=True):
+def resolve(params, n_columns, n_rows=None, is_classifier=True):
     """Return the parameters with what ``"auto"`` stands for in its place.
 
     Parameters
     ----------
     params : dict
         Parameters of an estimator.
+    n_columns : int
     n_rows : int, default=None
         Number of rows to train on; None is a part of them (`partial_fit`).
     is_classifier : bool
@@ -77,10 +80,14 @@ def resolve(params, n_rows=None, is_classifier=True):
     tuned = is_tuned(params)
     autos = {name for name, value in params.items() if _is_auto(value)}
     choices = {**PLAIN, **(TUNED if tuned else {})}
+    if n_columns > MAX_EMBEDDED:
+        choices["numeric_embedding"] = None
     if n_rows is None:
         # Nobody knows how long it will go on, or what the next part holds.
         choices.update(schedule="constant", early_stopping=False)
-    elif not tuned:
+    elif tuned:
+        choices["early_stopping"] = n_rows >= FEWEST_TO_SPLIT
+    else:
         choices["early_stopping"] = n_rows > EARLY_STOPPING_ROWS
     settings = {**params, **{name: choices[name] for name in autos if name in choices}}
     settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
