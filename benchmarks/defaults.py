@@ -1,9 +1,9 @@
 """What each part of the defaults brings on the development tables.
 
-The tables, their splits and the scores of other libraries lie beside the repository, in
-``../shared/bench``.  Each variant is the default estimator with some parameters changed,
-fitted on the same splits with one thread; results are kept in ``defaults.csv``, so that
-only what is missing is run.
+The tables, their splits and the scores of other libraries lie beside the repository,
+in ``../shared/bench``.  Each variant is the default estimator with some parameters
+changed, fitted on the same splits with one thread; results are kept in
+``defaults.csv``, so that only what is missing is run.
 
     python benchmarks/defaults.py                   run what is missing
     python benchmarks/defaults.py --only default    run these variants alone
@@ -28,6 +28,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from skdnn.nn.losses import LogLoss
+from skdnn.nn.optimizers import Adam, AdamW
+from skdnn.nn.schedules import CosLog
 
 HERE = Path(__file__).parent
 BENCH = HERE.parent.parent / "shared" / "bench"
@@ -54,12 +58,89 @@ PLAIN = {
 }
 
 
-def alone(**params):
-    return {**PLAIN, **params}
+#: What the standard parametrization needs in place of the recipe's learning rate.
+STANDARD = {"parametrization": "standard", "learning_rate": 2e-3}
 
+#: Parameters that only one of the estimators has.
+CLASSIFIER_ONLY = {"temperature_scaling", "loss"}
+REGRESSOR_ONLY = {"clip_predictions"}
 
-#: name -> parameters; those that only one of the two estimators has are for it alone
-VARIANTS = {}
+#: The default without one of its parts.
+REMOVED = {
+    "embedding of numbers": {"numeric_embedding": None},
+    "embedding of categories": {"max_one_hot": None},
+    "input scaling": {"input_scaling": False},
+    "neural-tangent parametrization": STANDARD,
+    "learning rates by kind": {"learning_rate_multipliers": None},
+    "parametric activation": {"parametric_activation": False},
+    "SiLU (ReLU instead)": {"activation": "relu"},
+    "dropout": {"dropout": 0.0},
+    "weight decay": {"optimizer": AdamW(beta_2=0.95, weight_decay=0.0)},
+    "beta_2 of 0.95 (0.999 instead)": {"optimizer": AdamW(weight_decay=0.01)},
+    "coslog (constant instead)": {"schedule": "constant"},
+    "temperature scaling": {"temperature_scaling": False},
+    "clipping": {"clip_predictions": False},
+    "ensemble": {"n_ensemble": 1},
+}
+
+#: The plain network with one part.
+ALONE = {
+    "nothing": {},
+    "embedding of numbers": {"numeric_embedding": "piecewise_linear"},
+    "embedding of categories": {"max_one_hot": 8},
+    "input scaling": {
+        "input_scaling": True,
+        "learning_rate_multipliers": {"scale": 6.0},
+    },
+    "neural-tangent parametrization": {"parametrization": "ntk"},
+    "parametric activation": {
+        "parametric_activation": True,
+        "learning_rate_multipliers": {"activation": 0.1},
+    },
+    "SiLU": {"activation": "silu"},
+    "dropout": {"dropout": 0.1},
+    "weight decay": {"optimizer": AdamW(weight_decay=0.01)},
+    "beta_2 of 0.95": {"optimizer": Adam(beta_2=0.95)},
+    "coslog": {"schedule": "coslog"},
+    "temperature scaling": {"temperature_scaling": True},
+    "clipping": {"clip_predictions": True},
+    "ensemble": {"n_ensemble": 2},
+}
+
+#: The default with something else in place of, or beside, what it has.
+TRIED = {
+    "eight members": {"n_ensemble": 8},
+    "eight members that share matrices": {
+        "n_ensemble": 8,
+        "ensemble_weights": "shared",
+    },
+    "periodic embedding": {"numeric_embedding": "periodic"},
+    "label smoothing of 0.1": {"loss": LogLoss(label_smoothing=0.1)},
+    "dropout and weight decay on a flat cosine": {
+        "regularization_schedule": "flat_cosine"
+    },
+    "averaged weights": {"weight_averaging": 0.99},
+    "flat cosine": {"schedule": "flat_cosine"},
+    "one cycle": {"schedule": "one_cycle"},
+    "warm-up": {"schedule": CosLog(warm_up=2)},
+    "three hidden layers": {"hidden_layer_dims": (128, 128, 128)},
+    "three hidden layers, residual": {
+        "hidden_layer_dims": (128, 128, 128),
+        "residual": True,
+    },
+    "batch norm": {"batch_norm": True},
+    "Mish": {"activation": "mish"},
+    "quantile scaling": {"numeric_scaling": "quantile"},
+    "refit on all rows": {"refit": True},
+}
+
+#: name -> parameters
+VARIANTS = {
+    "default": {},
+    **{f"without {name}": params for name, params in REMOVED.items()},
+    **{f"with {name}": params for name, params in TRIED.items()},
+    **{f"plain and {name}": {**PLAIN, **params} for name, params in ALONE.items()},
+}
 
 
 def tasks(folds, names, index):
@@ -85,14 +166,16 @@ def fit(task):
     warnings.simplefilter("ignore")
     X, y, numbers, categories = accuracy.load(BENCH / "data", entry)
     params = dict(VARIANTS.get(name, {}))
-    foreign = "clip_predictions", "temperature_scaling"
-    params.pop(foreign[entry["task"] == "regression"], None)
+    regression = entry["task"] == "regression"
+    for foreign in CLASSIFIER_ONLY if regression else REGRESSOR_ONLY:
+        params.pop(foreign, None)
     model = "hgb" if name == "hgb" else "skdnn_raw"
     scores, fit_s, *_ = accuracy.run_one(
         X, y, numbers, categories, entry["task"], model, fold, MAX_TRAIN, 1, params
     )
+    task = [name, entry["name"], entry["task"], fold]
     return [
-        [name, entry["name"], entry["task"], fold, metric, f"{score:.6g}", round(fit_s, 2)]
+        [*task, metric, f"{score:.6g}", round(fit_s, 2)]
         for metric, score in scores.items()
         if metric != "r2"
     ]
@@ -115,7 +198,7 @@ def run(folds, names, jobs):
 
 def errors(rows, metric):
     """Return the mean error over splits, table by variant."""
-    wanted = {"error": ["accuracy", "rmse"]}.get(metric, [metric])
+    wanted = {"error": ["accuracy", "nrmse"]}.get(metric, [metric])
     part = rows[rows.metric.isin(wanted)].copy()
     grows = part.metric.isin(["accuracy", "roc_auc"])
     part["error"] = np.where(grows, 1 - part.score, part.score)
@@ -126,13 +209,17 @@ def errors(rows, metric):
 def ratios(rows, reference):
     """Return error, log loss, 1 - AUC and seconds of each variant, one a row."""
     columns = {}
-    for title, metric in ("error", "error"), ("log loss", "log_loss"), (
-        "1 - AUC",
-        "roc_auc",
+    for title, metric in (
+        ("error", "error"),
+        ("log loss", "log_loss"),
+        (
+            "1 - AUC",
+            "roc_auc",
+        ),
     ):
         means = np.exp(np.log(errors(rows, metric) + SHIFT).mean())
         columns[title] = means / means[reference]
-    one_metric = rows[rows.metric.isin(["accuracy", "rmse"])]
+    one_metric = rows[rows.metric.isin(["accuracy", "nrmse"])]
     seconds = one_metric.groupby(["variant", "split"]).fit_s.sum()
     columns["fit s"] = seconds.groupby("variant").mean()
     return pd.DataFrame(columns)
@@ -149,7 +236,7 @@ def spread(rows, variant, reference):
 
 def report():
     """Print every variant beside the default, in the order of `VARIANTS`."""
-    rows = pd.read_csv(RESULTS).replace({"metric": {"nrmse": "rmse"}})
+    rows = pd.read_csv(RESULTS)
     known = [name for name in ["hgb", *VARIANTS] if name in set(rows.variant)]
     rows = rows[rows.variant.isin(known)]
     n_splits = rows.groupby("variant").split.nunique()

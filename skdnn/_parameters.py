@@ -129,7 +129,7 @@ def check_together(params):
         )
     if params["refit"] and params["warm_start"]:
         raise ValueError(
-            "refit=True trains a network anew on all rows, while warm_start=True goes on "
+            "refit=True trains a network anew on all rows, warm_start=True goes on "
             "with the one there is: choose one of them."
         )
 

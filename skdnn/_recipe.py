@@ -6,7 +6,7 @@ textbook has: the part is off.  ``benchmarks/defaults.py`` measures what each pa
 brings.
 """
 
-from math import ceil
+from math import log2, sqrt
 from types import SimpleNamespace
 
 from skdnn._parameters import named
@@ -56,9 +56,12 @@ CLASSIFIER_RATE, REGRESSOR_RATE = 0.03, 0.06
 #: Above this many columns, ``numeric_embedding="auto"`` is None.
 MAX_EMBEDDED = 200
 
-#: Steps and epochs of the tuned recipe: as many epochs as make so many steps, within
-#: limits.
-STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 2100, 16, 60
+#: Epochs of the tuned recipe at 5,000 rows; they fall with the fourth root of the rows.
+EPOCHS, AT_ROWS = 60, 5000
+
+#: Batches hold about 1.6 times the root of the number of rows, as a power of two within
+#: these limits.
+SMALLEST_BATCH, LARGEST_BATCH = 32, 512
 
 
 def resolve(params, n_columns, n_rows=None, is_classifier=True):
@@ -89,9 +92,9 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
         choices["early_stopping"] = n_rows >= FEWEST_TO_SPLIT
     else:
         choices["early_stopping"] = n_rows > EARLY_STOPPING_ROWS
+    choices.update(_by_rows(tuned, n_rows))
     settings = {**params, **{name: choices[name] for name in autos if name in choices}}
     settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
-    settings.update(_by_rows(settings, autos, tuned, n_rows))
     if "learning_rate" in autos:
         rate = settings["optimizer"].default_learning_rate
         if settings["parametrization"] == "ntk":
@@ -113,17 +116,15 @@ def _is_auto(value):
     return isinstance(value, str) and value == "auto"
 
 
-def _by_rows(settings, autos, tuned, n_rows):
+def _by_rows(tuned, n_rows):
     """Return batch size, epochs and patience for a number of rows."""
-    batch_size, max_iter, patience = 200, 200, 10
-    if tuned and n_rows is not None:
-        batch_size = 128
-        steps = max(1, n_rows // batch_size)
-        max_iter = min(MOST_EPOCHS, max(FEWEST_EPOCHS, ceil(STEPS / steps)))
-        patience = max_iter
-    choices = {
-        "batch_size": batch_size,
+    if not tuned or n_rows is None:
+        return {"batch_size": 200, "max_iter": 200, "n_iter_no_change": 10}
+    batch_size = 2 ** round(log2(1.6 * sqrt(n_rows)))
+    max_iter = round(EPOCHS * (AT_ROWS / n_rows) ** 0.25)
+    return {
+        "batch_size": min(max(batch_size, SMALLEST_BATCH), LARGEST_BATCH),
         "max_iter": max_iter,
-        "n_iter_no_change": patience,
+        # The schedule ends training: a stall before its end is no sign of anything.
+        "n_iter_no_change": max_iter,
     }
-    return {name: choices[name] for name in autos & choices.keys()}
