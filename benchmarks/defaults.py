@@ -14,20 +14,17 @@ squared error over the target's deviation), log loss and 1 - AUC, as shifted geo
 means over tables relative to HistGradientBoosting; seconds are the sum over tables.
 """
 
-import os
-
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
-
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from skdnn.nn.losses import LogLoss
 from skdnn.nn.optimizers import Adam, AdamW
@@ -170,9 +167,10 @@ def fit(task):
     for foreign in CLASSIFIER_ONLY if regression else REGRESSOR_ONLY:
         params.pop(foreign, None)
     model = "hgb" if name == "hgb" else "skdnn_raw"
-    scores, fit_s, *_ = accuracy.run_one(
-        X, y, numbers, categories, entry["task"], model, fold, MAX_TRAIN, 1, params
-    )
+    with threadpool_limits(1):
+        scores, fit_s, *_ = accuracy.run_one(
+            X, y, numbers, categories, entry["task"], model, fold, MAX_TRAIN, 1, params
+        )
     task = [name, entry["name"], entry["task"], fold]
     return [
         [*task, metric, f"{score:.6g}", round(fit_s, 2)]
