@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import deepcopy
 from time import perf_counter
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.sparse import issparse
@@ -215,7 +216,10 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Train a new network on all rows, for as many epochs as were best."""
         watched = {name: getattr(self, name) for name in WATCHED}
         self._progress = None
+        # Neither loss nor clock may end it before.
+        settings = SimpleNamespace(**{**vars(run.settings), "tol": None})
         run = run._replace(
+            settings=settings,
             streams=self._random_streams(),
             n_epochs=max(1, self.best_iter_),
             clock=Clock(None),
@@ -353,16 +357,18 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         self._architecture = architecture(settings, self.encoder_, self.n_outputs_)
         network = build_mlp(**self._architecture)
         network.initialize(streams["weights"])
-        sample = slice(LEARNED_ROWS)
-        weight = None if batch.weight is None else batch.weight[sample, 0]
-        network.learn(batch.X[sample], weight)
+        if network.learns:
+            sample = slice(LEARNED_ROWS)
+            weight = None if batch.weight is None else batch.weight[sample, 0]
+            # Dense, even where the table is sparse.
+            network.learn(batch.X[sample], weight)
         return network
 
     def _validator(self, data, settings):
         """Return a function that measures loss and score on validation data."""
         if data is None:
             return None
-        batch, _ = self._encode(data, data.rows)
+        batch, total = self._encode(data, data.rows)
         scorer = None if self.scoring == "loss" else self._scorer(data)
 
         def validate():
@@ -371,11 +377,13 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             loss = self._loss.loss_gradient(batch.y, raw, batch.weight)[0]
             if settings.temperature_scaling and np.isfinite(loss):
                 temperature, loss = fit_temperature(
-                    self._loss, batch.y, raw, batch.weight
+                    self._loss, batch.y, raw, batch.weight, total
                 )
             # A metric would only complain of predictions that are not finite.
             if scorer is None or not np.isfinite(loss):
                 return Validation(loss, -loss, temperature)
+            # A scorer sees the probabilities that these weights will have.
+            self.temperature_ = temperature
             score = scorer()
             if np.isnan(score):
                 raise ValueError(
@@ -411,7 +419,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Train the network, and keep what there is to tell about it."""
         settings, n_epochs = run.settings, run.n_epochs
         trainer = self._make_trainer(total_weight, run)
-        tol = self.tol if n_epochs else None
+        tol = settings.tol if n_epochs else None
         rule = StoppingRule(trainer, settings.n_iter_no_change, tol, validate)
         hooks = self._hooks(trainer, rule, run)
         size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
@@ -419,7 +427,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         try:
             with threads_for(2 * size * self.network_.largest_matrix):
                 if isinstance(trainer.optimizer, LBFGS):
-                    tol = 0.0 if self.tol is None else self.tol
+                    tol = 0.0 if settings.tol is None else settings.tol
                     trainer.minimize(batch, n_epochs, tol, *hooks)
                 else:
                     order = run.streams["order"] if self.shuffle else None

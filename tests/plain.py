@@ -1,6 +1,7 @@
 """The estimators as plain networks: none of the parts of the tuned recipe."""
 
 import skdnn
+from tests import tables
 
 #: What turns each part of the recipe off.
 PLAIN = {
@@ -33,3 +34,20 @@ def DNNClassifier(*args, **params):
 def DNNRegressor(*args, **params):
     """Return a plain regressor, but for what `params` say."""
     return skdnn.DNNRegressor(*args, **{**PLAIN, "clip_predictions": False} | params)
+
+
+def classifier(hidden_layer_dims=(8,), **params):
+    """Return a plain classifier that is quick to train, to the last epoch."""
+    return DNNClassifier(hidden_layer_dims, **tables.QUICK | params)
+
+
+def regressor(hidden_layer_dims=(8,), **params):
+    """Return a plain regressor that is quick to train, to the last epoch."""
+    return DNNRegressor(hidden_layer_dims, **tables.QUICK | params)
+
+
+#: (estimator, data) of each kind of target.
+TASKS = {
+    task: (classifier if make is tables.classifier else regressor, data)
+    for task, (make, data) in tables.TASKS.items()
+}

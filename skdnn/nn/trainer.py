@@ -138,15 +138,17 @@ class Trainer:
             for _ in range(n_epochs):
                 on_epoch_begin()
                 network.snapshot(out=before)
+                if self._average is not None:
+                    self._average.keep()
                 try:
                     loss = self._run_epoch(batches, step)
                 except KeyboardInterrupt:
                     network.restore(before)
+                    self._adopt_average(undo=True)
                     raise
                 if self._ends(loss, before) or self._watched(on_epoch_end):
                     break
-        if self._average is not None:
-            network.params[...] = self._average.params
+        self._adopt_average(undo=self.diverged)
 
     def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
         """Train on all rows by an optimizer that searches along lines.
@@ -206,6 +208,13 @@ class Trainer:
             return on_epoch_end()
         with self._average.in_place():
             return on_epoch_end()
+
+    def _adopt_average(self, undo):
+        """End with the average, if there is one; `undo` is without the last epoch."""
+        if self._average is not None:
+            if undo:
+                self._average.undo()
+            self.network.params[...] = self._average.params
 
     def _run_epoch(self, batches, step):
         """Take one step a batch; return the objective, averaged over the rows."""
@@ -302,7 +311,16 @@ class RunningAverage:
         self.decay = decay
         self._t = 0
         self.params = network.params.copy()
+        self._kept = self.params.copy()
         self._scratch = np.empty_like(self.params)
+
+    def keep(self):
+        """Keep the average as it is, for `undo`."""
+        self._kept[...] = self.params
+
+    def undo(self):
+        """Go back to the average that was kept."""
+        self.params[...] = self._kept
 
     def update(self):
         """Take note of a step."""
