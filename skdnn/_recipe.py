@@ -10,6 +10,7 @@ from math import log2, sqrt
 from types import SimpleNamespace
 
 from skdnn._parameters import named
+from skdnn._training import validation_size
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
 #: Of all tasks.
@@ -85,13 +86,10 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
     choices = {**PLAIN, **(TUNED if tuned else {})}
     if n_columns > MAX_EMBEDDED:
         choices["numeric_embedding"] = None
-    if n_rows is None:
-        # Nobody knows how long it will go on, or what the next part holds.
-        choices.update(schedule="constant", early_stopping=False)
-    elif tuned:
-        choices["early_stopping"] = n_rows >= FEWEST_TO_SPLIT
-    else:
-        choices["early_stopping"] = n_rows > EARLY_STOPPING_ROWS
+    if n_rows is None or params["warm_start"]:
+        # Nobody knows how long it will go on: a wave would have ended at rate 0.
+        choices.update(schedule="constant", regularization_schedule=None)
+    choices["early_stopping"] = n_rows is not None and _splits(params, tuned, n_rows)
     choices.update(_by_rows(tuned, n_rows))
     settings = {**params, **{name: choices[name] for name in autos if name in choices}}
     settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
@@ -114,6 +112,12 @@ def is_tuned(params):
 
 def _is_auto(value):
     return isinstance(value, str) and value == "auto"
+
+
+def _splits(params, tuned, n_rows):
+    """Return whether rows are held out."""
+    enough = n_rows >= FEWEST_TO_SPLIT if tuned else n_rows > EARLY_STOPPING_ROWS
+    return enough and validation_size(params["validation_fraction"], n_rows) < n_rows
 
 
 def _by_rows(tuned, n_rows):
