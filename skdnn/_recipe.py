@@ -16,15 +16,16 @@ from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 #: Of all tasks.
 TUNED = {
     "activation": "silu",
-    "dropout": 0.1,
+    "dropout": 0.2,
     "schedule": "coslog",
     "optimizer": AdamW(beta_2=0.95, weight_decay=0.01),
     "regularization_schedule": None,
-    "numeric_embedding": "periodic",
+    "numeric_embedding": "piecewise_linear",
     "input_scaling": True,
     "parametrization": "ntk",
     "parametric_activation": True,
     "learning_rate_multipliers": {"scale": 6.0, "bias": 0.1, "activation": 0.1},
+    "n_ensemble": 2,
     "temperature_scaling": True,
     "clip_predictions": True,
 }
@@ -40,6 +41,7 @@ PLAIN = {
     "parametrization": "standard",
     "parametric_activation": False,
     "learning_rate_multipliers": {},
+    "n_ensemble": 1,
     "temperature_scaling": False,
     "clip_predictions": False,
 }
@@ -52,7 +54,7 @@ EARLY_STOPPING_ROWS = 10_000
 FEWEST_TO_SPLIT = 20
 
 #: The learning rate of the tuned recipe.
-CLASSIFIER_RATE, REGRESSOR_RATE = 0.03, 0.06
+CLASSIFIER_RATE, REGRESSOR_RATE = 0.05, 0.12
 
 #: Above this many columns, ``numeric_embedding="auto"`` is None.
 MAX_EMBEDDED = 200
