@@ -74,9 +74,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         `"adam"`.
 
     learning_rate : float > 0 or "auto", default="auto"
-        Size of the steps. `"auto"` is 0.05 with the neural-tangent parametrization;
-        else 0.1 for `"sgd"`, 0.01 for `"momentum"`, `"nesterov"` and `"adagrad"`, and
-        0.001 for the others.
+        Size of the steps. `"auto"` is 0.05 for a classifier and 0.12 for a regressor
+        with the neural-tangent parametrization; else 0.1 for `"sgd"`, 0.01 for
+        `"momentum"`, `"nesterov"` and `"adagrad"`, and 0.001 for the others.
 
     learning_rate_multipliers : dict, "auto" or None, default="auto"
         What to multiply the learning rate of a kind of parameters with; the kinds are
@@ -235,10 +235,13 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         From the raw outputs of the network to probabilities.
 
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer.
+        Weights of each dense layer, the first of which reads what embeddings and input
+        scaling make of the columns. Of an ensemble, (n_members, n_in, n_out), but for
+        weights that members share.
 
     intercepts_ : list of ndarray of shape (n_out,)
-        Biases of each layer; for layers with batch norm, its shifts.
+        Biases of each dense layer; for layers with batch norm, its shifts. Of an
+        ensemble, (n_members, 1, n_out).
 
     temperature_ : float
         What raw predictions are divided by; 1 without `temperature_scaling`.

@@ -71,9 +71,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         `"adam"`.
 
     learning_rate : float > 0 or "auto", default="auto"
-        Size of the steps. `"auto"` is 0.12 with the neural-tangent parametrization;
-        else 0.1 for `"sgd"`, 0.01 for `"momentum"`, `"nesterov"` and `"adagrad"`, and
-        0.001 for the others.
+        Size of the steps. `"auto"` is 0.05 for a classifier and 0.12 for a regressor
+        with the neural-tangent parametrization; else 0.1 for `"sgd"`, 0.01 for
+        `"momentum"`, `"nesterov"` and `"adagrad"`, and 0.001 for the others.
 
     learning_rate_multipliers : dict, "auto" or None, default="auto"
         What to multiply the learning rate of a kind of parameters with; the kinds are
@@ -226,10 +226,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         From the raw outputs of the network to predictions.
 
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer.
+        Weights of each dense layer, the first of which reads what embeddings and input
+        scaling make of the columns. Of an ensemble, (n_members, n_in, n_out), but for
+        weights that members share.
 
     intercepts_ : list of ndarray of shape (n_out,)
-        Biases of each layer; for layers with batch norm, its shifts.
+        Biases of each dense layer; for layers with batch norm, its shifts. Of an
+        ensemble, (n_members, 1, n_out).
 
     temperature_ : float
         1: there is nothing to calibrate.
