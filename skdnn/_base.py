@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import deepcopy
 from time import perf_counter
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.sparse import issparse
@@ -20,7 +21,7 @@ from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, plain
 from skdnn._persistence import pack, unpack, without_transient
 from skdnn._recipe import resolve
 from skdnn._rows import chunks, dense, distinct_rows, rows_with_weight
-from skdnn._threads import shared_threads
+from skdnn._threads import shared_threads, threads_for
 from skdnn._training import (
     WATCHED,
     Clock,
@@ -199,7 +200,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             given = self._check_data(*given, "_val", False)
         if self.shuffle:
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
-        settings = resolve(vars(self), len(data.rows.index), is_classifier(self))
+        n_rows, n_columns = len(data.rows.index), data.X.shape[1]
+        settings = resolve(vars(self), n_columns, n_rows, is_classifier(self))
         rows, held_out = data.rows, given
         if given is None and settings.early_stopping:
             # A copy, so that a warm start holds the same rows out.
@@ -214,7 +216,10 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Train a new network on all rows, for as many epochs as were best."""
         watched = {name: getattr(self, name) for name in WATCHED}
         self._progress = None
+        # Neither loss nor clock may end it before.
+        settings = SimpleNamespace(**{**vars(run.settings), "tol": None})
         run = run._replace(
+            settings=settings,
             streams=self._random_streams(),
             n_epochs=max(1, self.best_iter_),
             clock=Clock(None),
@@ -229,7 +234,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         data = self._check_data(X, y, sample_weight, "", not going_on, classes)
         if self.shuffle:
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
-        settings = resolve(vars(self), None, is_classifier(self))
+        settings = resolve(vars(self), data.X.shape[1], None, is_classifier(self))
         run = Run(settings, streams, None, Clock(None), None)
         self._train_on(data, data.rows, None, run, going_on)
 
@@ -352,16 +357,18 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         self._architecture = architecture(settings, self.encoder_, self.n_outputs_)
         network = build_mlp(**self._architecture)
         network.initialize(streams["weights"])
-        sample = slice(LEARNED_ROWS)
-        weight = None if batch.weight is None else batch.weight[sample, 0]
-        network.learn(batch.X[sample], weight)
+        if network.learns:
+            sample = slice(LEARNED_ROWS)
+            weight = None if batch.weight is None else batch.weight[sample, 0]
+            # Dense, even where the table is sparse.
+            network.learn(batch.X[sample], weight)
         return network
 
     def _validator(self, data, settings):
         """Return a function that measures loss and score on validation data."""
         if data is None:
             return None
-        batch, _ = self._encode(data, data.rows)
+        batch, total = self._encode(data, data.rows)
         scorer = None if self.scoring == "loss" else self._scorer(data)
 
         def validate():
@@ -370,11 +377,13 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             loss = self._loss.loss_gradient(batch.y, raw, batch.weight)[0]
             if settings.temperature_scaling and np.isfinite(loss):
                 temperature, loss = fit_temperature(
-                    self._loss, batch.y, raw, batch.weight
+                    self._loss, batch.y, raw, batch.weight, total
                 )
             # A metric would only complain of predictions that are not finite.
             if scorer is None or not np.isfinite(loss):
                 return Validation(loss, -loss, temperature)
+            # A scorer sees the probabilities that these weights will have.
+            self.temperature_ = temperature
             score = scorer()
             if np.isnan(score):
                 raise ValueError(
@@ -410,18 +419,20 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Train the network, and keep what there is to tell about it."""
         settings, n_epochs = run.settings, run.n_epochs
         trainer = self._make_trainer(total_weight, run)
-        tol = self.tol if n_epochs else None
+        tol = settings.tol if n_epochs else None
         rule = StoppingRule(trainer, settings.n_iter_no_change, tol, validate)
         hooks = self._hooks(trainer, rule, run)
+        size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
+        size = size[self.solver]
         try:
-            if isinstance(trainer.optimizer, LBFGS):
-                tol = 0.0 if self.tol is None else self.tol
-                trainer.minimize(batch, n_epochs, tol, *hooks)
-            else:
-                size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
-                order = run.streams["order"] if self.shuffle else None
-                batches = Batches(*batch, size[self.solver], order)
-                trainer.run(batches, n_epochs or 1, *hooks)
+            with threads_for(2 * size * self.network_.largest_matrix):
+                if isinstance(trainer.optimizer, LBFGS):
+                    tol = 0.0 if settings.tol is None else settings.tol
+                    trainer.minimize(batch, n_epochs, tol, *hooks)
+                else:
+                    order = run.streams["order"] if self.shuffle else None
+                    batches = Batches(*batch, size, order)
+                    trainer.run(batches, n_epochs or 1, *hooks)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=7)
         self._warn_if_it_went_badly(trainer, rule, n_epochs)

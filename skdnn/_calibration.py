@@ -11,7 +11,7 @@ LIMIT = 2.0
 PRIOR = 0.5
 
 
-def fit_temperature(loss, y, raw, weight=None):
+def fit_temperature(loss, y, raw, weight=None, n=None):
     """Return the temperature that suits the rows best, and their loss with it.
 
     It divides the raw predictions (Guo et al., 2017).  With ``s`` the logarithm of its
@@ -23,6 +23,10 @@ def fit_temperature(loss, y, raw, weight=None):
     y : ndarray of shape (n, n_outputs), or (n,) of class indices
     raw : ndarray of shape (n, n_outputs)
     weight : ndarray of shape (n, 1), default=None
+        Of mean 1.
+    n : float, default=None
+        How many rows they stand for, if not as many as there are: a row of weight 2 is
+        as good as two.
 
     Returns
     -------
@@ -30,12 +34,13 @@ def fit_temperature(loss, y, raw, weight=None):
     loss : float
         Mean of the rows, without the prior.
     """
+    n = len(raw) if n is None else n
 
     def mean_loss(s):
         return loss.loss_gradient(y, raw * raw.dtype.type(exp(s)), weight)[0]
 
     def objective(s):
-        return mean_loss(s) + s * s / (2 * PRIOR**2 * len(raw))
+        return mean_loss(s) + s * s / (2 * PRIOR**2 * n)
 
     best = minimize_scalar(
         objective, bounds=(-LIMIT, LIMIT), method="bounded", options={"xatol": 0.01}

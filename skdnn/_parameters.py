@@ -129,8 +129,8 @@ def check_together(params):
         )
     if params["refit"] and params["warm_start"]:
         raise ValueError(
-            "refit=True trains a network anew on all rows, while warm_start=True goes on "
-            "with the one there is: choose one of them."
+            "refit=True trains a network anew on all rows, while warm_start=True goes "
+            "on with the one there is: choose one of them."
         )
 
 

@@ -141,8 +141,9 @@ class Validation(NamedTuple):
     temperature: float = 1.0
 
 
-#: Fitted attributes that only training with validation rows has.
+#: Fitted attributes that training with validation rows has the last word on.
 WATCHED = (
+    "best_loss_",
     "validation_loss_curve_",
     "validation_scores_",
     "best_validation_score_",

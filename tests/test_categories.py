@@ -13,6 +13,7 @@ from sklearn.model_selection import cross_val_score
 
 from skdnn import _categories
 from skdnn.encoding import TabularEncoder
+from tests import plain
 from tests.tables import binary, classifier, parameters, regressor
 
 WORDS = ["red", "green", "blue"]
@@ -221,9 +222,9 @@ def test_categories_by_hand():
     """The network of categories is that of their columns."""
     table = pd.concat([frame()] * 5, ignore_index=True)
     y = np.arange(40) % 2
-    one = classifier(numeric_scaling=None, shuffle=False).fit(table, y)
+    one = plain.classifier(numeric_scaling=None, shuffle=False).fit(table, y)
     columns = encoder(dtype="float64").fit_transform(table)
-    two = classifier(numeric_scaling=None, shuffle=False).fit(columns, y)
+    two = plain.classifier(numeric_scaling=None, shuffle=False).fit(columns, y)
     np.testing.assert_array_equal(parameters(one), parameters(two))
 
 

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict, cross_val_score
 
+from tests import plain
 from tests.tables import binary, classifier, multiclass, multilabel, parameters
 
 #: Without rows that are held out, and with some, on which labels are scored.
@@ -117,7 +118,7 @@ def in_container(name):
 
 def assert_come_back(X, labels, ranks, params):
     """Assert that labels are learned as their ranks are, and predicted as they are."""
-    clf = classifier(max_iter=15, learning_rate=0.1, **params)
+    clf = plain.classifier(max_iter=15, learning_rate=0.1, **params)
     one, two = clone(clf).fit(X, labels), clone(clf).fit(X, ranks)
     np.testing.assert_array_equal(parameters(one), parameters(two))
     assert one.validation_scores_ == two.validation_scores_

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 from skdnn._rows import rows_with_weight
-from skdnn._training import StoppingRule, split_rows, validation_size
+from skdnn._training import StoppingRule, Validation, split_rows, validation_size
 from skdnn.nn.schedules import Adaptive, Constant
 from tests.tables import (
     TASKS,
@@ -257,7 +257,7 @@ def make_rule(patience, tol, losses, scores=None, schedule=None):
 
     def validate():
         score = next(values)
-        return -score, score
+        return Validation(-score, score, temperature=1 + score)
 
     rule = StoppingRule(trainer, patience, tol, validate if scores else None)
     for loss in losses:
@@ -318,6 +318,7 @@ def test_rule_watches_the_score():
     assert n_epochs == 7
     assert (rule.best_epoch, rule.best_score) == (4, 9)
     assert rule.best_snapshot == 4
+    assert rule.best_temperature == 10
 
 
 def test_rule_lowers_the_rate_on_a_plateau():

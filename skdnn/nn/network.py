@@ -14,6 +14,7 @@ from skdnn.nn.layers import (
     BatchNorm,
     Dense,
     Dropout,
+    Layer,
     Parametric,
     Residual,
     Scale,
@@ -99,17 +100,30 @@ class Network:
         return any(layer.couples_rows for layer in self.layers)
 
     @property
+    def learns(self):
+        """Whether some layer has something to learn by `learn`."""
+        return any(type(ly).learn is not Layer.learn for ly in leaves(self.layers))
+
+    @property
     def weights(self):
         """The matrix (n_inputs, n_outputs) of each dense layer."""
         return [ly.matrix for ly in leaves(self.layers) if isinstance(ly, Dense)]
 
     @property
+    def largest_matrix(self):
+        """Number of entries of the largest matrix of a dense layer."""
+        dense = [ly for ly in leaves(self.layers) if isinstance(ly, Dense)]
+        return max(ly.n_inputs * ly.n_outputs for ly in dense)
+
+    @property
     def shifts(self):
         """The vector (n_outputs,) that each dense layer adds, or its batch norm."""
-        with_shift = [
-            ly for ly in leaves(self.layers) if {"bias", "beta"} & {*ly.parameters}
+        # An embedding has biases too, which are of no layer of units.
+        return [
+            ly.bias if isinstance(ly, Dense) else ly.beta
+            for ly in leaves(self.layers)
+            if isinstance(ly, BatchNorm) or (isinstance(ly, Dense) and ly.has_bias)
         ]
-        return [ly.bias if isinstance(ly, Dense) else ly.beta for ly in with_shift]
 
     def initialize(self, rng):
         """Draw the initial parameters."""

@@ -135,23 +135,20 @@ class Trainer:
         before = network.snapshot()
         # What overflows is seen, and reported, as a loss that is not finite.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            try:
-                for _ in range(n_epochs):
-                    on_epoch_begin()
-                    network.snapshot(out=before)
-                    if self._average is not None:
-                        self._average.snapshot()
-                    try:
-                        loss = self._run_epoch(batches, step)
-                    except KeyboardInterrupt:
-                        self._undo(before)
-                        raise
-                    if self._ends(loss, before) or self._watched(on_epoch_end):
-                        break
-            finally:
-                # After an interrupt too.
+            for _ in range(n_epochs):
+                on_epoch_begin()
+                network.snapshot(out=before)
                 if self._average is not None:
-                    network.params[...] = self._average.params
+                    self._average.keep()
+                try:
+                    loss = self._run_epoch(batches, step)
+                except KeyboardInterrupt:
+                    network.restore(before)
+                    self._adopt_average(undo=True)
+                    raise
+                if self._ends(loss, before) or self._watched(on_epoch_end):
+                    break
+        self._adopt_average(undo=self.diverged)
 
     def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
         """Train on all rows by an optimizer that searches along lines.
@@ -199,17 +196,11 @@ class Trainer:
         params = self.network.params
         self.diverged = not (isfinite(loss) and isfinite(np.dot(params, params)))
         if self.diverged:
-            self._undo(before)
+            self.network.restore(before)
         else:
             self.losses.append(loss)
             self.epoch += 1
         return self.diverged
-
-    def _undo(self, before):
-        """Go back to where the epoch began."""
-        self.network.restore(before)
-        if self._average is not None:
-            self._average.restore()
 
     def _watched(self, on_epoch_end):
         """Call what watches training, which sees the average of the parameters."""
@@ -217,6 +208,13 @@ class Trainer:
             return on_epoch_end()
         with self._average.in_place():
             return on_epoch_end()
+
+    def _adopt_average(self, undo):
+        """End with the average, if there is one; `undo` is without the last epoch."""
+        if self._average is not None:
+            if undo:
+                self._average.undo()
+            self.network.params[...] = self._average.params
 
     def _run_epoch(self, batches, step):
         """Take one step a batch; return the objective, averaged over the rows."""
@@ -313,16 +311,16 @@ class RunningAverage:
         self.decay = decay
         self._t = 0
         self.params = network.params.copy()
-        self._before = self.params.copy()
+        self._kept = self.params.copy()
         self._scratch = np.empty_like(self.params)
 
-    def snapshot(self):
-        """Remember the average as it is."""
-        self._before[...] = self.params
+    def keep(self):
+        """Keep the average as it is, for `undo`."""
+        self._kept[...] = self.params
 
-    def restore(self):
-        """Go back to the average of the snapshot."""
-        self.params[...] = self._before
+    def undo(self):
+        """Go back to the average that was kept."""
+        self.params[...] = self._kept
 
     def update(self):
         """Take note of a step."""
