@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skdnn.nn.losses import Huber, LogLoss, Quantile, SquaredError
 from skdnn.nn.optimizers import LBFGS, SGD, Adam, AdamW, Momentum, RMSprop
 from skdnn.nn.schedules import Adaptive, Constant, Cosine, OneCycle, Step
+from tests import plain
 from tests.tables import (
     TASKS,
     binary,
@@ -357,10 +358,17 @@ def test_huge_column(make, scaling):
     """A column of numbers around 1e30 is learned from like any other."""
     X, y = binary()
     unit = np.array([1e30, 1, 1, 1])
-    est = make(numeric_scaling=scaling, dtype="float64").fit(X, y)
-    huge = clone(est).fit(X * unit, y)
-    assert np.isfinite(huge.loss_curve_).all()
-    np.testing.assert_allclose(huge.loss_curve_, est.loss_curve_, rtol=1e-9)
+    # Other numbers come in another order: one step an epoch, nothing else at random.
+    params = {"batch_size": 100, "dropout": 0.0, "early_stopping": False}
+    for of in make, getattr(plain, make.__name__):
+        est = of(numeric_scaling=scaling, dtype="float64", **params).fit(X, y)
+        huge = clone(est).fit(X * unit, y)
+        assert np.isfinite(huge.loss_curve_).all()
+        np.testing.assert_allclose(huge.loss_curve_, est.loss_curve_, rtol=1e-9)
+        # And with all that is random.
+        huge = make(numeric_scaling=scaling).fit(X * unit, y)
+        assert np.isfinite(huge.loss_curve_).all()
+        assert np.isfinite(huge.predict(X * unit)).all()
 
 
 @pytest.mark.parametrize("scaling", [*SCALINGS, None])
@@ -393,9 +401,13 @@ def test_text_column():
 def test_huge_target():
     """A target of numbers around 1e30 is learned like any other."""
     X, y = regression()
-    reg = regressor(dtype="float64").fit(X, y)
-    huge = clone(reg).fit(X, 1e30 * y)
-    np.testing.assert_allclose(huge.predict(X) / 1e30, reg.predict(X), rtol=1e-9)
+    # Other targets come in another order: one step an epoch, nothing else at random.
+    params = {"batch_size": 100, "dropout": 0.0, "early_stopping": False}
+    for make in regressor, plain.regressor:
+        reg = make(dtype="float64", **params).fit(X, y)
+        huge = clone(reg).fit(X, 1e30 * y)
+        np.testing.assert_allclose(huge.predict(X) / 1e30, reg.predict(X), rtol=1e-9)
+    assert np.isfinite(regressor().fit(X, 1e30 * y).predict(X)).all()
 
 
 # Ctrl-C while training
@@ -423,8 +435,9 @@ def test_interrupt_leaves_a_fitted_estimator():
     """After Ctrl-C the estimator predicts, with a warning."""
     X, y = binary()
     clf = classifier(early_stopping=True, scoring=interrupting(4), max_iter=50)
-    with pytest.warns(UserWarning, match="interrupted"):
+    with pytest.warns(UserWarning, match="interrupted") as record:
         clf.fit(X, y)
+    assert record[0].filename == __file__  # the line that calls fit
     assert clf.n_iter_ == 4
     assert clf.predict(X).shape == y.shape
 
@@ -432,13 +445,12 @@ def test_interrupt_leaves_a_fitted_estimator():
 def test_interrupt_keeps_the_best_weights():
     """After Ctrl-C the weights are the best so far."""
     X, y = binary()
-    clf = classifier(early_stopping=True, scoring=interrupting(4), max_iter=50)
+    params = {"early_stopping": True, "schedule": "constant"}
+    clf = classifier(scoring=interrupting(4), max_iter=50, **params)
     with pytest.warns(UserWarning, match="interrupted"):
         clf.fit(X, y)
     assert clf.best_iter_ == 1
-    best = classifier(
-        early_stopping=True, scoring=lambda est, X, y: 1.0, max_iter=2
-    ).fit(X, y)
+    best = classifier(scoring=lambda est, X, y: 1.0, max_iter=2, **params).fit(X, y)
     assert best.best_iter_ == 1
     np.testing.assert_array_equal(clf.network_.params, best.network_.params)
 
@@ -828,7 +840,7 @@ def test_divergence_before_the_first_validation():
     X, y = regression()
     params = {"learning_rate": 1e6, "early_stopping": True}
     with pytest.raises(ValueError, match="Training diverged"):
-        regressor(8 * (8,), **params).fit(X, y)
+        plain.regressor(8 * (8,), **params).fit(X, y)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

@@ -10,9 +10,17 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.tables import TASKS, binary, classifier, multilabel, regressor
+from tests import plain
+from tests.tables import RECIPES, TASKS, binary, classifier, multilabel, regressor
 
 tasks = pytest.mark.parametrize("task", TASKS)
+
+#: The recipes, and a plain network.
+NETWORKS = {"plain": plain.PLAIN, **RECIPES}
+networks = pytest.mark.parametrize("network", NETWORKS)
+
+#: Where a shorter fit is the beginning of a longer one, no schedule ends with it.
+OPEN = {"schedule": "constant", "regularization_schedule": None}
 
 #: What `score` of each estimator is.
 SCORING = {
@@ -127,10 +135,13 @@ def test_data_as_they_were_given():
 
 
 @tasks
-def test_callbacks_change_nothing(task):
+@networks
+def test_callbacks_change_nothing(network, task):
     """Training with callbacks is training without, bit for bit."""
-    watched, X, y = fitted(task, Recorder(), ScoringMonitor(scoring=SCORING[task]))
-    alone = TASKS[task][0]().fit(X, y)
+    params = NETWORKS[network] | {"max_iter": 5}
+    callbacks = Recorder(), ScoringMonitor(scoring=SCORING[task])
+    watched, X, y = fitted(task, *callbacks, **params)
+    alone = TASKS[task][0](**params).fit(X, y)
     np.testing.assert_array_equal(watched.network_.params, alone.network_.params)
 
 
@@ -160,13 +171,15 @@ def test_what_is_no_callback():
 
 @tasks
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_snapshots_are_shorter_fits(task, early_stopping):
+@networks
+def test_snapshots_are_shorter_fits(network, task, early_stopping):
     """The estimator of epoch k is what a fit of k epochs gives, to the bit."""
     recorder = Recorder()
-    params = {"early_stopping": early_stopping, "batch_norm": True}
-    _, X, y = fitted(task, recorder, **params)
+    params = NETWORKS[network] | OPEN
+    params |= {"early_stopping": early_stopping, "batch_norm": True}
+    _, X, y = fitted(task, recorder, **params | {"max_iter": 3})
     for k, snapshot in enumerate(recorder.fitted[:-1], 1):
-        shorter = TASKS[task][0](max_iter=k, **params).fit(X, y)
+        shorter = TASKS[task][0](**params | {"max_iter": k}).fit(X, y)
         np.testing.assert_array_equal(snapshot.predict(X), shorter.predict(X))
         assert snapshot.loss_curve_ == shorter.loss_curve_
         assert snapshot.n_iter_ == k
@@ -174,10 +187,12 @@ def test_snapshots_are_shorter_fits(task, early_stopping):
 
 
 @tasks
-def test_training_goes_on_from_a_snapshot(task):
+@networks
+def test_training_goes_on_from_a_snapshot(network, task):
     """With `warm_start`, a snapshot trains on as a fit that stopped there would."""
     recorder = Recorder()
     params = {"warm_start": True, "schedule": "cosine", "dropout": 0.1}
+    params = NETWORKS[network] | params | {"max_iter": 5}
     _, X, y = fitted(task, recorder, **params)
     stopped, _, _ = fitted(task, Recorder(stop_after=2), **params)
     snapshot = recorder.fitted[1].set_callbacks()
@@ -229,8 +244,9 @@ def test_true_stops_training(task, n_epochs, optimizer):
 
 def test_stopping_restores_the_best_weights():
     """With early stopping, the best epoch so far is what remains."""
-    estimator, X, y = fitted("binary", Recorder(4), early_stopping=True, max_iter=50)
-    shorter = classifier(early_stopping=True, max_iter=4).fit(X, y)
+    params = {"early_stopping": True, **OPEN}
+    estimator, X, y = fitted("binary", Recorder(4), max_iter=50, **params)
+    shorter = classifier(max_iter=4, **params).fit(X, y)
     np.testing.assert_array_equal(estimator.network_.params, shorter.network_.params)
 
 
@@ -262,12 +278,12 @@ def test_an_error_in_fit():
 def test_interrupt():
     """Ctrl-C ends training with a warning, and callbacks as at any other end."""
     callback, (X, y) = Fails(KeyboardInterrupt), binary()
-    estimator = classifier(max_iter=9).set_callbacks(callback)
+    estimator = classifier(max_iter=9, **OPEN).set_callbacks(callback)
     with pytest.warns(match="interrupted"):
         estimator.fit(X, y)
     assert estimator.n_iter_ == 3
     assert callback.events == events(3)
-    shorter = classifier(max_iter=3).fit(X, y)
+    shorter = classifier(max_iter=3, **OPEN).fit(X, y)
     np.testing.assert_array_equal(estimator.network_.params, shorter.network_.params)
 
 

@@ -20,7 +20,15 @@ from sklearn.utils.fixes import parse_version
 
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn.encoding import TabularEncoder
-from tests.tables import TASKS, binary, classifier, parameters, regression, regressor
+from tests.tables import (
+    RECIPES,
+    TASKS,
+    binary,
+    classifier,
+    parameters,
+    regression,
+    regressor,
+)
 
 tasks = pytest.mark.parametrize("task", TASKS)
 estimators = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
@@ -189,9 +197,11 @@ def test_round_trip_of_parameters(Estimator):
 
 
 @tasks
-def test_cross_validation_twice(task):
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_cross_validation_twice(recipe, task):
     """Nothing is left over from fold to fold."""
     make, data = TASKS[task]
-    est = make(early_stopping=True, tol=1e-4, schedule="adaptive")
+    params = {"early_stopping": True, "tol": 1e-4, "schedule": "adaptive"}
+    est = make(**RECIPES[recipe] | params)
     first = cross_val_score(est, *data(), cv=3)
     np.testing.assert_array_equal(first, cross_val_score(est, *data(), cv=3))

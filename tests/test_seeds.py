@@ -339,10 +339,20 @@ def test_s5_rows_a_step(params, expected, step_sizes):
 
 
 def test_s5_automatic_batch_size(step_sizes):
-    """A batch of automatic size is 200 rows."""
+    """A batch of automatic size is 200 rows of a plain network."""
     X, y = binary(450)
-    classifier(max_iter=1, batch_size="auto").fit(X, y)
+    classifier(max_iter=1, batch_size="auto", optimizer="sgd").fit(X, y)
     assert step_sizes == [200, 200, 50]
+
+
+def test_s5_automatic_batch_size_of_the_recipe(step_sizes):
+    """In the tuned recipe, it is the same for all batches but the last, all rows."""
+    X, y = binary(450)
+    tables.classifier(max_iter=1, early_stopping=False).fit(X, y)
+    assert sum(step_sizes) == 450
+    assert 1 < step_sizes[0] <= 450
+    assert set(step_sizes[:-1]) <= {step_sizes[0]}
+    assert step_sizes[-1] <= step_sizes[0]
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -760,7 +770,7 @@ def test_s13_cross_validation_of_a_regressor(cv):
 # S16: parameters and hyperparameters
 
 
-@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+@pytest.mark.parametrize("Estimator", [skdnn.DNNClassifier, skdnn.DNNRegressor])
 def test_s16_hyperparameters_do_not_end_in_an_underscore(Estimator):
     """An estimator that is not fitted holds what was chosen, and nothing else."""
     estimator = Estimator()
@@ -768,10 +778,11 @@ def test_s16_hyperparameters_do_not_end_in_an_underscore(Estimator):
     assert not [name for name in vars(estimator) if name.endswith("_")]
 
 
-@pytest.mark.parametrize("make", [classifier, regressor])
-def test_s16_parameters_end_in_an_underscore(make):
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("make", [tables.classifier, tables.regressor])
+def test_s16_parameters_end_in_an_underscore(make, recipe):
     """What is learned ends in an underscore, and training changes nothing chosen."""
-    estimator = make(optimizer="adam")
+    estimator = make(**RECIPES[recipe] | {"optimizer": "adam"})
     chosen = estimator.get_params(deep=False)
     estimator.fit(*binary())
     assert estimator.get_params(deep=False) == chosen

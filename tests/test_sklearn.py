@@ -11,8 +11,16 @@ from skdnn import DNNClassifier, DNNRegressor
         DNNRegressor(),
         DNNClassifier(solver="bgd"),
         DNNRegressor(solver="bgd"),
-        DNNClassifier(solver="sgd"),
-        DNNRegressor(solver="sgd"),
+        # One row a step: narrow, for the time that it takes.
+        DNNClassifier((32,), solver="sgd"),
+        DNNRegressor((32,), solver="sgd"),
+        # What else the recipe may be.
+        DNNClassifier((16,), n_ensemble=1, numeric_embedding="periodic"),
+        DNNRegressor((16,), n_ensemble=1, numeric_embedding="periodic"),
+        DNNClassifier((16,), n_ensemble=3, ensemble_weights="own"),
+        DNNRegressor((16,), n_ensemble=3, ensemble_weights="own"),
+        DNNClassifier((16,), n_ensemble=3, ensemble_weights="shared", refit=True),
+        DNNRegressor((16,), n_ensemble=3, ensemble_weights="shared", refit=True),
     ]
 )
 def test_sklearn_checks(estimator, check):
