@@ -5,7 +5,9 @@ import pytest
 from scipy.special import expit, log_softmax, softmax, xlogy
 
 from skdnn.nn.losses import (
+    AVERAGES,
     CLASSIFIER_LOSSES,
+    INVERSE_LINKS,
     REGRESSOR_LOSSES,
     AbsoluteError,
     Gamma,
@@ -346,3 +348,101 @@ def test_targets_out_of_range(loss, y, message):
 def test_targets_at_the_edge_of_the_range(loss, y):
     """Targets that a loss has a value for are no error."""
     loss.check_targets(np.array(y))
+
+
+# What the members of an ensemble predict together
+
+#: link -> a loss with it, and the inverse link
+LINKS = {
+    "identity": (SquaredError(link="identity"), lambda raw: raw),
+    "sigmoid": (LogLoss(link="sigmoid"), expit),
+    "softmax": (LogLoss(link="softmax"), lambda raw: softmax(raw, axis=-1)),
+    "exp": (Poisson(), np.exp),
+}
+every_link = pytest.mark.parametrize("link", LINKS)
+
+
+def test_every_link_has_a_case_of_its_own():
+    """The table of links is all tested here."""
+    assert LINKS.keys() == AVERAGES.keys() == INVERSE_LINKS.keys()
+    assert all(loss.link == link for link, (loss, _) in LINKS.items())
+
+
+@pytest.mark.parametrize("n_members", [1, 2, 5])
+@every_link
+def test_average(link, n_members, rng):
+    """The inverse link of the average is the mean of the members' predictions."""
+    loss, inverse = LINKS[link]
+    raw = 3 * rng.standard_normal((n_members, 7, 3))
+    before = raw.copy()
+    average = loss.average(raw)
+    assert average.shape == (7, 3)
+    np.testing.assert_array_equal(raw, before)
+    expected = inverse(raw).mean(axis=0)
+    np.testing.assert_allclose(loss.inverse_link(average), expected, rtol=1e-12)
+
+
+@every_link
+def test_average_of_equal_members(link, rng):
+    """Members that agree predict together what each of them does."""
+    loss, inverse = LINKS[link]
+    raw = rng.standard_normal((1, 7, 3)).repeat(4, axis=0)
+    np.testing.assert_allclose(inverse(loss.average(raw)), inverse(raw[0]), rtol=1e-12)
+
+
+@every_link
+def test_average_of_float32(link, rng):
+    """Of float32, it is float32, and right to its precision."""
+    loss, inverse = LINKS[link]
+    raw = rng.standard_normal((4, 7, 3)).astype(np.float32)
+    average = loss.average(raw)
+    assert average.dtype == np.float32
+    expected = inverse(raw.astype(float)).mean(axis=0)
+    np.testing.assert_allclose(inverse(average), expected, rtol=2e-6, atol=1e-6)
+
+
+#: link -> raw predictions (n_members, n, n_outputs), and the average of each row. In
+#: float32, exp(500) is infinite and the sigmoid of -500 is zero.
+FAR = {
+    "identity": ([[[500], [500], [-500]], [[500], [-500], [-500]]], [500, 0, -500]),
+    "sigmoid": ([[[500], [500], [-500]], [[500], [-500], [-500]]], [500, 0, -500]),
+    "exp": (
+        [[[500], [500], [-500]], [[500], [-500], [-500]]],
+        [500, 500 - np.log(2), -500],
+    ),
+    # The odds of the first two classes; the third is far off.
+    "softmax": (
+        [
+            [[500, 0, -500], [500, 0, -500], [-500, 0, -500]],
+            [[500, 0, -500], [-500, 0, -500], [-500, 0, -500]],
+        ],
+        [500, 0, -500],
+    ),
+}
+
+
+@every_link
+def test_average_of_raw_predictions_far_off(link):
+    """In float32, raw predictions of 500 neither overflow nor end at minus infinity."""
+    raw, expected = FAR[link]
+    average = LINKS[link][0].average(np.array(raw, np.float32))
+    assert np.isfinite(average).all()
+    first = average[:, 0] - average[:, 1] if link == "softmax" else average[:, 0]
+    np.testing.assert_allclose(first, expected, rtol=1e-6, atol=1e-4)
+    if link == "softmax":
+        # exp(-1000) of the second, exp(-500) of the others, or half of that.
+        assert (average[:, 2] < -400).all()
+
+
+@pytest.mark.parametrize("link", ["identity", "sigmoid", "exp"])
+def test_average_of_what_overflowed(link):
+    """A raw prediction that is infinite leaves a prediction at the limit, not NaN."""
+    loss = LINKS[link][0]
+    raw = np.array([[[np.inf], [-np.inf]], [[np.inf], [-np.inf]]], np.float32)
+    assert loss.average(raw)[:, 0].tolist() == [np.inf, -np.inf]
+    # One member is sure, the other has no idea.
+    raw = np.array([[[np.inf], [-np.inf]], [[0], [0]]], np.float32)
+    limit = {"identity": [np.inf, -np.inf], "sigmoid": [0.75, 0.25]}
+    limit["exp"] = [np.inf, 0.5]
+    predicted = loss.inverse_link(loss.average(raw))[:, 0]
+    np.testing.assert_allclose(predicted, limit[link], rtol=1e-6)

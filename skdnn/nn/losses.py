@@ -40,7 +40,10 @@ INVERSE_LINKS = {
 def mean_exp(raw):
     """Return ``log(mean_k(exp(raw_k)))``, over the first axis."""
     largest = raw.max(axis=0)
-    return largest + np.log(np.exp(raw - largest).mean(axis=0))
+    # What overflowed stays infinite, and does not become NaN.
+    largest[~np.isfinite(largest)] = 0
+    with np.errstate(divide="ignore"):
+        return largest + np.log(np.exp(raw - largest).mean(axis=0))
 
 
 def mean_sigmoid(raw):

@@ -1,0 +1,177 @@
+"""The temperature of a classifier: that which suits the validation rows."""
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+from sklearn.metrics import log_loss
+
+from skdnn._calibration import LIMIT, fit_temperature
+from skdnn.nn.losses import LogLoss, SquaredError
+from tests.tables import RECIPES, binary, classifier, multiclass, multilabel, numbers
+
+#: loss -> (number of outputs, probabilities of the classes from raw predictions)
+LOSSES = {
+    "binary": (LogLoss(link="sigmoid"), 1),
+    "softmax": (LogLoss(link="softmax"), 4),
+    "brier": (SquaredError(link="softmax"), 4),
+    "smooth": (LogLoss(0.1, link="softmax"), 4),
+}
+every_loss = pytest.mark.parametrize("name", LOSSES)
+
+
+def all_outcomes(name, rng, n=300):
+    """Return targets, raw predictions and weights in which these are exactly right.
+
+    Each row is there once with every class, weighted by its probability.
+    """
+    loss, n_outputs = LOSSES[name]
+    raw = rng.standard_normal((n, n_outputs))
+    if loss.link == "sigmoid":
+        p = np.hstack([expit(-raw), expit(raw)])
+    else:
+        p = softmax(raw, axis=1)
+        if name == "smooth":
+            # Those whose smooth labels have these probabilities on average.
+            p = (p - 0.1 / n_outputs) / 0.9
+    n_classes = p.shape[1]
+    y = np.tile(np.arange(n_classes), n)
+    y = y[:, None].astype(float) if loss.link == "sigmoid" else y
+    weight = p.reshape(-1, 1) * n_classes
+    return y, raw.repeat(n_classes, axis=0), weight
+
+
+@every_loss
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
+def test_finds_the_temperature_back(name, temperature, rng):
+    """What made the probabilities too sure, or not sure enough, is found back."""
+    y, raw, weight = all_outcomes(name, rng)
+    loss = LOSSES[name][0]
+    found, _ = fit_temperature(loss, y, raw * temperature, weight, n=1e9)
+    np.testing.assert_allclose(found, temperature, rtol=0.01)
+
+
+def test_finds_the_temperature_of_a_sample(rng):
+    """The same of many rows that are drawn, in float32."""
+    raw = 2 * rng.standard_normal((20_000, 3)).astype(np.float32)
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    found, _ = fit_temperature(LogLoss(link="softmax"), y, 3 * raw)
+    np.testing.assert_allclose(found, 3, rtol=0.03)
+
+
+@every_loss
+@pytest.mark.parametrize("weighted", [False, True])
+def test_loss_is_that_at_the_temperature(name, weighted, rng):
+    """The loss that comes with it has no prior, and is no higher than without."""
+    y, raw, weight = all_outcomes(name, rng)
+    loss, weight = LOSSES[name][0], weight if weighted else None
+    temperature, value = fit_temperature(loss, y, 4 * raw, weight)
+    expected, _ = loss.loss_gradient(y, 4 * raw / temperature, weight)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    assert value < loss.loss_gradient(y, 4 * raw, weight)[0]
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+@pytest.mark.parametrize("right", [True, False])
+def test_few_rows_keep_it_near_one(n, right):
+    """A few rows, all right or all wrong, say little; many of them say a lot."""
+    loss, raw = LogLoss(link="sigmoid"), np.ones((1, 1))
+    y = np.full((1, 1), float(right))
+    few, _ = fit_temperature(loss, y.repeat(n, axis=0), raw.repeat(n, axis=0))
+    many, _ = fit_temperature(loss, y.repeat(1000, axis=0), raw.repeat(1000, axis=0))
+    assert abs(np.log(few)) < 0.5
+    assert (few < 1) == (many < 1) == right
+    assert abs(np.log(many)) > 1.5
+    # More rows, further away.
+    one, _ = fit_temperature(loss, y, raw)
+    assert abs(np.log(one)) <= abs(np.log(few)) + 1e-3
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_it_has_limits(right):
+    """However many rows say so, no one is made sure, or unsure, without end."""
+    y, raw = np.full((500, 1), float(right)), np.ones((500, 1))
+    temperature, value = fit_temperature(LogLoss(link="sigmoid"), y, raw, n=1e12)
+    assert abs(np.log(temperature)) <= LIMIT
+    assert np.isfinite(value)
+
+
+@every_loss
+def test_weights_are_repeated_rows(name, rng):
+    """A row of weight 2 is as good as two, in the loss and beside the prior."""
+    y, raw, _ = all_outcomes(name, rng, n=5)
+    loss, counts = LOSSES[name][0], np.arange(len(raw)) % 4
+    kept, weight = counts > 0, counts[counts > 0][:, None].astype(float)
+    n = weight.sum()
+    weighted = fit_temperature(loss, y[kept], raw[kept], weight / weight.mean(), n)
+    repeated = fit_temperature(
+        loss, y.repeat(counts, axis=0), raw.repeat(counts, axis=0)
+    )
+    np.testing.assert_allclose(weighted, repeated, rtol=1e-6)
+
+
+# In a classifier
+
+TASKS = {"binary": binary, "multiclass": multiclass, "multilabel": multilabel}
+recipes = pytest.mark.parametrize("recipe", RECIPES)
+
+
+def loss_of(clf, X, y, weight=None):
+    """Return the log loss of the probabilities, summed over labels."""
+    proba = clf.predict_proba(X)
+    if y.ndim == 1:
+        return log_loss(y, proba, sample_weight=weight)
+    per_row = -np.log(np.where(y, proba, 1 - proba)).sum(axis=1)
+    return np.average(per_row, weights=weight)
+
+
+@recipes
+@pytest.mark.parametrize("task", TASKS)
+def test_probabilities_have_the_loss_that_was_watched(task, recipe):
+    """The best epoch's loss on the validation rows is that of the probabilities."""
+    X, y = TASKS[task]()
+    X_val, y_val = TASKS[task](seed=1)
+    X[:, 3] = X_val[:, 3] = np.arange(len(X)) % 7  # for a recipe with categories
+    weight = 1.0 + np.arange(len(X)) % 3
+    clf = classifier(**RECIPES[recipe] | {"dtype": "float64", "max_iter": 8})
+    clf.set_params(early_stopping=True, temperature_scaling=True)
+    val = {"X_val": X_val, "y_val": y_val, "sample_weight_val": weight}
+    clf.fit(X, y, **val)
+    assert clf.temperature_ != 1
+    best = clf.validation_loss_curve_[clf.best_iter_ - 1]
+    assert best == min(clf.validation_loss_curve_)
+    np.testing.assert_allclose(loss_of(clf, X_val, y_val, weight), best, rtol=1e-9)
+
+
+def test_without_it_the_temperature_is_one():
+    """No scaling, no rows held out, or a part of the data only: it is 1."""
+    X, y = binary()
+    for params in {"temperature_scaling": False}, {"early_stopping": False}:
+        assert classifier(**params).fit(X, y).temperature_ == 1
+    assert classifier().partial_fit(X, y, classes=[0, 1]).temperature_ == 1
+
+
+@recipes
+def test_classes_stay_the_same(recipe):
+    """The temperature changes probabilities, and no class."""
+    X, y = multiclass()
+    clf = classifier(**RECIPES[recipe] | {"early_stopping": True}).fit(X, y)
+    rows = numbers(200, seed=5)
+    classes, proba = clf.predict(rows), clf.predict_proba(rows)
+    raw = clf.decision_function(rows) * clf.temperature_
+    np.testing.assert_array_equal(classes, raw.argmax(axis=1))
+    np.testing.assert_allclose(
+        proba, softmax(raw / clf.temperature_, axis=1), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_weights_of_validation_rows_are_repeated_rows():
+    """A validation row of weight 2 is two, to the temperature too."""
+    X, y = binary()
+    X_val, y_val = binary(12, seed=1)
+    weight = 1 + np.arange(12) % 3
+    clf = classifier(dtype="float64", early_stopping=True)
+    one = clf.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=weight)
+    one = one.temperature_
+    X_val, y_val = X_val.repeat(weight, axis=0), y_val.repeat(weight)
+    two = clf.fit(X, y, X_val=X_val, y_val=y_val).temperature_
+    np.testing.assert_allclose(one, two, rtol=1e-6)
