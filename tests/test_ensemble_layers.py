@@ -228,6 +228,19 @@ def test_piecewise_linear_by_hand():
     assert not terms[1].any()  # a constant column has no bins
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bins_of_no_length_to_speak_of(dtype):
+    """Numbers that differ by less than can be divided by are at the ends of a bin."""
+    layer = PiecewiseLinear(n_bins=2, width=1).layer(1, 1)
+    network = Network([layer], dtype)
+    smallest = np.finfo(dtype).smallest_subnormal
+    network.learn(np.array([[0.0], [smallest], [1.0]], dtype))
+    with np.errstate(over="ignore"):
+        terms = layer.expand(np.array([[[0.0], [smallest], [1.0]]], dtype), None)
+    assert np.isfinite(network.statistics).all()
+    np.testing.assert_allclose(terms[0], [[0, 0], [0, 0], [1, 1]], atol=1e-6)
+
+
 def test_bins_hold_as_much_weight(rng):
     """A row of weight 2 is two rows, to the bins as well."""
     x = rng.standard_normal((31, 1))

@@ -230,7 +230,8 @@ class PiecewiseLinearLayer(NumericEmbedding):
                 column, levels, weights=weight, method="inverted_cdf"
             )
             edges = np.unique(quantiles)
-            lengths = np.diff(edges)
+            # The inverse of a length below that is infinite.
+            lengths = np.maximum(np.diff(edges), np.finfo(edges.dtype).tiny)
             self.low[j, 0, : len(lengths)] = edges[:-1]
             self.inverse_length[j, 0, : len(lengths)] = 1 / lengths
 
