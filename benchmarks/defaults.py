@@ -148,8 +148,8 @@ def tasks(folds, names, index):
         done = set(zip(rows.variant, rows.dataset, rows.split, strict=True))
     return [
         (name, entry, fold)
-        for name in names
         for fold in range(folds)
+        for name in names
         for entry in index
         if (name, entry["name"], fold) not in done
     ]
