@@ -667,11 +667,13 @@ def test_weight_averaging_is_validated():
 
 
 def test_weight_averaging_of_a_run_that_diverges():
-    """The average of before is kept, as the weights are."""
+    """The average from before the epoch is kept, to the bit."""
     params = {"optimizer": "momentum", "learning_rate": 1e3, "weight_averaging": 0.9}
     reg = regressor((), max_iter=100, **params)
     with pytest.warns(ConvergenceWarning, match="diverged"):
         reg.fit(*binary())
+    before = regressor((), max_iter=reg.n_iter_, **params).fit(*binary())
+    np.testing.assert_array_equal(parameters(reg), parameters(before))
     assert np.isfinite(parameters(reg)).all()
 
 
