@@ -17,11 +17,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skdnn._architecture import architecture
 from skdnn._calibration import fit_temperature
-from skdnn._parameters import CONSTRAINTS, FIXED, check_together, is_auto, named, plain
+from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, plain
 from skdnn._persistence import pack, unpack, without_transient
-from skdnn._recipe import MAX_EMBEDDED, resolve
+from skdnn._recipe import resolve
 from skdnn._rows import chunks, dense, distinct_rows, rows_with_weight
-from skdnn._threads import shared_threads
+from skdnn._threads import shared_threads, threads_for
 from skdnn._training import (
     WATCHED,
     Clock,
@@ -203,7 +203,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             given = self._check_data(*given, "_val", False)
         if self.shuffle:
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
-        settings = resolve(vars(self), len(data.rows.index), is_classifier(self))
+        n_rows, n_columns = len(data.rows.index), data.X.shape[1]
+        settings = resolve(vars(self), n_columns, n_rows, is_classifier(self))
         rows, held_out = data.rows, given
         if given is None and settings.early_stopping:
             # A copy, so that a warm start holds the same rows out.
@@ -236,7 +237,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         data = self._check_data(X, y, sample_weight, "", not going_on, classes)
         if self.shuffle:
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
-        settings = resolve(vars(self), None, is_classifier(self))
+        settings = resolve(vars(self), data.X.shape[1], None, is_classifier(self))
         run = Run(settings, streams, None, Clock(None), None)
         self._train_on(data, data.rows, None, run, going_on)
 
@@ -354,9 +355,6 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _build_network(self, settings, batch, streams):
         """Return a network with its initial parameters."""
-        n_numbers = self.encoder_.n_numeric_out_
-        if is_auto(self.numeric_embedding) and n_numbers > MAX_EMBEDDED:
-            settings = SimpleNamespace(**{**vars(settings), "numeric_embedding": None})
         # Plain data, which is what a pickle holds of the network's layers.
         self._architecture = architecture(settings, self.encoder_, self.n_outputs_)
         network = build_mlp(**self._architecture)
@@ -426,15 +424,17 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         tol = settings.tol if n_epochs else None
         rule = StoppingRule(trainer, settings.n_iter_no_change, tol, validate)
         hooks = self._hooks(trainer, rule, run)
+        size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
+        size = size[self.solver]
         try:
-            if isinstance(trainer.optimizer, LBFGS):
-                tol = 0.0 if settings.tol is None else settings.tol
-                trainer.minimize(batch, n_epochs, tol, *hooks)
-            else:
-                size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
-                order = run.streams["order"] if self.shuffle else None
-                batches = Batches(*batch, size[self.solver], order)
-                trainer.run(batches, n_epochs or 1, *hooks)
+            with threads_for(2 * size * self.network_.largest_matrix):
+                if isinstance(trainer.optimizer, LBFGS):
+                    tol = 0.0 if settings.tol is None else settings.tol
+                    trainer.minimize(batch, n_epochs, tol, *hooks)
+                else:
+                    order = run.streams["order"] if self.shuffle else None
+                    batches = Batches(*batch, size, order)
+                    trainer.run(batches, n_epochs or 1, *hooks)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=7)
         self._warn_if_it_went_badly(trainer, rule, n_epochs)

@@ -6,25 +6,26 @@ textbook has: the part is off.  ``benchmarks/defaults.py`` measures what each pa
 brings.
 """
 
-from math import ceil
+from math import log2, sqrt
 from types import SimpleNamespace
 
 from skdnn._parameters import named
+from skdnn._training import validation_size
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
 #: Of all tasks.
 TUNED = {
     "activation": "silu",
-    "dropout": 0.1,
+    "dropout": 0.2,
     "schedule": "coslog",
     "optimizer": AdamW(beta_2=0.95, weight_decay=0.01),
     "regularization_schedule": None,
-    "numeric_embedding": "periodic",
+    "numeric_embedding": "piecewise_linear",
     "input_scaling": True,
     "parametrization": "ntk",
     "parametric_activation": True,
     "learning_rate_multipliers": {"scale": 6.0, "bias": 0.1, "activation": 0.1},
-    "early_stopping": True,
+    "n_ensemble": 2,
     "temperature_scaling": True,
     "clip_predictions": True,
 }
@@ -40,6 +41,7 @@ PLAIN = {
     "parametrization": "standard",
     "parametric_activation": False,
     "learning_rate_multipliers": {},
+    "n_ensemble": 1,
     "temperature_scaling": False,
     "clip_predictions": False,
 }
@@ -48,24 +50,31 @@ PLAIN = {
 #: HistGradientBoosting.
 EARLY_STOPPING_ROWS = 10_000
 
-#: The learning rate of the tuned recipe.
-CLASSIFIER_RATE, REGRESSOR_RATE = 0.03, 0.06
+#: From so many rows on, it means True for the tuned recipe: less say nothing.
+FEWEST_TO_SPLIT = 20
 
-#: Above this many columns of numbers, ``numeric_embedding="auto"`` is None.
+#: The learning rate of the tuned recipe.
+CLASSIFIER_RATE, REGRESSOR_RATE = 0.05, 0.12
+
+#: Above this many columns, ``numeric_embedding="auto"`` is None.
 MAX_EMBEDDED = 200
 
-#: Steps and epochs of the tuned recipe: as many epochs as make so many steps, within
-#: limits.
-STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 2100, 16, 60
+#: Epochs of the tuned recipe at 5,000 rows; they fall with the fourth root of the rows.
+EPOCHS, AT_ROWS = 60, 5000
+
+#: Batches hold about 1.6 times the root of the number of rows, as a power of two within
+#: these limits.
+SMALLEST_BATCH, LARGEST_BATCH = 32, 512
 
 
-def resolve(params, n_rows=None, is_classifier=True):
+def resolve(params, n_columns, n_rows=None, is_classifier=True):
     """Return the parameters with what ``"auto"`` stands for in its place.
 
     Parameters
     ----------
     params : dict
         Parameters of an estimator.
+    n_columns : int
     n_rows : int, default=None
         Number of rows to train on; None is a part of them (`partial_fit`).
     is_classifier : bool
@@ -77,14 +86,15 @@ def resolve(params, n_rows=None, is_classifier=True):
     tuned = is_tuned(params)
     autos = {name for name, value in params.items() if _is_auto(value)}
     choices = {**PLAIN, **(TUNED if tuned else {})}
-    if n_rows is None:
-        # Nobody knows how long it will go on, or what the next part holds.
-        choices.update(schedule="constant", early_stopping=False)
-    elif not tuned:
-        choices["early_stopping"] = n_rows > EARLY_STOPPING_ROWS
+    if n_columns > MAX_EMBEDDED:
+        choices["numeric_embedding"] = None
+    if n_rows is None or params["warm_start"]:
+        # Nobody knows how long it will go on: a wave would have ended at rate 0.
+        choices.update(schedule="constant", regularization_schedule=None)
+    choices["early_stopping"] = n_rows is not None and _splits(params, tuned, n_rows)
+    choices.update(_by_rows(tuned, n_rows))
     settings = {**params, **{name: choices[name] for name in autos if name in choices}}
     settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
-    settings.update(_by_rows(settings, autos, tuned, n_rows))
     if "learning_rate" in autos:
         rate = settings["optimizer"].default_learning_rate
         if settings["parametrization"] == "ntk":
@@ -106,17 +116,21 @@ def _is_auto(value):
     return isinstance(value, str) and value == "auto"
 
 
-def _by_rows(settings, autos, tuned, n_rows):
+def _splits(params, tuned, n_rows):
+    """Return whether rows are held out."""
+    enough = n_rows >= FEWEST_TO_SPLIT if tuned else n_rows > EARLY_STOPPING_ROWS
+    return enough and validation_size(params["validation_fraction"], n_rows) < n_rows
+
+
+def _by_rows(tuned, n_rows):
     """Return batch size, epochs and patience for a number of rows."""
-    batch_size, max_iter, patience = 200, 200, 10
-    if tuned and n_rows is not None:
-        batch_size = 128
-        steps = max(1, n_rows // batch_size)
-        max_iter = min(MOST_EPOCHS, max(FEWEST_EPOCHS, ceil(STEPS / steps)))
-        patience = max_iter
-    choices = {
-        "batch_size": batch_size,
+    if not tuned or n_rows is None:
+        return {"batch_size": 200, "max_iter": 200, "n_iter_no_change": 10}
+    batch_size = 2 ** round(log2(1.6 * sqrt(n_rows)))
+    max_iter = round(EPOCHS * (AT_ROWS / n_rows) ** 0.25)
+    return {
+        "batch_size": min(max(batch_size, SMALLEST_BATCH), LARGEST_BATCH),
         "max_iter": max_iter,
-        "n_iter_no_change": patience,
+        # The schedule ends training: a stall before its end is no sign of anything.
+        "n_iter_no_change": max_iter,
     }
-    return {name: choices[name] for name in autos & choices.keys()}

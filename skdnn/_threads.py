@@ -1,4 +1,4 @@
-"""How many threads matrix products run on where several networks train at once."""
+"""How many threads matrix products run on while networks train."""
 
 import multiprocessing
 import os
@@ -6,6 +6,10 @@ from contextlib import contextmanager
 from threading import Lock
 
 from sklearn.utils.parallel import _get_threadpool_controller
+
+#: Operations of a matrix product below which a second thread costs more than it brings,
+#: and a great deal more where other programs hold a core.
+SMALL_PRODUCT = 2**25
 
 
 class _Sharing:
@@ -19,23 +23,21 @@ class _Sharing:
     def __init__(self):
         self._lock = Lock()
         self._n_fits = 0
+        self._n_small = 0
         self._before = None
 
-    def enter(self):
+    def count(self, fits=0, small=0):
+        """Add to the number of fits, or of those that train on small products."""
         with self._lock:
-            self._n_fits += 1
-            self._set_threads()
-
-    def leave(self):
-        with self._lock:
-            self._n_fits -= 1
+            self._n_fits += fits
+            self._n_small += small
             self._set_threads()
 
     def _set_threads(self):
         # joblib tells most of its processes how many threads they have, but not those
         # that it forks, which are daemons.
         forked = multiprocessing.current_process().daemon
-        shared = self._n_fits > (0 if forked else 1)
+        shared = self._n_fits > (0 if forked else 1) or self._n_small > 0
         if not shared and self._before is None:
             return
         if self._before is None:
@@ -43,7 +45,8 @@ class _Sharing:
             self._before = [(library, library.num_threads) for library in blas]
         for library, n_threads in self._before:
             if shared:
-                n_threads = 1 if forked else max(1, n_threads // self._n_fits)
+                alone = forked or self._n_small > 0
+                n_threads = 1 if alone else max(1, n_threads // self._n_fits)
             library.set_num_threads(n_threads)
             # In newer versions of threadpoolctl, only the thread that set a number can
             # set another, until it says that it is done.
@@ -66,8 +69,19 @@ def shared_threads():
     `k` fits at once, in threads of their own, get one `k`-th of the threads each, and
     one at least; in a process forked by joblib or multiprocessing, a fit gets one.
     """
-    _sharing.enter()
+    _sharing.count(fits=1)
     try:
         yield
     finally:
-        _sharing.leave()
+        _sharing.count(fits=-1)
+
+
+@contextmanager
+def threads_for(n_operations):
+    """Use one thread while the largest matrix product has few operations."""
+    small = int(n_operations < SMALL_PRODUCT)
+    _sharing.count(small=small)
+    try:
+        yield
+    finally:
+        _sharing.count(small=-small)

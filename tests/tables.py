@@ -65,6 +65,30 @@ TASKS = {
 }
 
 
+#: What to test besides plain networks: the defaults, and what they may be changed to.
+RECIPES = {
+    "default": {},
+    "own": {"n_ensemble": 3, "ensemble_weights": "own"},
+    "shared": {"n_ensemble": 3, "ensemble_weights": "shared"},
+    "periodic": {"numeric_embedding": "periodic"},
+    "piecewise linear": {"numeric_embedding": "piecewise_linear"},
+    "embedded categories": {"categorical_features": [3], "max_one_hot": 0},
+    "all at once": {
+        "n_ensemble": 3,
+        "ensemble_weights": "shared",
+        "numeric_embedding": "piecewise_linear",
+        "categorical_features": [3],
+        "max_one_hot": 0,
+        "hidden_layer_dims": (8, 8),
+        "batch_norm": True,
+        "residual": True,
+        "weight_averaging": 0.9,
+        "regularization_schedule": "cosine",
+        "batch_size": 16,
+    },
+}
+
+
 def parameters(estimator):
     """Return everything that training changed, as one vector."""
     network = estimator.network_

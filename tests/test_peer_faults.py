@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import wraps
+from functools import partial, wraps
 from importlib.util import find_spec
 from inspect import Parameter, signature
 from pathlib import Path
@@ -46,7 +46,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn._persistence import FORMAT
+from skdnn._recipe import resolve
 from skdnn.nn.batches import Batches
+from skdnn.nn.embeddings import Periodic, PiecewiseLinear
 from skdnn.nn.losses import Huber, LogLoss, SquaredError
 from skdnn.nn.optimizers import (
     LBFGS,
@@ -69,19 +71,22 @@ from skdnn.nn.schedules import (
     Step,
 )
 from skdnn.nn.trainer import Trainer
+from tests import tables
 from tests.networks import mlp
+from tests.plain import TASKS, classifier, regressor
 from tests.tables import (
-    TASKS,
+    RECIPES,
     binary,
-    classifier,
     multiclass,
     multilabel,
     numbers,
     parameters,
     regression,
-    regressor,
 )
 
+#: Plain networks, and the recipes.
+NETWORKS = ["plain", *RECIPES]
+networks = pytest.mark.parametrize("network", NETWORKS)
 tasks = pytest.mark.parametrize("task", TASKS)
 makers = pytest.mark.parametrize("make", [classifier, regressor])
 estimators = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
@@ -99,6 +104,20 @@ CLASSES = {
 def data_for(make):
     """Return a small data set for one of the two estimators."""
     return binary() if make is classifier else regression()
+
+
+def table(task):
+    """Return a small data set for a task, with a column that may be categories."""
+    X, y = TASKS[task][1]()
+    X[:, 3] = np.arange(len(X)) % 7
+    return X, y
+
+
+def maker(task, network, **params):
+    """Return what makes a plain estimator for a task, or one of a recipe."""
+    if network == "plain":
+        return partial(TASKS[task][0], **params)
+    return partial(tables.TASKS[task][0], **RECIPES[network] | params)
 
 
 def assert_same_network(one, two):
@@ -264,15 +283,19 @@ def test_fault_06_no_warning_of_feature_names_in_early_stopping(make, scoring):
 
 @makers
 def test_fault_07_patience_is_long_and_the_best_epoch_is_kept(make):
-    """By default ten epochs without progress are borne, and the best weights stay.
+    """By default ten epochs or more are borne, and the best weights stay.
 
     Peers stopped after two, kept the last weights, or got worse with more patience.
     """
-    assert make().n_iter_no_change == 10
+    for optimizer in "auto", "sgd":
+        params = make().get_params(deep=False)
+        params.update(n_iter_no_change="auto", max_iter="auto", optimizer=optimizer)
+        assert resolve(params, n_rows=1000).n_iter_no_change >= 10
     X, y = data_for(make)
     X_val, y_val = numbers(20, seed=1), y[:20]
     scoring = "neg_log_loss" if make is classifier else "neg_mean_squared_error"
     params = {"learning_rate": 0.1, "max_iter": 100, "tol": 0.0, "scoring": scoring}
+    params["early_stopping"] = "auto"  # as there is validation data
     scores = []
     for patience in 1, 10, 50:
         est = make(**params, n_iter_no_change=patience)
@@ -342,7 +365,8 @@ def test_fault_10_a_pipeline_transforms_the_validation_data():
     X_val, y_val = X[40:], y[40:]
     X, y = X[:40], y[:40]
     with sklearn.config_context(enable_metadata_routing=True):
-        clf = classifier(numeric_scaling=None).set_fit_request(X_val=True, y_val=True)
+        clf = classifier(numeric_scaling=None, early_stopping="auto")
+        clf.set_fit_request(X_val=True, y_val=True)
         steps = [("pca", PCA(2)), ("network", clone(clf))]
         pipeline = Pipeline(steps, transform_input=["X_val"])
         pipeline.fit(X, y, X_val=X_val, y_val=y_val)
@@ -353,13 +377,14 @@ def test_fault_10_a_pipeline_transforms_the_validation_data():
 
 
 @tasks
-def test_fault_11_weights_count_in_the_inner_split_and_score(task):
+@networks
+def test_fault_11_weights_count_in_the_inner_split_and_score(network, task):
     """Rows of no weight are not held out, and others validate with their weight.
 
     A peer weighs neither the split nor the score of early stopping.
     """
-    make, data = TASKS[task]
-    X, y = data()
+    make = maker(task, network, early_stopping=True)
+    X, y = table(task)
     weight = np.arange(len(X)) % 3
     seen = {}
 
@@ -367,7 +392,7 @@ def test_fault_11_weights_count_in_the_inner_split_and_score(task):
         seen.update(zip(X[:, 0], sample_weight, strict=True))
         return 0.0
 
-    params = {"early_stopping": True, "validation_fraction": 10}
+    params = {"validation_fraction": 10}
     make(**params, scoring=score).fit(X, y, weight)
     assert seen.items() <= dict(zip(X[:, 0], weight, strict=True)).items()
     assert set(seen.values()) == {1, 2}
@@ -386,42 +411,51 @@ def test_fault_11_weights_count_in_the_inner_split_and_score(task):
 
 
 @tasks
-def test_fault_12_training_goes_on_the_same_after_a_pickle(task):
+@networks
+def test_fault_12_training_goes_on_the_same_after_a_pickle(network, task):
     """A pickle and more `partial_fit` are as good as `partial_fit` alone, to the bit.
 
     A peer's optimizer went on moving arrays that the loaded network did not have.
     """
-    make, data = TASKS[task]
-    X, y = data()
-    one = make(batch_norm=True, dropout=0.2, batch_size=20)
+    X, y = table(task)
+    one = maker(task, network, batch_norm=True, dropout=0.2, batch_size=20)()
     one.partial_fit(X, y, **CLASSES[task])
     two, before = pickle.loads(pickle.dumps(one)), parameters(one)
     for _ in range(3):
         one.partial_fit(X, y)
         two.partial_fit(X, y)
     assert_same_network(one, two)
-    assert (parameters(one) != before).mean() > 0.9
+    # Not each bin of an embedding holds one of the rows.
+    assert (parameters(one) != before).mean() > (0.9 if network == "plain" else 0.5)
 
 
-@makers
-def test_fault_13_what_n_iter_and_loss_curve_count(make):
+@tasks
+@networks
+def test_fault_13_what_n_iter_and_loss_curve_count(network, task):
     """`n_iter_` counts one `fit` or all `partial_fit`; `loss_curve_` is the last call.
 
     A peer's warm start stopped after one epoch, its `n_iter_` grew from fit to fit,
     and after three `partial_fit` it was 1 with three losses.
     """
-    X, y = data_for(make)
+    # An average begins anew in each call, and a schedule counts the epochs of a call.
+    anew = {"weight_averaging": 0.0, "regularization_schedule": None}
+    make = maker(task, network, early_stopping=False, **anew)
+    X, y = table(task)
     est = make(warm_start=True, max_iter=5)
     for _ in range(3):
+        before = parameters(est) if hasattr(est, "network_") else None
         est.fit(X, y)
         assert est.n_iter_ == len(est.loss_curve_) == 5
-    assert_same_network(est, make(max_iter=15).fit(X, y))
+        assert before is None or (parameters(est) != before).mean() > 0.5
+    assert_same_network(est, make(max_iter=15, schedule="constant").fit(X, y))
     est = make()
-    classes = {"classes": [0, 1]} if make is classifier else {}
     for k in 1, 2, 3:
-        est.partial_fit(X, y, **classes)
+        est.partial_fit(X, y, **CLASSES[task])
         assert (est.n_iter_, len(est.loss_curve_)) == (k, 1)
-    assert_same_network(est, make(max_iter=3).fit(X, y))
+    # A constant schedule, and none of the sizes that depend on the number of rows.
+    in_parts = {"max_iter": 3, "schedule": "constant", "batch_size": 200}
+    in_parts |= {"batch_size": 16} if network == "all at once" else {}
+    assert_same_network(est, make(**in_parts).fit(X, y))
 
 
 @makers
@@ -474,15 +508,20 @@ def test_fault_16_partial_fit_of_several_labels_a_row():
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-@makers
-def test_fault_17_a_pickle_holds_little_more_than_the_weights(make, early_stopping):
+@pytest.mark.parametrize("task", ["binary", "regression"])
+@networks
+def test_fault_17_a_pickle_holds_little_more_than_the_weights(
+    network, task, early_stopping
+):
     """A pickle is as large as the weights, and does not grow with `partial_fit`.
 
     Peers saved Adam's memory, the best weights, the losses or the training data.
     """
     X = numbers(500, 40)
     y = (X[:, 0] > 0).astype(int)
-    est = make((100, 100), batch_size=100, early_stopping=early_stopping).fit(X, y)
+    X[:, 3] = np.arange(500) % 9  # which a recipe takes for categories
+    make = maker(task, network, batch_size=100, hidden_layer_dims=(100, 100))
+    est = make(early_stopping=early_stopping).fit(X, y)
     n_bytes = est.network_.params.nbytes
     assert n_bytes > 50_000
     assert len(pickle.dumps(est)) < 1.2 * n_bytes + 20_000
@@ -520,6 +559,8 @@ def leaves(state):
         state = [*state, *state.values()]
     elif hasattr(state, "get_params"):
         state = list(vars(state).values())
+    elif isinstance(state, np.ndarray) and state.dtype.hasobject:
+        state = state.tolist()  # words, of labels and categories
     if isinstance(state, (list, tuple)):
         for part in state:
             yield from leaves(part)
@@ -528,14 +569,15 @@ def leaves(state):
 
 
 @tasks
-def test_fault_18_the_saved_state_is_numpy_and_plain_data(task):
+@networks
+def test_fault_18_the_saved_state_is_numpy_and_plain_data(network, task):
     """A state holds numbers, strings, arrays and generators; NumPy is all it needs.
 
     Peers' held arrays on a GPU, which a machine without one could not even open.
     """
-    make, data = TASKS[task]
-    est = make(batch_norm=True, dropout=0.2, early_stopping="auto", warm_start=True)
-    est.fit(*data()).partial_fit(*data())
+    params = {"batch_norm": True, "dropout": 0.2, "early_stopping": "auto"}
+    est = maker(task, network, **params)(warm_start=True)
+    est.fit(*table(task)).partial_fit(*table(task))
     allowed = type(None) | bool | int | float | str | np.generic | np.ndarray
     for leaf in leaves(est.__getstate__()):
         assert isinstance(leaf, allowed | np.random.Generator), leaf
@@ -682,7 +724,8 @@ def test_fault_24_training_alone_decides_on_columns():
     X[:60:7, 1] = np.nan
     X_val, y_val = X[60:].copy(), y[60:]
     X_val[:, 2] = np.nan
-    clf = classifier().fit(X[:60], y[:60], X_val=X_val, y_val=y_val)
+    clf = classifier(early_stopping="auto")
+    clf.fit(X[:60], y[:60], X_val=X_val, y_val=y_val)
     assert clf.encoder_.missing_columns_.tolist() == [1]
     assert clf.coefs_[0].shape == (5, 8)
     for rows in X[60:], X_val, np.full((3, 4), np.nan), X[:1]:
@@ -692,12 +735,17 @@ def test_fault_24_training_alone_decides_on_columns():
     # And so are two of the four categories.
     table = pd.DataFrame({"number": X[:, 0], "word": list("abcdcdcdc" * 10)})
     table.loc[60:, "word"] = "e"
-    clf = classifier().fit(table[:60], y[:60], X_val=table[60:], y_val=y[60:])
+    clf = classifier(early_stopping="auto")
+    clf.fit(table[:60], y[:60], X_val=table[60:], y_val=y[60:])
     assert clf.coefs_[0].shape == (5, 8)
+    tuned = tables.classifier(max_one_hot=0)
+    embedded = clone(tuned).fit(table[:60], y[:60], X_val=table[60:], y_val=y[60:])
     for rows in table[60:], table[:1], table.assign(word=None):
         assert np.isfinite(clf.predict_proba(rows)).all()
-    scores = cross_val_score(classifier(), table, y, cv=KFold(3), error_score="raise")
-    assert scores.shape == (3,)
+        assert np.isfinite(embedded.predict_proba(rows)).all()
+    for est in classifier(), tuned:
+        scores = cross_val_score(est, table, y, cv=KFold(3), error_score="raise")
+        assert scores.shape == (3,)
 
 
 @estimators
@@ -771,34 +819,38 @@ def test_fault_27_mixins_come_before_the_base_class(Estimator):
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize(("n", "size"), [(41, 20), (1, 20), (7, 1), (5, 100)])
 @tasks
-def test_fault_28_last_batches_of_one_row(task, n, size, batch_norm):
+@networks
+def test_fault_28_last_batches_of_one_row(network, task, n, size, batch_norm):
     """Any number of rows goes with any batch size, and the last batch counts.
 
     Peers' batch norm failed on a single row, or batches that are not full were
     dropped, or a batch size above the number of rows was a warning.
     """
-    make, data = TASKS[task]
-    X, y = (array[:n] for array in data())
-    est = make(batch_norm=batch_norm, batch_size=size, shuffle=False)
+    X, y = (array[:n] for array in table(task))
+    params = {"batch_norm": batch_norm, "batch_size": size, "shuffle": False}
+    est = maker(task, network, **params)()
     est.fit(X, y).partial_fit(X[:1], y[:1])
     assert np.isfinite(est.predict(X)).all()
     if n > 1:
+        est.set_params(early_stopping=False)  # where all rows are trained on
         changed = X.copy()
         changed[-1] = changed[0]
         one, two = (clone(est).set_params(numeric_scaling=None) for _ in range(2))
-        assert (parameters(one.fit(X, y)) != parameters(two.fit(changed, y))).any()
+        one, two = one.fit(X, y), two.fit(changed, y)
+        assert parameters(one).tobytes() != parameters(two).tobytes()
 
 
 @tasks
-def test_fault_29_predictions_do_not_depend_on_other_rows(task):
+@networks
+def test_fault_29_predictions_do_not_depend_on_other_rows(network, task):
     """A row gets the same prediction, to the bit, alone, among others or in order.
 
     A peer's differed in the third digit, with the number of rows given at once.
     """
-    make, data = TASKS[task]
-    est = make((30, 20), batch_norm=True, dropout=0.2).fit(*data())
+    params = {"batch_norm": True, "dropout": 0.2, "hidden_layer_dims": (30, 20)}
+    est = maker(task, network, **params)().fit(*table(task))
     X = numbers(2100, seed=1)
-    predict = est.predict_proba if make is classifier else est.predict
+    predict = getattr(est, "predict_proba", est.predict)
     expected = predict(X)
     for size in 1, 7, 300, 1025:
         rows = X[: 40 * size]
@@ -809,26 +861,28 @@ def test_fault_29_predictions_do_not_depend_on_other_rows(task):
 
 
 @tasks
-def test_fault_30_weights_are_repeated_rows(task):
+@networks
+def test_fault_30_weights_are_repeated_rows(network, task):
     """Weights are repeated rows: exactly in full batches, in the mean in small ones.
 
     A peer is tested for this with one solver only, and loosely.
     """
-    make, data = TASKS[task]
-    X, y = data()
+    make = maker(task, network)
+    X, y = table(task)
     weight = np.arange(len(X)) % 3
     two = X.repeat(weight, axis=0), y.repeat(weight, axis=0)
     full = {"solver": "bgd", "batch_norm": True}
     assert_same_network(make(**full).fit(X, y, weight), make(**full).fit(*two))
     # Without `shuffle` equal rows are not joined, and are added up in another order.
-    full |= {"shuffle": False, "dtype": "float64"}
+    # Nor are they held out together.
+    full |= {"shuffle": False, "dtype": "float64", "early_stopping": False}
     weighted, repeated = make(**full).fit(X, y, weight), make(**full).fit(*two)
     np.testing.assert_allclose(parameters(weighted), parameters(repeated), rtol=1e-6)
 
-    network = mlp([4, 8, 1], ["tanh"], ["glorot_normal"] * 2, False, [0], "f8")
-    network.initialize(np.random.default_rng(0))
+    mlp_ = mlp([4, 8, 1], ["tanh"], ["glorot_normal"] * 2, False, [0], "f8")
+    mlp_.initialize(np.random.default_rng(0))
     trainer = Trainer(
-        network,
+        mlp_,
         SquaredError("identity"),
         SGD(),
         Constant(),
@@ -839,7 +893,7 @@ def test_fault_30_weights_are_repeated_rows(task):
     rows = X, X[:, :1] ** 2, weight[:, None] / weight.mean()
 
     def gradient(size):
-        total = np.zeros_like(network.params)
+        total = np.zeros_like(mlp_.params)
         for batch in Batches(*rows, size, np.random.default_rng(1)):
             trainer.loss_gradient(batch)
             total += len(batch.X) * trainer.workspace.grads
@@ -879,7 +933,9 @@ def test_fault_31_the_penalty_does_not_depend_on_the_batch_size(params, weight):
 CHANGES = {
     "hidden_layer_dims": ({}, (4,)),
     "activation": ({}, "tanh"),
+    "parametric_activation": ({}, True),
     "batch_norm": ({}, True),
+    "residual": ({"hidden_layer_dims": (4, 4)}, True),
     "dropout": ({}, 0.5),
     "alpha": ({}, 10.0),
     "loss": ({}, {classifier: "squared_error", regressor: "huber"}),
@@ -887,24 +943,45 @@ CHANGES = {
     "batch_size": ({}, 7),
     "optimizer": ({}, "rmsprop"),
     "learning_rate": ({}, 0.1),
+    "learning_rate_multipliers": (
+        {},
+        {classifier: {"bias": 0.1}, regressor: {"weight": 2.0}},
+    ),
     "schedule": ({}, "cosine"),
+    "regularization_schedule": ({"dropout": 0.5}, "cosine"),
+    "weight_averaging": ({}, 0.9),
     "weight_init": ({}, "lecun_uniform"),
+    "parametrization": ({}, "ntk"),
     "max_iter": ({}, 4),
+    "max_time": ({}, 1e-9),
     "tol": ({"tol": 0.0, "n_iter_no_change": 1}, 10.0),
     "n_iter_no_change": ({"tol": 10.0, "n_iter_no_change": 1}, 2),
     "shuffle": ({"batch_size": 7}, False),
     "early_stopping": ({}, True),
     "validation_fraction": ({"early_stopping": True}, 0.3),
     "scoring": ({"early_stopping": True}, {classifier: "roc_auc", regressor: "r2"}),
+    "refit": ({"early_stopping": True}, True),
     "numeric_scaling": ({}, "quantile"),
+    "numeric_embedding": ({}, "periodic"),
+    "input_scaling": ({}, True),
     "categorical_features": ({}, [0]),
+    "max_one_hot": ({"categorical_features": [0]}, 8),
+    "category_width": ({"categorical_features": [0], "max_one_hot": 8}, 3),
+    "n_ensemble": ({}, 2),
+    "ensemble_weights": ({"n_ensemble": 2}, "shared"),
     "target_scaling": ({}, False),
+    "clip_predictions": ({"numeric_scaling": "standard"}, True),
     "class_weight": ({}, "balanced"),
+    "temperature_scaling": ({"early_stopping": True}, True),
     "warm_start": ({}, True),
     "verbose": ({}, True),
     "random_state": ({}, 1),
     "dtype": ({}, "float64"),
     # And of the parts.
+    "numeric_embedding__n_frequencies": ({"numeric_embedding": Periodic()}, 3),
+    "numeric_embedding__frequency_scale": ({"numeric_embedding": Periodic()}, 1.0),
+    "numeric_embedding__n_bins": ({"numeric_embedding": PiecewiseLinear()}, 3),
+    "numeric_embedding__width": ({"numeric_embedding": PiecewiseLinear()}, 3),
     "optimizer__beta_1": ({"optimizer": Adam()}, 0.5),
     "optimizer__beta_2": ({"optimizer": Adam()}, 0.5),
     "optimizer__epsilon": ({"optimizer": Adam()}, 0.1),
@@ -951,6 +1028,8 @@ def test_fault_32_every_parameter_changes_something(make, name, capsys):
     start, value = CHANGES[name]
     if isinstance(value, dict):
         value = value[make]
+    # Far from all that was seen, where predictions may be clipped.
+    far = 100 * numbers(seed=1)
     X, y = data_for(make)
     y[:10] = y[0]
 
@@ -958,7 +1037,9 @@ def test_fault_32_every_parameter_changes_something(make, name, capsys):
         est = clone(make(max_iter=6).set_params(**start)).set_params(**change)
         est.fit(X, y).fit(X, y)
         printed = capsys.readouterr().out
-        return parameters(est).tobytes(), est.validation_scores_, printed != ""
+        predicted = getattr(est, "predict_proba", est.predict)(far).tobytes()
+        network = parameters(est).tobytes(), est.validation_scores_
+        return network, predicted, printed != ""
 
     assert outcome() == outcome()
     assert outcome() != outcome(**{name: value})
@@ -1175,19 +1256,22 @@ def with_callbacks(test):
 
 @with_callbacks
 @tasks
-def test_fault_38_later_training_leaves_a_callbacks_estimator_alone(task):
+@networks
+def test_fault_38_later_training_leaves_a_callbacks_estimator_alone(network, task):
     """The estimator that a callback keeps of an epoch stays as it was.
 
     A copy made by scikit-learn alone shares its arrays with the training that goes on.
     """
-    make, data = TASKS[task]
-    X, y = data()
+    X, y = table(task)
+    # Schedules would end sooner in a shorter fit.
+    ends = {"schedule": "constant", "regularization_schedule": None}
+    make = maker(task, network, batch_norm=True, **ends)
     recorder = Recorder()
-    est = make(batch_norm=True).set_callbacks(recorder).fit(X, y)
+    est = make().set_callbacks(recorder).fit(X, y)
     est.set_callbacks().partial_fit(X, y)
     assert len(recorder.snapshots) == 6  # of five epochs, and of the end
     for k, snapshot in enumerate(recorder.snapshots[:5], 1):
-        shorter = make(batch_norm=True, max_iter=k).fit(X, y)
+        shorter = make(max_iter=k).fit(X, y)
         assert_same_network(snapshot, shorter)
         np.testing.assert_array_equal(snapshot.predict(X), shorter.predict(X))
         assert snapshot.loss_curve_ == shorter.loss_curve_
@@ -1270,19 +1354,20 @@ def test_fault_42_the_target_is_scaled_inside():
 
 
 @tasks
-def test_fault_43_skops_loads_it_with_three_names_to_trust(task):
+@networks
+def test_fault_43_skops_loads_it_with_three_names_to_trust(network, task):
     """A skops file asks to trust the estimator, its encoder and its loss, no more.
 
     skops no longer trusts everything at a word, so each type of a peer has to be named.
     """
-    make, data = TASKS[task]
-    X, y = data()
-    est = make(batch_norm=True, dropout=0.2, early_stopping=True).fit(X, y)
+    X, y = table(task)
+    params = {"batch_norm": True, "dropout": 0.2, "early_stopping": True}
+    est = maker(task, network, **params)().fit(X, y)
     file = skops.io.dumps(est)
     names = {
         f"{type(est).__module__}.{type(est).__name__}",
         "skdnn.encoding.TabularEncoder",
-        f"skdnn.nn.losses.{'LogLoss' if make is classifier else 'SquaredError'}",
+        f"skdnn.nn.losses.{'LogLoss' if is_classifier(est) else 'SquaredError'}",
     }
     assert set(skops.io.get_untrusted_types(data=file)) == names
     loaded = skops.io.loads(file, trusted=sorted(names))

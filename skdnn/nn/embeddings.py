@@ -298,9 +298,9 @@ class PiecewiseLinear(BaseEstimator):
 
     Parameters
     ----------
-    n_bins : int >= 1, default=16
+    n_bins : int >= 1, default=32
         Number of bins of each column; less where quantiles are equal.
-    width : int >= 1, default=8
+    width : int >= 1, default=4
         Number of what they are mapped to, beside the number itself.
     """
 
@@ -309,7 +309,7 @@ class PiecewiseLinear(BaseEstimator):
         "width": (Integral, 1, None, "left"),
     }
 
-    def __init__(self, n_bins=16, width=8):
+    def __init__(self, n_bins=32, width=4):
         self.n_bins = n_bins
         self.width = width
 

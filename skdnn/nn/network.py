@@ -110,6 +110,12 @@ class Network:
         return [ly.matrix for ly in leaves(self.layers) if isinstance(ly, Dense)]
 
     @property
+    def largest_matrix(self):
+        """Number of entries of the largest matrix of a dense layer."""
+        dense = [ly for ly in leaves(self.layers) if isinstance(ly, Dense)]
+        return max(ly.n_inputs * ly.n_outputs for ly in dense)
+
+    @property
     def shifts(self):
         """The vector (n_outputs,) that each dense layer adds, or its batch norm."""
         # An embedding has biases too, which are of no layer of units.

@@ -1,0 +1,266 @@
+"""What each part of the defaults brings on the development tables.
+
+The tables, their splits and the scores of other libraries lie beside the repository,
+in ``../shared/bench``.  Each variant is the default estimator with some parameters
+changed, fitted on the same splits with one thread; results are kept in
+``defaults.csv``, so that only what is missing is run.
+
+    python benchmarks/defaults.py                   run what is missing
+    python benchmarks/defaults.py --only default    run these variants alone
+    python benchmarks/defaults.py --report          print the tables
+
+The numbers are those of ``summary.py`` there: error (1 - accuracy, or the root mean
+squared error over the target's deviation), log loss and 1 - AUC, as shifted geometric
+means over tables relative to HistGradientBoosting; seconds are the sum over tables.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from skdnn.nn.losses import LogLoss
+from skdnn.nn.optimizers import Adam, AdamW
+from skdnn.nn.schedules import CosLog
+
+HERE = Path(__file__).parent
+BENCH = HERE.parent.parent / "shared" / "bench"
+RESULTS = HERE / "defaults.csv"
+MAX_TRAIN = 5000
+SHIFT = 0.01
+
+#: The default network without any part of the recipe, but with early stopping: rows
+#: held out, the best epoch kept.
+PLAIN = {
+    "activation": "relu",
+    "parametric_activation": False,
+    "dropout": 0.0,
+    "optimizer": "adam",
+    "learning_rate_multipliers": None,
+    "schedule": "constant",
+    "parametrization": "standard",
+    "numeric_embedding": None,
+    "input_scaling": False,
+    "n_ensemble": 1,
+    "max_one_hot": None,
+    "temperature_scaling": False,
+    "clip_predictions": False,
+}
+
+
+#: What the standard parametrization needs in place of the recipe's learning rate.
+STANDARD = {"parametrization": "standard", "learning_rate": 2e-3}
+
+#: Parameters that only one of the estimators has.
+CLASSIFIER_ONLY = {"temperature_scaling", "loss"}
+REGRESSOR_ONLY = {"clip_predictions"}
+
+#: The default without one of its parts.
+REMOVED = {
+    "embedding of numbers": {"numeric_embedding": None},
+    "embedding of categories": {"max_one_hot": None},
+    "input scaling": {"input_scaling": False},
+    "neural-tangent parametrization": STANDARD,
+    "learning rates by kind": {"learning_rate_multipliers": None},
+    "parametric activation": {"parametric_activation": False},
+    "SiLU (ReLU instead)": {"activation": "relu"},
+    "dropout": {"dropout": 0.0},
+    "weight decay": {"optimizer": AdamW(beta_2=0.95, weight_decay=0.0)},
+    "beta_2 of 0.95 (0.999 instead)": {"optimizer": AdamW(weight_decay=0.01)},
+    "coslog (constant instead)": {"schedule": "constant"},
+    "temperature scaling": {"temperature_scaling": False},
+    "clipping": {"clip_predictions": False},
+    "ensemble": {"n_ensemble": 1},
+}
+
+#: The plain network with one part.
+ALONE = {
+    "nothing": {},
+    "embedding of numbers": {"numeric_embedding": "piecewise_linear"},
+    "embedding of categories": {"max_one_hot": 8},
+    "input scaling": {
+        "input_scaling": True,
+        "learning_rate_multipliers": {"scale": 6.0},
+    },
+    "neural-tangent parametrization": {"parametrization": "ntk"},
+    "parametric activation": {
+        "parametric_activation": True,
+        "learning_rate_multipliers": {"activation": 0.1},
+    },
+    "SiLU": {"activation": "silu"},
+    "dropout": {"dropout": 0.1},
+    "weight decay": {"optimizer": AdamW(weight_decay=0.01)},
+    "beta_2 of 0.95": {"optimizer": Adam(beta_2=0.95)},
+    "coslog": {"schedule": "coslog"},
+    "temperature scaling": {"temperature_scaling": True},
+    "clipping": {"clip_predictions": True},
+    "ensemble": {"n_ensemble": 2},
+}
+
+#: The default with something else in place of, or beside, what it has.
+TRIED = {
+    "eight members": {"n_ensemble": 8},
+    "eight members that share matrices": {
+        "n_ensemble": 8,
+        "ensemble_weights": "shared",
+    },
+    "periodic embedding": {"numeric_embedding": "periodic"},
+    "label smoothing of 0.1": {"loss": LogLoss(label_smoothing=0.1)},
+    "dropout and weight decay on a flat cosine": {
+        "regularization_schedule": "flat_cosine"
+    },
+    "averaged weights": {"weight_averaging": 0.99},
+    "flat cosine": {"schedule": "flat_cosine"},
+    "one cycle": {"schedule": "one_cycle"},
+    "warm-up": {"schedule": CosLog(warm_up=2)},
+    "three hidden layers": {"hidden_layer_dims": (128, 128, 128)},
+    "three hidden layers, residual": {
+        "hidden_layer_dims": (128, 128, 128),
+        "residual": True,
+    },
+    "batch norm": {"batch_norm": True},
+    "Mish": {"activation": "mish"},
+    "quantile scaling": {"numeric_scaling": "quantile"},
+    "refit on all rows": {"refit": True},
+}
+
+#: name -> parameters
+VARIANTS = {
+    "default": {},
+    **{f"without {name}": params for name, params in REMOVED.items()},
+    **{f"with {name}": params for name, params in TRIED.items()},
+    **{f"plain and {name}": {**PLAIN, **params} for name, params in ALONE.items()},
+}
+
+
+def tasks(folds, names, index):
+    """List what is to be fitted: (variant, table, fold)."""
+    done = set()
+    if RESULTS.exists():
+        rows = pd.read_csv(RESULTS)
+        done = set(zip(rows.variant, rows.dataset, rows.split, strict=True))
+    return [
+        (name, entry, fold)
+        for name in names
+        for fold in range(folds)
+        for entry in index
+        if (name, entry["name"], fold) not in done
+    ]
+
+
+def fit(task):
+    """Fit one variant on one split; return rows of results."""
+    import accuracy
+
+    name, entry, fold = task
+    warnings.simplefilter("ignore")
+    X, y, numbers, categories = accuracy.load(BENCH / "data", entry)
+    params = dict(VARIANTS.get(name, {}))
+    regression = entry["task"] == "regression"
+    for foreign in CLASSIFIER_ONLY if regression else REGRESSOR_ONLY:
+        params.pop(foreign, None)
+    model = "hgb" if name == "hgb" else "skdnn_raw"
+    with threadpool_limits(1):
+        scores, fit_s, *_ = accuracy.run_one(
+            X, y, numbers, categories, entry["task"], model, fold, MAX_TRAIN, 1, params
+        )
+    task = [name, entry["name"], entry["task"], fold]
+    return [
+        [*task, metric, f"{score:.6g}", round(fit_s, 2)]
+        for metric, score in scores.items()
+        if metric != "r2"
+    ]
+
+
+def run(folds, names, jobs):
+    """Fit what is missing, and append the results."""
+    index = json.loads((BENCH / "data" / "index.json").read_text())
+    header = "variant,dataset,task,split,metric,score,fit_s\n"
+    if not RESULTS.exists():
+        RESULTS.write_text(header)
+    todo = tasks(folds, names, index)
+    context = multiprocessing.get_context("fork")
+    with context.Pool(jobs, maxtasksperchild=20) as pool, RESULTS.open("a") as file:
+        for n, rows in enumerate(pool.imap_unordered(fit, todo), 1):
+            file.writelines(",".join(map(str, row)) + "\n" for row in rows)
+            file.flush()
+            print(f"{n} of {len(todo)}: {rows[0][0]}, {rows[0][1]}", flush=True)
+
+
+def errors(rows, metric):
+    """Return the mean error over splits, table by variant."""
+    wanted = {"error": ["accuracy", "nrmse"]}.get(metric, [metric])
+    part = rows[rows.metric.isin(wanted)].copy()
+    grows = part.metric.isin(["accuracy", "roc_auc"])
+    part["error"] = np.where(grows, 1 - part.score, part.score)
+    table = part.pivot_table("error", ["dataset", "split"], "variant").dropna()
+    return table.groupby("dataset").mean()
+
+
+def ratios(rows, reference):
+    """Return error, log loss, 1 - AUC and seconds of each variant, one a row."""
+    columns = {}
+    for title, metric in (
+        ("error", "error"),
+        ("log loss", "log_loss"),
+        (
+            "1 - AUC",
+            "roc_auc",
+        ),
+    ):
+        means = np.exp(np.log(errors(rows, metric) + SHIFT).mean())
+        columns[title] = means / means[reference]
+    one_metric = rows[rows.metric.isin(["accuracy", "nrmse"])]
+    seconds = one_metric.groupby(["variant", "split"]).fit_s.sum()
+    columns["fit s"] = seconds.groupby("variant").mean()
+    return pd.DataFrame(columns)
+
+
+def spread(rows, variant, reference):
+    """Return the standard error of the log ratio of errors, over splits."""
+    by_split = []
+    for _, part in rows[rows.variant.isin([variant, reference])].groupby("split"):
+        logs = np.log(errors(part, "error") + SHIFT)
+        by_split.append((logs[variant] - logs[reference]).mean())
+    return np.std(by_split, ddof=1) / np.sqrt(len(by_split))
+
+
+def report():
+    """Print every variant beside the default, in the order of `VARIANTS`."""
+    rows = pd.read_csv(RESULTS)
+    known = [name for name in ["hgb", *VARIANTS] if name in set(rows.variant)]
+    rows = rows[rows.variant.isin(known)]
+    n_splits = rows.groupby("variant").split.nunique()
+    table = ratios(rows, "hgb").loc[known]
+    print("| variant | splits | error | log loss | 1 - AUC | fit s | error / default |")
+    print("|---|---|---|---|---|---|---|")
+    for name, row in table.iterrows():
+        beside = row["error"] / table.loc["default", "error"] - 1
+        off = spread(rows, name, "default") if name != "default" else 0.0
+        print(
+            f"| {name} | {n_splits[name]} | {row['error']:.3f} | {row['log loss']:.3f} "
+            f"| {row['1 - AUC']:.3f} | {row['fit s']:.0f} "
+            f"| {beside:+.1%} ± {off:.1%} |"
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--report", action="store_true", help="print the tables")
+    parser.add_argument("--only", help="names of variants, separated by commas")
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    if options.report:
+        report()
+    else:
+        sys.path.insert(0, str(BENCH))
+        chosen = options.only.split(",") if options.only else ["hgb", *VARIANTS]
+        run(options.folds, chosen, options.jobs)
