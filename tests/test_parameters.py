@@ -1669,7 +1669,7 @@ def everything(**params):
 def test_auto_is_tuned_where_adam_takes_mini_batches(params):
     """With Adam and mini-batches, `"auto"` is the tuned recipe."""
     assert is_tuned(everything(**params))
-    settings = resolve(everything(**params), 1000)
+    settings = resolve(everything(**params), 5, 1000)
     for name in set(TUNED) - {"optimizer"}:
         assert getattr(settings, name) == TUNED[name]
     # But not what was chosen.
@@ -1683,7 +1683,7 @@ def test_auto_is_tuned_where_adam_takes_mini_batches(params):
 def test_auto_is_the_textbook_elsewhere(params):
     """With another optimizer or solver, `"auto"` is a plain network."""
     assert not is_tuned(everything(**params))
-    settings = resolve(everything(**params), 1000)
+    settings = resolve(everything(**params), 5, 1000)
     for name in set(PLAIN) - {"optimizer"}:
         assert getattr(settings, name) == PLAIN[name]
     assert not settings.early_stopping
@@ -1710,7 +1710,7 @@ def test_auto_leaves_nothing_open(optimizer, n_rows, is_classifier):
     """Nothing is left on `"auto"` but the initial weights, and nothing is changed."""
     params = everything(optimizer=optimizer)
     before = dict(params)
-    settings = vars(resolve(params, n_rows, is_classifier))
+    settings = vars(resolve(params, 5, n_rows, is_classifier))
     left = {k for k, v in settings.items() if isinstance(v, str) and v == "auto"}
     assert left == {"weight_init"}
     assert settings.keys() == params.keys()
@@ -1726,18 +1726,18 @@ def test_auto_keeps_what_was_chosen(optimizer):
         **{"input_scaling": False, "parametrization": "standard"},
         **{"parametric_activation": False, "learning_rate_multipliers": None},
         **{"temperature_scaling": False, "clip_predictions": False},
-        **{"early_stopping": True, "learning_rate": 0.7},
+        **{"early_stopping": True, "learning_rate": 0.7, "n_ensemble": 4},
         **{"batch_size": 3, "max_iter": 5, "n_iter_no_change": 7},
     }
     assert set(AUTOS) - {"optimizer"} <= set(chosen)
     for n_rows in (None, 100, 100_000):
-        settings = vars(resolve(everything(optimizer=optimizer) | chosen, n_rows))
+        settings = vars(resolve(everything(optimizer=optimizer) | chosen, 5, n_rows))
         assert {name: settings[name] for name in chosen} == chosen
 
 
 def test_auto_of_a_part_of_the_data():
     """`partial_fit` has no end to plan for, and no rows to hold out."""
-    settings = resolve(everything(), None)
+    settings = resolve(everything(), 5, None)
     assert settings.schedule == "constant"
     assert settings.early_stopping is False
     assert settings.activation == TUNED["activation"]
@@ -1748,7 +1748,7 @@ def test_auto_of_the_other_class(name):
     """What only one of the classes has is off in the other."""
     params = everything()
     del params[name]
-    assert getattr(resolve(params, 1000), name) is False
+    assert getattr(resolve(params, 5, 1000), name) is False
 
 
 def test_early_stopping_auto_is_for_the_tuned_recipe():

@@ -433,7 +433,7 @@ def test_validation_data_are_used(task):
 @tasks
 def test_all_rows_train_beside_validation_data(task):
     """With validation data, no row of `X` is held out."""
-    make, data = TASKS[task]
+    make, data = plain.TASKS[task]
     X, y = data()
     params = {"max_iter": 2, "early_stopping": True}
     one = make(scoring=lambda *_: 0, max_iter=1).fit(X, y)
