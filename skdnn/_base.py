@@ -80,6 +80,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     def _network_targets(self, targets):
         """Return targets as the loss reads them."""
 
+    def _note_range(self, targets, rows, settings):
+        """Keep the range of the targets, if predictions are to stay in it."""
+
     def _weigh(self, targets, rows):
         """Return `rows` with the weights that their targets give them."""
         return rows
@@ -263,8 +266,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             self._learn_targets(data.targets, rows)
             self._loss = self._resolve_loss()
             self.temperature_ = 1.0
-        if run.settings.clip_predictions:
-            self._note_range(data.targets, rows)
+        self._note_range(data.targets, rows, run.settings)
         batch, weight = self._encode(data, rows)
         if going_on:
             self.network_ = self.network_.copy()

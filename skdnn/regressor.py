@@ -479,8 +479,11 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             np.clip(y, *fitted._target_range, out=y)
         return y if fitted._multioutput else y[:, 0]
 
-    def _note_range(self, targets, rows):
-        """Keep the range of all targets trained on so far."""
+    def _note_range(self, targets, rows, settings):
+        """Keep the range of all targets trained on so far, if it bounds predictions."""
+        if not settings.clip_predictions:
+            self._target_range = None
+            return
         y = targets[rows.index].reshape(len(rows.index), -1)
         low, high = y.min(axis=0), y.max(axis=0)
         if self._target_range is not None:
