@@ -506,14 +506,14 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             warnings.warn(
                 f"Training diverged: {advice} The weights from before are kept.",
                 ConvergenceWarning,
-                stacklevel=7,
+                stacklevel=8,
             )
         elif len(losses) == n_epochs and rule.should_have_stopped():
             warnings.warn(
                 f"Training reached max_iter={n_epochs} epochs and has not "
                 "converged yet. Increase max_iter or learning_rate.",
                 ConvergenceWarning,
-                stacklevel=7,
+                stacklevel=8,
             )
 
     def _fitted_attributes(self, trainer, rule, n_epochs):

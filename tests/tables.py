@@ -70,8 +70,8 @@ RECIPES = {
     "default": {},
     "own": {"n_ensemble": 3, "ensemble_weights": "own"},
     "shared": {"n_ensemble": 3, "ensemble_weights": "shared"},
-    "periodic": {"numeric_embedding": "periodic"},
-    "piecewise linear": {"numeric_embedding": "piecewise_linear"},
+    "periodic": {"numeric_embedding": "periodic", "n_ensemble": 1},
+    "piecewise linear": {"numeric_embedding": "piecewise_linear", "n_ensemble": 1},
     "embedded categories": {"categorical_features": [3], "max_one_hot": 0},
     "all at once": {
         "n_ensemble": 3,

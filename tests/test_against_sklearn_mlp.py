@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.neural_network._base import LOSS_FUNCTIONS
 
-from skdnn import DNNClassifier, DNNRegressor
+from tests.plain import DNNClassifier, DNNRegressor
 
 EPOCHS = 50
 
@@ -131,7 +131,7 @@ def initial_layers(network, X, y):
 
 def fit_peer(network, X, y, weight):
     """Return scikit-learn's network, trained as `network` says."""
-    Peer = PeerRegressor if isinstance(network, DNNRegressor) else PeerClassifier
+    Peer = PeerRegressor if is_regressor(network) else PeerClassifier
     peer = Peer(
         hidden_layer_sizes=network.hidden_layer_dims,
         activation=network.activation,

@@ -7,7 +7,9 @@ from sklearn.model_selection import GridSearchCV
 
 from skdnn._rows import Rows, distinct_rows
 from skdnn.nn.trainer import Trainer
+from tests import plain
 from tests.tables import (
+    RECIPES,
     TASKS,
     binary,
     classifier,
@@ -26,6 +28,26 @@ solvers = pytest.mark.parametrize("solver", SOLVERS)
 RANDOM = {"dropout": 0.3, "early_stopping": True, "batch_size": 16, "batch_norm": True}
 
 
+#: What trains: each solver, and with mini-batches each recipe.
+NETWORKS = {
+    **{solver: {"solver": solver} for solver in SOLVERS},
+    **RECIPES,
+}
+networks = pytest.mark.parametrize("network", NETWORKS)
+
+
+def table(task):
+    """Return data for a task, with a column that may be categories."""
+    X, y = TASKS[task][1]()
+    X[:, 3] = np.arange(len(X)) % 7
+    return X, y
+
+
+def make(task, network, **params):
+    """Return an estimator for a task, with everything random switched on."""
+    return TASKS[task][0](**RANDOM | NETWORKS[network] | params)
+
+
 def assert_equal(one, two):
     """Assert that two estimators are the same, to the bit."""
     np.testing.assert_array_equal(parameters(one), parameters(two))
@@ -37,11 +59,10 @@ def assert_equal(one, two):
 
 
 @tasks
-@solvers
-def test_same_seed(task, solver):
+@networks
+def test_same_seed(task, network):
     """The same seed gives the same network, with everything random switched on."""
-    make, data = TASKS[task]
-    one, two = (make(solver=solver, **RANDOM).fit(*data()) for _ in range(2))
+    one, two = (make(task, network).fit(*table(task)) for _ in range(2))
     assert_equal(one, two)
 
 
@@ -136,35 +157,42 @@ def test_dropout_and_order_do_not_change_the_weights():
 
 def test_initial_weights_do_not_depend_on_the_dtype():
     """A seed starts the same network in float32 and in float64."""
-    plain = {"max_iter": 1, "learning_rate": 1e-30}
-    one = classifier(**plain, dtype="float32").fit(*binary())
-    two = classifier(**plain, dtype="float64").fit(*binary())
+    start = {"max_iter": 1, "learning_rate": 1e-30}
+    one = plain.classifier(**start, dtype="float32").fit(*binary())
+    two = plain.classifier(**start, dtype="float64").fit(*binary())
     np.testing.assert_array_equal(one.coefs_[0], two.coefs_[0].astype(np.float32))
+    for recipe in RECIPES.values():
+        one, two = (
+            classifier(**recipe | start, dtype=dtype).fit(*binary())
+            for dtype in ("float32", "float64")
+        )
+        np.testing.assert_allclose(
+            one.network_.params, two.network_.params, rtol=1e-6, atol=1e-6
+        )
 
 
 # Rows
 
 
 @tasks
-@solvers
-def test_order_of_rows(task, solver):
+@networks
+def test_order_of_rows(task, network):
     """With `shuffle`, the order in which rows arrive makes no difference."""
-    make, data = TASKS[task]
-    X, y = data()
+    X, y = table(task)
     order = np.random.default_rng(1).permutation(len(X))
-    est = make(solver=solver, **RANDOM)
+    est = make(task, network)
     one, two = clone(est).fit(X, y), clone(est).fit(X[order], y[order])
     assert_equal(one, two)
 
 
 @tasks
-def test_dtype_of_X(task):
+@networks
+def test_dtype_of_X(task, network):
     """Equal numbers give the same network, whatever their type and layout."""
-    make, data = TASKS[task]
-    X, y = data()
+    X, y = table(task)
     # Without negative zeros, which integers don't have.
     X = np.round(3 * X) + 0.0
-    est = make(**RANDOM)
+    est = make(task, network)
     expected = clone(est).fit(X, y)
     for dtype in ("float32", "int64", "int8"):
         assert_equal(clone(est).fit(X.astype(dtype), y), expected)
@@ -209,26 +237,24 @@ WEIGHTS = np.random.default_rng(2).integers(1, 4, size=90)
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 @tasks
-@solvers
-def test_integer_weights_are_repeated_rows(task, solver, batch_norm):
+@networks
+def test_integer_weights_are_repeated_rows(task, network, batch_norm):
     """A row of weight 2 is two such rows, for every solver, with everything random."""
-    make, data = TASKS[task]
-    X, y = data()
+    X, y = table(task)
     weight = WEIGHTS[: len(X)]
-    est = make(solver=solver, **{**RANDOM, "batch_norm": batch_norm})
+    est = make(task, network, batch_norm=batch_norm)
     one = clone(est).fit(X, y, weight)
     two = clone(est).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
     assert_equal(one, two)
 
 
 @tasks
-@solvers
-def test_rows_of_no_weight_are_not_there(task, solver):
+@networks
+def test_rows_of_no_weight_are_not_there(task, network):
     """A row of weight 0 is no row, for every solver, with everything random."""
-    make, data = TASKS[task]
-    X, y = data()
+    X, y = table(task)
     keep = WEIGHTS[: len(X)] > 1
-    est = make(solver=solver, **RANDOM)
+    est = make(task, network)
     one = clone(est).fit(X, y, keep.astype(float))
     two = clone(est).fit(X[keep], y[keep], np.ones(keep.sum()))
     assert_equal(one, two)
@@ -323,11 +349,11 @@ def test_only_rows_that_count_are_joined():
 
 @tasks
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_a_prediction_depends_on_its_row_alone(task, dtype, batch_norm):
+@pytest.mark.parametrize("network", ["bgd", *RECIPES])
+def test_a_prediction_depends_on_its_row_alone(task, dtype, network):
     """A row is predicted the same on its own, in any order and in any company."""
-    make, data = TASKS[task]
-    est = make((33, 17), dtype=dtype, batch_norm=batch_norm).fit(*data())
+    est = make(task, network, hidden_layer_dims=(33, 17), dtype=dtype)
+    est.fit(*table(task))
     predict = getattr(est, "predict_proba", est.predict)
     X = numbers(2500, seed=3)
     expected = predict(X)

@@ -336,3 +336,43 @@ def test_what_watches_sees_the_average(rng):
     np.testing.assert_array_equal(network.params, seen[-1])
     alone = make_trainer(make_network(np.random.default_rng(0)))
     assert not np.array_equal(alone.network.params, seen[-1])
+
+
+def test_divergence_keeps_the_average_from_before(rng):
+    """What overflowed in the last epoch is not part of the average that is kept."""
+    network = make_network(rng)
+    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
+    trainer = make_trainer(network, averaging=0.9)
+    batches, seen = Batches(x, y, None, 4), []
+
+    def watch():
+        seen.append(network.params.copy())
+        trainer.learning_rate = 1e200 if len(seen) == 2 else 0.05
+
+    trainer.run(batches, 9, watch)
+    assert trainer.diverged
+    assert len(seen) == 2
+    np.testing.assert_array_equal(network.params, seen[-1])
+
+
+def test_an_interrupt_keeps_the_average_from_before(rng, monkeypatch):
+    """What remains is the average of the epochs that ended."""
+    network = make_network(rng)
+    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
+    trainer = make_trainer(network, averaging=0.9)
+    seen = []
+    loss_gradient = trainer.loss_gradient
+
+    def interrupted(batch):
+        # In the second batch of the third epoch.
+        if len(seen) == 2 and batch.y[0] != first_of_epoch:
+            raise KeyboardInterrupt
+        return loss_gradient(batch)
+
+    first_of_epoch = y[0]
+    monkeypatch.setattr(trainer, "loss_gradient", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(
+            Batches(x, y, None, 4), 9, lambda: seen.append(network.params.copy())
+        )
+    np.testing.assert_array_equal(network.params, seen[-1])

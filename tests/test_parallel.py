@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from skdnn import _threads
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.trainer import Trainer
+from tests import plain
 from tests.tables import (
     TASKS,
     binary,
@@ -86,6 +87,12 @@ def two_threads():
     yield
     with ThreadPoolExecutor(1) as pool:
         pool.submit(limit.restore_original_limits).result(PATIENCE)
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """All matrix products count as large ones, in processes that are forked too."""
+    monkeypatch.setattr(_threads, "SMALL_PRODUCT", 0)
 
 
 # Results
@@ -176,16 +183,16 @@ class Pairs:
         return self  # a clone of the estimator meets at the same barrier
 
 
-def counts_in_cross_validation(scorer, cv):
+def counts_in_cross_validation(scorer, cv, **params):
     """Return how many threads BLAS had in each epoch of each fit."""
     X, y = multiclass()
-    clf = classifier(early_stopping=True, scoring=scorer, max_iter=3)
+    clf = classifier(early_stopping=True, scoring=scorer, max_iter=3, **params)
     result = cross_validate(clf, X, y, cv=cv, return_estimator=True)
     return [est.validation_scores_ for est in result["estimator"]]
 
 
 @pytest.mark.parametrize("n_fits", [2, 4])
-def test_threads_are_shared(n_fits, six_threads):
+def test_threads_are_shared(n_fits, six_threads, large):
     """Fits that run at once in threads of joblib share the threads of BLAS."""
     with jobs("threading", n_fits):
         counts = counts_in_cross_validation(Pairs(n_fits), cv=n_fits)
@@ -193,13 +200,48 @@ def test_threads_are_shared(n_fits, six_threads):
     assert set(blas_threads()) == {6}
 
 
-def test_a_fit_on_its_own_has_all_threads(six_threads):
+def test_a_fit_on_its_own_has_all_threads(six_threads, large):
     """One fit after the other leaves the number of threads as it is."""
     assert counts_in_cross_validation(Pairs(1), cv=2) == [[6.0] * 3] * 2
     assert set(blas_threads()) == {6}
 
 
-def test_more_fits_than_threads(two_threads):
+#: A network whose largest product, with batches of all rows, is not a small one.
+LARGE = {"hidden_layer_dims": (800, 800), "solver": "bgd"}
+
+
+@pytest.mark.parametrize("make", [regressor, plain.regressor])
+def test_small_products_run_on_one_thread(make, six_threads):
+    """A second thread is for networks that gain by it."""
+    X, y = regression()
+    for params, n_threads in ({}, 1), (LARGE, 6):
+        est = make(**params, early_stopping=True, scoring=n_blas_threads, max_iter=2)
+        assert est.fit(X, y).validation_scores_ == [n_threads] * 2
+        assert set(blas_threads()) == {6}
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_a_small_fit_beside_a_large_one(order, six_threads):
+    """While one of the fits is small, all run on one thread; then they share anew."""
+    X, y = binary()
+    scorers, fits = [Waits(), Waits()], []
+    with ThreadPoolExecutor(2) as pool:
+        for scorer, params in zip(scorers, (LARGE, {}), strict=True):
+            clf = classifier(**params, early_stopping=True, max_iter=1)
+            fits.append(pool.submit(clf.set_params(scoring=scorer).fit, X, y))
+            assert scorer.called.wait(PATIENCE)
+        during = set(blas_threads())
+        scorers[order[0]].may_end.set()
+        fits[order[0]].result(PATIENCE)
+        then = set(blas_threads())
+        scorers[order[1]].may_end.set()
+        fits[order[1]].result(PATIENCE)
+    assert during == {1}
+    assert then == {1 if order[0] == 0 else 6}
+    assert set(blas_threads()) == {6}
+
+
+def test_more_fits_than_threads(two_threads, large):
     """Each fit has one thread at least."""
     with jobs("threading", 5):
         assert counts_in_cross_validation(Pairs(5), cv=5) == [[1.0] * 3] * 5
@@ -211,7 +253,7 @@ def n_blas_threads(estimator, X, y):
     return float(max(blas_threads()))
 
 
-def test_forked_processes_have_one_thread(six_threads):
+def test_forked_processes_have_one_thread(six_threads, large):
     """A fit in a process that was forked, a daemon, runs on one thread."""
     with jobs("multiprocessing"):
         assert counts_in_cross_validation(n_blas_threads, cv=2) == [[1.0] * 3] * 2
@@ -221,7 +263,7 @@ def test_forked_processes_have_one_thread(six_threads):
 def test_loky_sets_the_number_of_threads():
     """In processes of loky, a fit runs on the threads that joblib gave them."""
     with jobs("loky"):
-        counts = counts_in_cross_validation(n_blas_threads, cv=2)
+        counts = counts_in_cross_validation(n_blas_threads, cv=2, **LARGE)
         outside = Parallel()(delayed(blas_threads)() for _ in range(2))
     assert {count for process in outside for count in process} == {2}
     assert counts == [[2.0] * 3] * 2
@@ -245,7 +287,7 @@ class Waits:
 
 @pytest.mark.parametrize("order", permutations(range(3)), ids=str)
 @pytest.mark.parametrize("failing", [(), (0,), (1, 2), (0, 1, 2)], ids=str)
-def test_threads_are_given_back(order, failing, six_threads):
+def test_threads_are_given_back(order, failing, six_threads, large):
     """As fits come and go, in any order, failing or not, the rest share anew."""
     X, y = binary()
     errors = [RuntimeError("no more") if i in failing else None for i in range(3)]
@@ -265,7 +307,7 @@ def test_threads_are_given_back(order, failing, six_threads):
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("no more")])
-def test_threads_of_partial_fit(error, six_threads, monkeypatch):
+def test_threads_of_partial_fit(error, six_threads, large, monkeypatch):
     """Calls of `partial_fit` share as fits do, and give back after an error."""
     X, y = binary()
     barrier, counts = Barrier(2, timeout=PATIENCE), []
@@ -290,7 +332,7 @@ def test_threads_of_partial_fit(error, six_threads, monkeypatch):
 @pytest.mark.parametrize(
     "params", [{"hidden_layer_dims": (-1,)}, {"optimizer": "lbfgs"}, {"tol": "no"}]
 )
-def test_threads_after_bad_parameters(params, six_threads):
+def test_threads_after_bad_parameters(params, six_threads, large):
     """A fit that ends before it begins leaves the number of threads as it is."""
     X, y = binary()
     waits = Waits()
@@ -309,19 +351,21 @@ def test_threads_after_bad_parameters(params, six_threads):
 
 
 def test_many_fits_at_random(six_threads):
-    """However many fits come and go, all threads are there in the end."""
+    """However many fits come and go, large or small, all threads are there then."""
     X, y = binary(20)
 
     def fits(seed):
         for _ in range(10):
             regressor((2,), max_iter=1, random_state=seed).fit(X, y)
+            with _threads.shared_threads(), _threads.threads_for(2**30):
+                blas_threads()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(fits, range(8), timeout=PATIENCE))
     assert set(blas_threads()) == {6}
 
 
-def test_the_users_own_limit():
+def test_the_users_own_limit(large):
     """A limit that the user has set holds before, during and after fits in threads."""
     X, y = binary()
     before = blas_threads()

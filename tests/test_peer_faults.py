@@ -290,7 +290,7 @@ def test_fault_07_patience_is_long_and_the_best_epoch_is_kept(make):
     for optimizer in "auto", "sgd":
         params = make().get_params(deep=False)
         params.update(n_iter_no_change="auto", max_iter="auto", optimizer=optimizer)
-        assert resolve(params, n_rows=1000).n_iter_no_change >= 10
+        assert resolve(params, n_columns=4, n_rows=1000).n_iter_no_change >= 10
     X, y = data_for(make)
     X_val, y_val = numbers(20, seed=1), y[:20]
     scoring = "neg_log_loss" if make is classifier else "neg_mean_squared_error"
@@ -1081,6 +1081,7 @@ def test_fault_34_one_warning_that_says_what_to_change():
     with pytest.warns(ConvergenceWarning) as record:
         classifier(max_iter=20, tol=0.0).fit(X, y)
     (message,) = (str(warning.message) for warning in record)
+    assert record[0].filename == __file__  # the line that calls fit
     assert "max_iter=20" in message
     assert "Increase max_iter or learning_rate" in message
     # None of these warns, which would be an error here.

@@ -10,10 +10,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdnn import DNNClassifier, DNNRegressor, _persistence
+from skdnn.nn.layers import leaves
 from skdnn.nn.optimizers import Adam
-from tests.tables import TASKS, binary, classifier, parameters, regression, regressor
+from tests import plain
+from tests.tables import (
+    RECIPES,
+    TASKS,
+    binary,
+    classifier,
+    parameters,
+    regression,
+    regressor,
+)
 
 tasks = pytest.mark.parametrize("task", TASKS)
+recipes = pytest.mark.parametrize("recipe", RECIPES)
 
 #: Of the docs: what a reader has to trust.
 TRUSTED = [
@@ -34,21 +45,25 @@ def going_on(task, **params):
 
 
 @tasks
+@recipes
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_warm_start_after_pickling(task, early_stopping):
+def test_warm_start_after_pickling(early_stopping, recipe, task):
     """A warm start after a pickle is one without, to the last bit."""
-    est, X, y = going_on(task, early_stopping=early_stopping, schedule="adaptive")
+    params = {"early_stopping": early_stopping, "schedule": "adaptive"}
+    est, X, y = going_on(task, **RECIPES[recipe] | params)
     copy = pickle.loads(pickle.dumps(est))
     np.testing.assert_array_equal(parameters(copy.fit(X, y)), parameters(est.fit(X, y)))
     assert copy.loss_curve_ == est.loss_curve_
 
 
 @tasks
-def test_skops(task):
+@recipes
+def test_skops(recipe, task):
     """skops reads a model back, to the bit, trusting two or three of our types."""
     make, data = TASKS[task]
     X, y = data()
-    est = make(batch_norm=True, early_stopping=True).fit(X, y)
+    params = {"batch_norm": True, "early_stopping": True}
+    est = make(**RECIPES[recipe] | params).fit(X, y)
     saved = skops.io.dumps(est)
     needed = skops.io.get_untrusted_types(data=saved)
     assert set(needed) <= set(TRUSTED)
@@ -67,18 +82,20 @@ def test_skops_of_labels(labels):
 
 
 @tasks
-def test_skops_in_the_middle_of_training(task):
+@recipes
+def test_skops_in_the_middle_of_training(recipe, task):
     """What a warm start needs goes through skops too."""
-    est, X, y = going_on(task, optimizer=Adam(beta_1=0.8))
+    est, X, y = going_on(task, **RECIPES[recipe], optimizer=Adam(beta_1=0.8))
     saved = skops.io.dumps(est)
     copy = skops.io.loads(saved, trusted=[*TRUSTED, "skdnn.nn.optimizers.Adam"])
     np.testing.assert_array_equal(parameters(copy.fit(X, y)), parameters(est.fit(X, y)))
 
 
 @tasks
-def test_training_goes_on_from_a_memory_map(task, tmp_path):
+@recipes
+def test_training_goes_on_from_a_memory_map(recipe, task, tmp_path):
     """A model mapped read-only trains on, in memory of its own; the file stays."""
-    est, X, y = going_on(task)
+    est, X, y = going_on(task, **RECIPES[recipe])
     path = tmp_path / "est.joblib"
     joblib.dump(est, path)
     before = path.read_bytes()
@@ -91,24 +108,37 @@ def test_training_goes_on_from_a_memory_map(task, tmp_path):
     assert path.read_bytes() == before
 
 
-def test_memory_map_is_not_copied(tmp_path):
+@pytest.mark.parametrize("recipe", ["plain", *RECIPES])
+def test_memory_map_is_not_copied(recipe, tmp_path):
     """A mapped model's weights stay in the file."""
     X, y = regression()
-    joblib.dump(regressor((50, 50)).fit(X, y), tmp_path / "est.joblib")
+    if recipe == "plain":
+        reg = plain.regressor((50, 50))
+    else:
+        reg = regressor(**{"hidden_layer_dims": (50, 50), **RECIPES[recipe]})
+    joblib.dump(reg.fit(X, y), tmp_path / "est.joblib")
     copy = joblib.load(tmp_path / "est.joblib", mmap_mode="r")
-    for weights in copy.coefs_:
-        assert np.shares_memory(weights, copy.network_.params)
+    network = copy.network_
+    for layer in leaves(network.layers):
+        for name in layer.parameters:
+            assert np.shares_memory(getattr(layer, name), network.params)
+    if recipe == "plain":
+        for weights in copy.coefs_:
+            assert np.shares_memory(weights, network.params)
     copy.predict(X)
     assert isinstance(copy.network_.params.base, np.memmap)
 
 
 @tasks
+@recipes
 @pytest.mark.parametrize("hidden", [(16,), (300, 200)])
-def test_size(task, hidden):
+def test_size(hidden, recipe, task):
     """A pickle is at most 1.2 times the parameters and 20 kB."""
     make, data = TASKS[task]
     X, y = data()
-    est = make(hidden, early_stopping=True, optimizer="adam").fit(X, y)
+    params = {"early_stopping": True, "optimizer": "adam", "max_iter": 1}
+    params["hidden_layer_dims"] = hidden
+    est = make(**RECIPES[recipe] | params).fit(X, y)
     assert len(pickle.dumps(est)) < 1.2 * est.network_.params.nbytes + 20_000
 
 
@@ -146,16 +176,24 @@ def test_state_without_a_format():
         DNNClassifier().__setstate__({"alpha": 1.0})
 
 
-def test_state_is_plain():
+def kinds(value):
+    """Return the types of what is in a value, and its own."""
+    inside = value.values() if isinstance(value, dict) else value
+    inside = inside if isinstance(value, (list, tuple, dict)) else ()
+    return {type(value)}.union(*map(kinds, inside))
+
+
+@recipes
+def test_state_is_plain(recipe):
     """The network is in the state as arrays and plain data, not as objects."""
     X, y = binary()
-    state = classifier(batch_norm=True, dropout=0.1).fit(X, y).__getstate__()
+    params = RECIPES[recipe] | {"batch_norm": True, "dropout": 0.1}
+    state = classifier(**params).fit(X, y).__getstate__()
     assert "network_" not in state
     assert all(type(array) is np.ndarray for array in state["_network"].values())
-    assert {type(value) for value in state["_architecture"].values()} <= {
-        list,
-        bool,
-        str,
+    assert kinds(state["_architecture"]) <= {
+        *(dict, list, tuple),
+        *(bool, int, float, str, type(None)),
     }
 
 
