@@ -219,10 +219,11 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Train a new network on all rows, for as many epochs as were best."""
         watched = {name: getattr(self, name) for name in WATCHED}
         self._progress = None
-        # Neither loss nor clock may end it before.
-        settings = SimpleNamespace(**{**vars(run.settings), "tol": None})
+        # Neither loss nor clock may end it before; the schedules are those of before.
+        max_iter = min(run.settings.max_iter, run.clock.max_epochs)
+        changed = {"tol": None, "max_iter": max_iter}
         run = run._replace(
-            settings=settings,
+            settings=SimpleNamespace(**{**vars(run.settings), **changed}),
             streams=self._random_streams(),
             n_epochs=max(1, self.best_iter_),
             clock=Clock(None),

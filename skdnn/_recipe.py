@@ -97,7 +97,7 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
     settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
     if "learning_rate" in autos:
         rate = settings["optimizer"].default_learning_rate
-        if settings["parametrization"] == "ntk":
+        if settings["parametrization"] == "ntk" and rate is not None:
             rate = CLASSIFIER_RATE if is_classifier else REGRESSOR_RATE
         settings["learning_rate"] = rate
     for name in ("temperature_scaling", "clip_predictions"):
