@@ -1,7 +1,7 @@
 """A search that gives most of its epochs to the candidates that deserve them.
 
-Successive halving tries many settings for a few epochs each, keeps the best third, gives
-these three times as many, and so on. The schedules stretch over the epochs there are, so
+Successive halving tries many settings for a few epochs each, keeps the best third,
+gives these three times as many, and so on. The schedules stretch over the epochs, so
 that a short run is a small copy of a long one. What is searched is what matters most:
 `docs/defaults.md` has the table of parameters and ranges.
 """
