@@ -3,10 +3,10 @@
 Prints the scores and times of a five-fold cross-validation, and draws what skdnn's
 networks lost in each epoch to demo.png, in the current directory.
 
-Both sides keep their default settings, except that the regressors stop early, since
-either would learn the few rows by heart, and that scikit-learn's classifier gets the
-epochs it needs. skdnn takes the tables as they are, with their categories one-hot
-encoded; for scikit-learn, holes are filled and columns and target are standardized.
+skdnn keeps its default settings and takes the tables as they are. scikit-learn's
+classifier gets the epochs it needs, its regressor stops early, as it would learn the
+few rows by heart; for both, categories are one-hot encoded, holes filled, and columns
+and target standardized.
 """
 
 from pathlib import Path
@@ -54,13 +54,13 @@ def contenders(metric):
         ours = DNNClassifier(random_state=0)
         theirs = MLPClassifier(max_iter=1000, random_state=0)
     else:
-        ours = DNNRegressor(early_stopping=True, random_state=0)
+        ours = DNNRegressor(random_state=0)
         theirs = TransformedTargetRegressor(
             MLPRegressor(early_stopping=True, random_state=0),
             transformer=StandardScaler(),
         )
     return {
-        "skdnn": encoded(ours),
+        "skdnn": ours,
         "MLP": encoded(SimpleImputer(), StandardScaler(), theirs),
     }
 
@@ -82,7 +82,7 @@ def compare(name, X, y, metric, ax):
         cells += [f"{score.mean():.3f} ± {score.std():.3f}"]
         cells += [f"{folds['fit_time'].mean():.2f} s"]
         if contender == "skdnn":
-            network = folds["estimator"][0][-1]
+            network = folds["estimator"][0]
             LossCurveDisplay.from_estimator(network, ax=ax, name=name)
     shape = f"{X.shape[0]} x {X.shape[1]}"
     print(ROW.format(name, shape, metric, *cells), flush=True)

@@ -80,6 +80,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     def _network_targets(self, targets):
         """Return targets as the loss reads them."""
 
+    def _note_range(self, targets, rows, settings):
+        """Keep the range of the targets, if predictions are to stay in it."""
+
     def _weigh(self, targets, rows):
         """Return `rows` with the weights that their targets give them."""
         return rows
@@ -216,10 +219,11 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Train a new network on all rows, for as many epochs as were best."""
         watched = {name: getattr(self, name) for name in WATCHED}
         self._progress = None
-        # Neither loss nor clock may end it before.
-        settings = SimpleNamespace(**{**vars(run.settings), "tol": None})
+        # Neither loss nor clock may end it before; the schedules are those of before.
+        max_iter = min(run.settings.max_iter, run.clock.max_epochs)
+        changed = {"tol": None, "max_iter": max_iter}
         run = run._replace(
-            settings=settings,
+            settings=SimpleNamespace(**{**vars(run.settings), **changed}),
             streams=self._random_streams(),
             n_epochs=max(1, self.best_iter_),
             clock=Clock(None),
@@ -263,8 +267,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             self._learn_targets(data.targets, rows)
             self._loss = self._resolve_loss()
             self.temperature_ = 1.0
-        if run.settings.clip_predictions:
-            self._note_range(data.targets, rows)
+        self._note_range(data.targets, rows, run.settings)
         batch, weight = self._encode(data, rows)
         if going_on:
             self.network_ = self.network_.copy()

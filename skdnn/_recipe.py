@@ -92,12 +92,12 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
         # Nobody knows how long it will go on: a wave would have ended at rate 0.
         choices.update(schedule="constant", regularization_schedule=None)
     choices["early_stopping"] = n_rows is not None and _splits(params, tuned, n_rows)
-    choices.update(_by_rows(tuned, n_rows))
+    choices.update(_by_rows(tuned, n_rows, params["max_iter"]))
     settings = {**params, **{name: choices[name] for name in autos if name in choices}}
     settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
     if "learning_rate" in autos:
         rate = settings["optimizer"].default_learning_rate
-        if settings["parametrization"] == "ntk":
+        if settings["parametrization"] == "ntk" and rate is not None:
             rate = CLASSIFIER_RATE if is_classifier else REGRESSOR_RATE
         settings["learning_rate"] = rate
     for name in ("temperature_scaling", "clip_predictions"):
@@ -122,15 +122,16 @@ def _splits(params, tuned, n_rows):
     return enough and validation_size(params["validation_fraction"], n_rows) < n_rows
 
 
-def _by_rows(tuned, n_rows):
+def _by_rows(tuned, n_rows, max_iter):
     """Return batch size, epochs and patience for a number of rows."""
     if not tuned or n_rows is None:
         return {"batch_size": 200, "max_iter": 200, "n_iter_no_change": 10}
     batch_size = 2 ** round(log2(1.6 * sqrt(n_rows)))
-    max_iter = round(EPOCHS * (AT_ROWS / n_rows) ** 0.25)
+    if max_iter == "auto":
+        max_iter = round(EPOCHS * (AT_ROWS / n_rows) ** 0.25)
     return {
         "batch_size": min(max(batch_size, SMALLEST_BATCH), LARGEST_BATCH),
         "max_iter": max_iter,
-        # The schedule ends training: a stall before its end is no sign of anything.
-        "n_iter_no_change": max_iter,
+        # The last wave of coslog takes half of the epochs, and pays at its end.
+        "n_iter_no_change": max(1, max_iter // 2),
     }

@@ -107,12 +107,18 @@ class Clock:
         When they began to count, as from `time.perf_counter`.
     share : float, default=1.0
         How much of them this training may take.
+
+    Attributes
+    ----------
+    max_epochs : float
+        How many epochs there seems to be time for.
     """
 
     def __init__(self, max_time, started=0.0, share=1.0):
         self.max_time = max_time
         self.share = share
         self.started = started
+        self.max_epochs = np.inf
         self._began = perf_counter()
 
     def __call__(self, trainer):
@@ -122,7 +128,8 @@ class Clock:
         now, n_epochs = perf_counter(), len(trainer.losses)
         left = self.share * self.max_time - (now - self.started)
         n_more = left / ((now - self._began) / n_epochs)
-        trainer.max_epochs = min(trainer.max_epochs, trainer.epoch + max(0.0, n_more))
+        self.max_epochs = min(self.max_epochs, trainer.epoch + max(0.0, n_more))
+        trainer.max_epochs = min(trainer.max_epochs, self.max_epochs)
         return n_more < 1
 
 

@@ -124,7 +124,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     n_iter_no_change : int or "auto", default="auto"
         Training stops after more than so many epochs in a row without progress.
-        `"auto"` is 10, in the tuned recipe never, as the schedule ends training.
+        `"auto"` is 10, in the tuned recipe half of `max_iter`.
 
     shuffle : bool, default=True
         Whether to visit the rows in a new order each epoch. Rows that are equal in all

@@ -121,7 +121,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     n_iter_no_change : int or "auto", default="auto"
         Training stops after more than so many epochs in a row without progress.
-        `"auto"` is 10, in the tuned recipe never, as the schedule ends training.
+        `"auto"` is 10, in the tuned recipe half of `max_iter`.
 
     shuffle : bool, default=True
         Whether to visit the rows in a new order each epoch. Rows that are equal in all
@@ -479,8 +479,11 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             np.clip(y, *fitted._target_range, out=y)
         return y if fitted._multioutput else y[:, 0]
 
-    def _note_range(self, targets, rows):
-        """Keep the range of all targets trained on so far."""
+    def _note_range(self, targets, rows, settings):
+        """Keep the range of all targets trained on so far, if it bounds predictions."""
+        if not settings.clip_predictions:
+            self._target_range = None
+            return
         y = targets[rows.index].reshape(len(rows.index), -1)
         low, high = y.min(axis=0), y.max(axis=0)
         if self._target_range is not None:

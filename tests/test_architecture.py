@@ -11,10 +11,10 @@ LEVELS = [
     {"skdnn"},
     {"skdnn.classifier", "skdnn.regressor", "skdnn.display"},
     {"skdnn._base"},
+    {"skdnn._recipe"},
     {
         "skdnn._architecture",
         "skdnn._calibration",
-        "skdnn._recipe",
         "skdnn._persistence",
         "skdnn._threads",
         "skdnn._training",

@@ -1,36 +1,68 @@
 """Each constructor parameter does what its documentation says."""
 
 import inspect
+import pickle
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.special import expit, softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import brier_score_loss, get_scorer, log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skdnn import DNNClassifier, DNNRegressor
+from skdnn import DNNClassifier, DNNRegressor, _base, _training
+from skdnn._calibration import PRIOR
+from skdnn._recipe import MAX_EMBEDDED, PLAIN, TUNED, is_tuned, resolve
 from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.embeddings import (
+    NUMERIC_EMBEDDINGS,
+    CategoricalEmbedding,
+    NumericEmbedding,
+    Periodic,
+    PiecewiseLinear,
+)
 from skdnn.nn.initializers import INITIALIZERS
-from skdnn.nn.layers import Activate, BatchNorm, Dense, Dropout
+from skdnn.nn.layers import (
+    KINDS,
+    Activate,
+    BatchNorm,
+    Dense,
+    Dropout,
+    Parametric,
+    Residual,
+    Scale,
+    SharedDense,
+    leaves,
+)
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss
 from skdnn.nn.network import Workspace
-from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW, Momentum
-from skdnn.nn.schedules import SCHEDULES, Constant, Cosine, Step
+from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, AdamW, Momentum
+from skdnn.nn.schedules import SCHEDULES, Constant, Cosine, Schedule, Step
 from skdnn.nn.trainer import Trainer
+from tests import plain, tables
+from tests.plain import classifier, regressor
 from tests.tables import (
     binary,
-    classifier,
     multiclass,
     multilabel,
     multioutput,
+    numbers,
     parameters,
     regression,
-    regressor,
 )
 
 ESTIMATORS = [DNNClassifier, DNNRegressor]
 both = pytest.mark.parametrize("make", [classifier, regressor])
+each_task = pytest.mark.parametrize("task", tables.TASKS)
+
+
+#: Trains nothing, so that what a network starts with is there to see.
+STILL = {"max_iter": 1, "optimizer": "sgd", "solver": "bgd", "learning_rate": 1e-300}
+
+#: Leaves columns as they are, and rounds little.
+UNSCALED = {"numeric_scaling": None, "dtype": "float64"}
 
 
 def layers(estimator, kind):
@@ -38,19 +70,46 @@ def layers(estimator, kind):
     return [ly for ly in estimator.network_.layers if isinstance(ly, kind)]
 
 
+def relu(z):
+    return np.maximum(z, 0)
+
+
+def by_kind(estimator):
+    """Return all parameters of each kind, as a vector."""
+    kinds = {kind: [] for kind in KINDS}
+    for layer in leaves(estimator.network_.layers):
+        for name, parameter in layer.parameters.items():
+            kinds[parameter.kind].append(getattr(layer, name).ravel())
+    return {kind: np.concatenate(v) for kind, v in kinds.items() if v}
+
+
+def words(n=60):
+    """Return a column of numbers and one of five words, and classes."""
+    X, y = binary(n)
+    word = np.array(list("abcde"))[np.arange(n) % 5]
+    return pd.DataFrame({"x": X[:, 0], "word": word}), y
+
+
 @pytest.fixture
 def steps(monkeypatch):
-    """The rows of y of each step, and the learning rate of each, as they come."""
-    record = {"rows": [], "rates": []}
+    """Rows of y, learning rate, dropout's and decay's factor of each step."""
+    record = {"rows": [], "rates": [], "dropout": [], "decay": []}
     loss_gradient, stepper = Trainer.loss_gradient, Adam.stepper
 
     def spy_gradient(self, batch):
         record["rows"].append(batch.y.ravel().copy())
+        record["dropout"].append(self.workspace.noise.strength)
         return loss_gradient(self, batch)
 
     def spy_stepper(self, *args):
         step = stepper(self, *args)
-        return lambda rate: record["rates"].append(rate) or step(rate)
+
+        def spy_step(rate, decay_factor):
+            record["rates"].append(rate)
+            record["decay"].append(decay_factor)
+            step(rate, decay_factor)
+
+        return spy_step
 
     monkeypatch.setattr(Trainer, "loss_gradient", spy_gradient)
     monkeypatch.setattr(Adam, "stepper", spy_stepper)
@@ -110,6 +169,59 @@ def test_activation_of_each_layer():
     """A list gives each hidden layer an activation of its own."""
     clf = classifier((4, 4, 4), activation=["relu", "tanh", "gelu"]).fit(*binary())
     assert [ly.activation for ly in layers(clf, Activate)] == ["relu", "tanh", "gelu"]
+
+
+@both
+def test_parametric_activation_is_as_strong_as_each_unit_learns(make):
+    """A unit is ``z + strength (f(z) - z)``, with a strength of its own."""
+    X, y = binary()
+    params = {"activation": "tanh", "learning_rate": 0.05, **UNSCALED}
+    est = make((6, 5), parametric_activation=True, **params).fit(X, y)
+    hidden = X
+    for k, activate in enumerate(layers(est, Parametric)):
+        z = hidden @ est.coefs_[k] + est.intercepts_[k]
+        hidden = z + activate.strength * (np.tanh(z) - z)
+        assert activate.strength.shape == (z.shape[1],)
+        assert (activate.strength != 1).all()
+    raw = hidden @ est.coefs_[2] + est.intercepts_[2]
+    np.testing.assert_allclose(est._predict_raw(X), raw, rtol=1e-10, atol=1e-12)
+
+
+@both
+def test_parametric_activation_starts_as_the_activation(make):
+    """Where training starts, the network is the same with it and without."""
+    X, y = binary()
+    one = make((6, 5), **STILL).fit(X, y)
+    two = make((6, 5), parametric_activation=True, **STILL).fit(X, y)
+    assert not layers(one, Parametric)
+    assert len(layers(two, Parametric)) == 2
+    np.testing.assert_allclose(
+        one._predict_raw(X), two._predict_raw(X), rtol=1e-5, atol=1e-6
+    )
+
+
+@both
+def test_residual_adds_the_input_of_a_layer_to_its_output(make):
+    """Layers that are as wide as the one below get a connection around them."""
+    X, y = binary(d=6)
+    est = make((6, 6, 4), residual=True, batch_size=20, **UNSCALED).fit(X, y)
+    h = X
+    for k in range(3):
+        z = relu(h @ est.coefs_[k] + est.intercepts_[k])
+        # The table itself is no hidden layer.
+        h = h + z if k == 1 else z
+    raw = h @ est.coefs_[3] + est.intercepts_[3]
+    np.testing.assert_allclose(est._predict_raw(X), raw, rtol=1e-10, atol=1e-12)
+    kinds = [type(ly) for ly in est.network_.layers]
+    assert kinds == [Dense, Activate, Residual, Dense, Activate, Dense]
+
+
+@both
+def test_residual_of_other_widths_changes_nothing(make):
+    """Without two layers of the same width, there is nothing to go around."""
+    X, y = binary()
+    one, two = (make((6, 5, 6), residual=r).fit(X, y) for r in (False, True))
+    np.testing.assert_array_equal(parameters(one), parameters(two))
 
 
 @both
@@ -425,6 +537,175 @@ def test_schedule_adaptive_lowers_the_rate_when_training_stalls(steps):
     assert clf.n_iter_ == 13
 
 
+#: A network with parameters of all kinds.
+ALL_KINDS = {
+    "batch_norm": True,
+    "parametric_activation": True,
+    "input_scaling": True,
+    "numeric_embedding": "periodic",
+}
+
+
+@both
+@pytest.mark.parametrize("kind", KINDS)
+def test_learning_rate_multipliers_of_zero_freeze_a_kind(make, kind):
+    """Parameters of a kind whose multiplier is 0 stay where they start."""
+    X, y = binary()
+    start = by_kind(make(**ALL_KINDS, **STILL).fit(X, y))
+    est = make(learning_rate_multipliers={kind: 0}, **ALL_KINDS).fit(X, y)
+    assert set(start) == set(KINDS)
+    for other, vector in by_kind(est).items():
+        assert (vector == start[other]).all() == (other == kind)
+
+
+@both
+@pytest.mark.parametrize("kind", KINDS)
+def test_learning_rate_multipliers_multiply_the_steps_of_a_kind(make, kind):
+    """A step of gradient descent is as much longer, and only that of the kind."""
+    X, y = binary()
+    params = {**ALL_KINDS, **STILL, "dtype": "float64", "alpha": 0}
+    start = by_kind(make(**params).fit(X, y))
+    params["learning_rate"] = 0.01
+    one = by_kind(make(**params).fit(X, y))
+    two = by_kind(make(learning_rate_multipliers={kind: 2.5}, **params).fit(X, y))
+    for other in KINDS:
+        factor = 2.5 if other == kind else 1
+        np.testing.assert_allclose(
+            two[other] - start[other],
+            factor * (one[other] - start[other]),
+            rtol=1e-9,
+            atol=1e-14,
+        )
+
+
+@both
+@pytest.mark.parametrize("multipliers", [{}, {"weight": 1, "bias": 1.0}])
+def test_learning_rate_multipliers_of_one_change_nothing(make, multipliers):
+    """None is a multiplier of 1 for all kinds."""
+    X, y = binary()
+    one = make(learning_rate_multipliers=multipliers).fit(X, y)
+    two = make(learning_rate_multipliers=None).fit(X, y)
+    np.testing.assert_array_equal(parameters(one), parameters(two))
+
+
+@pytest.mark.parametrize(
+    ("multipliers", "message"),
+    [
+        ({"weights": 1.0}, "'weights'; the kinds of parameters are .*'weight'"),
+        ({"bias": -0.1}, r"\['bias'\] must be a finite number >= 0, got -0.1"),
+        ({"bias": np.inf}, r"\['bias'\] must be a finite number >= 0, got inf"),
+        ({"bias": "0.1"}, r"\['bias'\] must be a finite number >= 0, got '0.1'"),
+    ],
+)
+@both
+def test_learning_rate_multipliers_that_make_no_sense(make, multipliers, message):
+    """Kinds that there are not, and rates below zero, are errors that name them."""
+    with pytest.raises(ValueError, match=message):
+        make(learning_rate_multipliers=multipliers).fit(*binary())
+
+
+@both
+def test_regularization_schedule_multiplies_dropout_and_decay(make, steps):
+    """Rates of dropout and weight decay follow the schedule, the others do not."""
+    est = make(regularization_schedule=Step(every=1, decay=0.5), learning_rate=0.3)
+    est.set_params(dropout=0.5, optimizer="adamw", solver="bgd", max_iter=3)
+    est.fit(*binary())
+    assert steps["dropout"] == steps["decay"] == [1, 0.5, 0.25]
+    assert steps["rates"] == [0.3] * 3
+
+
+class Off(Schedule):
+    """``0``"""
+
+    def factor(self, epoch, n_epochs):
+        return 0.0
+
+
+@both
+def test_regularization_schedule_turns_dropout_and_decay_off(make):
+    """A factor of 0 is neither of them, one of 1 is no schedule, to the bit."""
+    X, y = binary()
+    params = {"dropout": 0.5, "optimizer": AdamW(weight_decay=0.5)}
+    with_both = make(**params).fit(X, y)
+    one = make(regularization_schedule="constant", **params).fit(X, y)
+    np.testing.assert_array_equal(parameters(one), parameters(with_both))
+    off = make(regularization_schedule=Off(), **params).fit(X, y)
+    neither = make(optimizer="adam").fit(X, y)
+    np.testing.assert_array_equal(parameters(off), parameters(neither))
+
+
+@both
+def test_weight_averaging_is_an_average_of_the_steps(make):
+    """The network is ``decay average + (1 - decay) params`` after each step."""
+    X, y = binary()
+    params = {"solver": "bgd", "dtype": "float64", "learning_rate": 0.1}
+    average = parameters(make(**STILL, dtype="float64").fit(X, y))
+    for t in range(1, 5):
+        step = parameters(make(max_iter=t, **params).fit(X, y))
+        # The first steps soon forget the start.
+        decay = min(0.3, (1 + t) / (10 + t))
+        average = decay * average + (1 - decay) * step
+        est = make(weight_averaging=0.3, max_iter=t, **params).fit(X, y)
+        np.testing.assert_allclose(parameters(est), average, rtol=1e-10, atol=1e-12)
+
+
+def test_weight_averaging_is_validated():
+    """The validation loss is that of the average."""
+    X, y = binary()
+    params = {"weight_averaging": 0.9, "early_stopping": True, "dtype": "float64"}
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append(parameters(estimator))
+        return 0.0
+
+    clf = classifier(scoring=score, max_iter=3, learning_rate=0.1, **params)
+    clf.fit(X, y, X_val=X, y_val=y)
+    for epoch in range(3):
+        so_far = clf.set_params(max_iter=epoch + 1, early_stopping=False).fit(X, y)
+        np.testing.assert_array_equal(parameters(so_far), seen[epoch])
+
+
+def test_weight_averaging_of_a_run_that_diverges():
+    """The average from before the epoch is kept, to the bit."""
+    params = {"optimizer": "momentum", "learning_rate": 1e3, "weight_averaging": 0.9}
+    reg = regressor((), max_iter=100, **params)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        reg.fit(*binary())
+    before = regressor((), max_iter=reg.n_iter_, **params).fit(*binary())
+    np.testing.assert_array_equal(parameters(reg), parameters(before))
+    assert np.isfinite(parameters(reg)).all()
+
+
+@both
+def test_parametrization_starts_as_the_same_network(make):
+    """With larger weights, divided by ``sqrt(n_in)``, the network is the same."""
+    X, y = binary()
+    one = make((6, 5), **STILL, dtype="float64").fit(X, y)
+    two = make((6, 5), parametrization="ntk", **STILL, dtype="float64").fit(X, y)
+    for w, v in zip(one.coefs_, two.coefs_, strict=True):
+        np.testing.assert_allclose(w, v, rtol=1e-12)
+    np.testing.assert_allclose(one._predict_raw(X), two._predict_raw(X), rtol=1e-10)
+    for dense, w in zip(layers(two, Dense), two.coefs_, strict=True):
+        np.testing.assert_allclose(dense.weight / np.sqrt(len(w)), w, rtol=1e-12)
+
+
+@both
+def test_parametrization_divides_the_steps_of_the_weights(make):
+    """A step of gradient descent is ``1 / n_in`` of what it was, but for biases."""
+    X, y = binary()
+    params = {**STILL, "dtype": "float64", "alpha": 0}
+    start = make((6, 5), **params).fit(X, y)
+    params["learning_rate"] = 0.1
+    one = make((6, 5), **params).fit(X, y)
+    two = make((6, 5), parametrization="ntk", **params).fit(X, y)
+    for k, (w, v, u) in enumerate(
+        zip(start.coefs_, one.coefs_, two.coefs_, strict=True)
+    ):
+        np.testing.assert_allclose(u - w, (v - w) / len(w), rtol=1e-8, atol=1e-14)
+        np.testing.assert_allclose(two.intercepts_[k], one.intercepts_[k], rtol=1e-9)
+
+
 @both
 @pytest.mark.parametrize("name", sorted(INITIALIZERS))
 def test_weight_init_is_the_distribution_of_the_weights(make, name):
@@ -472,6 +753,67 @@ def test_max_iter_with_early_stopping_is_no_warning():
     params = {"tol": 1e-4, "n_iter_no_change": 2, "early_stopping": True}
     clf = classifier(max_iter=3, **params).fit(*binary())  # warnings are errors
     assert clf.n_iter_ == 3
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still, but for who adds to its only entry."""
+    now = [0.0]
+    for module in _base, _training:
+        monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    return now
+
+
+def slow_scorer(clock, scores):
+    """Return a scorer that takes a second, and keeps the parameters that it sees."""
+    scores, seen = iter(scores), []
+
+    def score(estimator, X, y):
+        clock[0] += 1
+        seen.append(parameters(estimator))
+        return next(scores)
+
+    return score, seen
+
+
+@both
+def test_max_time_ends_training_with_the_best_weights(make, clock, steps):
+    """No epoch begins that would end too late, and the schedule ends in time."""
+    score, seen = slow_scorer(clock, [1, 5, 3, 4, 2])
+    params = {"schedule": "cosine", "learning_rate": 0.1, "solver": "bgd"}
+    est = make(max_time=4.5, max_iter=100, early_stopping=True, scoring=score)
+    est.set_params(**params).fit(*binary())
+    assert est.n_iter_ == 4
+    assert est.best_iter_ == 2
+    np.testing.assert_array_equal(parameters(est), seen[1])
+    # Nobody knows the time of an epoch before the first.
+    expected = 0.05 * (1 + np.cos(np.pi * np.arange(1, 4) / 4.5))
+    np.testing.assert_allclose(steps["rates"], [0.1, *expected], rtol=1e-12)
+
+
+@both
+def test_max_time_is_enough_for_one_epoch(make):
+    """However little time there is, one epoch is run."""
+    assert make(max_time=1e-9, max_iter=100).fit(*binary()).n_iter_ == 1
+
+
+@both
+def test_max_time_to_spare_changes_nothing(make):
+    """With more time than all epochs take, there is the same network."""
+    X, y = binary()
+    params = {"schedule": "cosine", "dropout": 0.2}
+    one, two = (make(max_time=t, **params).fit(X, y) for t in (None, 3600))
+    np.testing.assert_array_equal(parameters(one), parameters(two))
+
+
+@both
+def test_max_time_is_halved_for_a_refit(make, clock):
+    """A network that is trained a second time has the other half of the time."""
+    score, _ = slow_scorer(clock, [1, 5, 3, 4, 2])
+    params = {"early_stopping": True, "scoring": score, "max_iter": 100}
+    est = make(max_time=9, refit=True, **params).fit(*binary())
+    assert len(est.validation_scores_) == 4
+    assert est.n_iter_ == 2
 
 
 @both
@@ -541,16 +883,18 @@ def test_early_stopping_false_uses_all_rows(make, steps):
 
 @pytest.mark.parametrize(("n", "validated"), [(10_000, False), (10_001, True)])
 def test_early_stopping_auto_is_for_more_than_10000_rows(n, validated):
-    """`"auto"` holds rows out of more than 10,000, as in HistGradientBoosting."""
+    """`"auto"` of a plain network holds rows out of more than 10,000."""
     X, y = binary(n, 3)
-    clf = classifier((2,), max_iter=2, early_stopping="auto").fit(X, y)
+    params = {"optimizer": "sgd", "max_iter": 2, "early_stopping": "auto"}
+    clf = classifier((2,), **params).fit(X, y)
     assert (clf.validation_scores_ is not None) == validated
 
 
 def test_early_stopping_auto_uses_validation_data():
     """`"auto"` is True for small data if `fit` gets validation data."""
     X, y = binary()
-    clf = classifier(early_stopping="auto").fit(X[:40], y[:40], X_val=X, y_val=y)
+    clf = classifier(early_stopping="auto", optimizer="sgd")
+    clf.fit(X[:40], y[:40], X_val=X, y_val=y)
     assert len(clf.validation_scores_) == 5
 
 
@@ -607,7 +951,431 @@ def test_scoring_name_is_scikit_learns(make, scoring):
     np.testing.assert_allclose(est.best_validation_score_, expected, rtol=1e-12)
 
 
+@both
+@pytest.mark.parametrize("weighted", [False, True])
+def test_refit_trains_on_all_rows_for_the_best_number_of_epochs(make, weighted):
+    """The network is that of a `fit` to all rows with so many epochs."""
+    X, y = binary()
+    weight = 1 + np.arange(60) % 3 if weighted else None
+    params = {"dropout": 0.2, "batch_norm": True, "batch_size": 16}
+    first = {"early_stopping": True, "max_iter": 9, "learning_rate": 0.1}
+    est = make(refit=True, **params | first).fit(X, y, weight)
+    assert est.n_iter_ == est.best_iter_
+    again = {"max_iter": est.best_iter_, "learning_rate": 0.1}
+    expected = make(**params | again).fit(X, y, weight)
+    np.testing.assert_array_equal(parameters(est), parameters(expected))
+    assert est.loss_curve_ == expected.loss_curve_
+
+
+@both
+def test_refit_is_not_stopped_early(make):
+    """The second training goes on while its loss stands still, and warns of nothing."""
+    X, y = binary()
+    scores = iter([1, 2, 3, 4, 0])
+    params = {"tol": 1.0, "n_iter_no_change": 1, "learning_rate": 1e-4}
+    est = make(refit=True, early_stopping=True, scoring=lambda *_: next(scores))
+    est.set_params(**params).fit(X, y)
+    assert est.n_iter_ == est.best_iter_ == 4
+
+
+@each_task
+def test_refit_keeps_what_validation_said(task):
+    """Scores and temperature are those of the first training."""
+    make, data = tables.TASKS[task]
+    X, y = data()
+    one, two = (
+        make(refit=refit, early_stopping=True).fit(X, y) for refit in (False, True)
+    )
+    for name in _training.WATCHED:
+        assert getattr(one, name) == getattr(two, name)
+    assert one.validation_scores_ is not None
+    assert one.best_loss_ is two.best_loss_ is None
+
+
+@both
+def test_refit_is_for_rows_that_were_held_out(make):
+    """Without such rows, or with validation data, there is no second training."""
+    X, y = binary()
+    for params, val in (
+        ({"early_stopping": False}, {}),
+        ({"early_stopping": True}, {"X_val": X[:20], "y_val": y[:20]}),
+    ):
+        one, two = (make(refit=r, **params).fit(X, y, **val) for r in (False, True))
+        np.testing.assert_array_equal(parameters(one), parameters(two))
+        assert two.n_iter_ == 5
+
+
+def test_refit_and_warm_start_contradict_each_other():
+    """A network that is trained anew can't be the one that goes on."""
+    with pytest.raises(ValueError, match=r"refit=True .*warm_start=True"):
+        classifier(refit=True, warm_start=True).fit(*binary())
+
+
 # Columns and targets
+
+
+@both
+def test_numeric_embedding_none_is_the_columns_themselves(make):
+    """Without an embedding, columns enter the first layer as they are."""
+    est = make(numeric_embedding=None).fit(*binary())
+    assert not layers(est, NumericEmbedding)
+    assert est.coefs_[0].shape == (4, 8)
+
+
+@both
+@pytest.mark.parametrize("name", sorted(NUMERIC_EMBEDDINGS))
+def test_numeric_embedding_name_is_its_defaults(make, name):
+    """A name is an instance of its class, whose layer is the first."""
+    X, y = binary()
+    embedding = NUMERIC_EMBEDDINGS[name]()
+    one, two = (make(numeric_embedding=e).fit(X, y) for e in (name, embedding))
+    np.testing.assert_array_equal(parameters(one), parameters(two))
+    assert isinstance(one.network_.layers[0], NumericEmbedding)
+    assert one.coefs_[0].shape == (4 * (1 + embedding.width), 8)
+
+
+@both
+def test_numeric_embedding_periodic_by_hand(make):
+    """A number becomes itself and a linear map of waves that are learned."""
+    X, y = binary()
+    params = {"learning_rate": 0.05, **UNSCALED}
+    est = make((), numeric_embedding=Periodic(5, 2, 0.3), **params).fit(X, y)
+    layer = est.network_.layers[0]
+    waves = np.cos(2 * np.pi * layer.frequency * X.T[..., None] + layer.phase)
+    vectors = np.concatenate(list(waves @ layer.weight + layer.bias), axis=1)
+    expected = np.hstack([X, vectors]) @ est.coefs_[0] + est.intercepts_[0]
+    assert layer.frequency.shape == (4, 1, 5)
+    assert vectors.shape == (60, 4 * 2)
+    np.testing.assert_allclose(est._predict_raw(X), expected, rtol=1e-10, atol=1e-12)
+
+
+@both
+def test_numeric_embedding_piecewise_linear_by_hand(make):
+    """A number becomes itself and a map of how far it reaches into bins of rows."""
+    X, y = binary()
+    params = {"shuffle": False, "learning_rate": 0.05, **UNSCALED}
+    est = make((), numeric_embedding=PiecewiseLinear(4, 3), **params).fit(X, y)
+    layer = est.network_.layers[0]
+    edges = np.sort(X, axis=0)[[0, 14, 29, 44, 59]]
+    low, high = edges[:-1], edges[1:]
+    reach = np.clip((X[:, None] - low) / (high - low), 0, 1)
+    vectors = np.einsum("ntj,jtw->njw", reach, layer.weight) + layer.bias[:, 0]
+    inputs = np.hstack([X, vectors.reshape(60, 4 * 3)])
+    expected = inputs @ est.coefs_[0] + est.intercepts_[0]
+    np.testing.assert_allclose(est._predict_raw(X), expected, rtol=1e-10, atol=1e-12)
+
+
+@both
+def test_numeric_embedding_has_parameters_of_its_own(make):
+    """Those of an instance can be set from outside."""
+    X, y = binary()
+    est = make(numeric_embedding=Periodic())
+    est.set_params(numeric_embedding__width=3, numeric_embedding__n_frequencies=7)
+    assert est.fit(X, y).coefs_[0].shape == (4 * (1 + 3), 8)
+    other = make(numeric_embedding=Periodic(n_frequencies=7, width=3)).fit(X, y)
+    np.testing.assert_array_equal(parameters(est), parameters(other))
+    est.set_params(numeric_embedding=PiecewiseLinear(), numeric_embedding__n_bins=0)
+    with pytest.raises(ValueError, match="'n_bins' parameter of PiecewiseLinear"):
+        est.fit(X, y)
+
+
+@both
+def test_numeric_embedding_is_for_numbers(make):
+    """Columns that say what is missing, and those of categories, are left alone."""
+    table, y = words()
+    table["hole"] = np.where(np.arange(60) % 4, np.arange(60.0), np.nan)
+    est = make(numeric_embedding=Periodic(width=3)).fit(table, y)
+    assert est.coefs_[0].shape == (2 * (1 + 3) + 1 + 5, 8)
+
+
+@both
+@pytest.mark.parametrize("n_more", [0, 1])
+def test_numeric_embedding_auto_is_for_few_columns(make, n_more):
+    """`"auto"` embeds no table of very many columns."""
+    X, y = binary(40, MAX_EMBEDDED + n_more)
+    est = make(numeric_embedding="auto").fit(X, y)
+    assert len(layers(est, NumericEmbedding)) == (n_more == 0)
+
+
+@both
+@pytest.mark.parametrize("embedding", [None, "periodic"])
+def test_input_scaling_multiplies_each_input(make, embedding):
+    """Each input of the first layer has a factor that is learned, and starts at 1."""
+    X, y = binary()
+    params = {"numeric_embedding": embedding, "learning_rate": 0.05, **UNSCALED}
+    est = make((), input_scaling=True, **params).fit(X, y)
+    (scale,) = layers(est, Scale)
+    inputs = X if embedding is None else est.network_.layers[0].forward(X)
+    assert scale.gain.shape == (inputs.shape[1],)
+    assert (scale.gain != 1).all()
+    expected = inputs * scale.gain @ est.coefs_[0] + est.intercepts_[0]
+    np.testing.assert_allclose(est._predict_raw(X), expected, rtol=1e-10, atol=1e-12)
+    start = make((), input_scaling=True, **{**params, **STILL}).fit(X, y)
+    assert (layers(start, Scale)[0].gain == 1).all()
+    assert not layers(make((), input_scaling=False, **params).fit(X, y), Scale)
+
+
+@both
+@pytest.mark.parametrize(
+    ("max_one_hot", "cardinalities"), [(None, []), (5, []), (4, [6]), (0, [6])]
+)
+def test_max_one_hot_is_what_more_categories_are_embedded_than(
+    make, max_one_hot, cardinalities
+):
+    """More categories than that become a vector each, and one for all others."""
+    est = make(max_one_hot=max_one_hot, category_width=3).fit(*words())
+    assert est.encoder_.cardinalities_ == cardinalities
+    shapes = [ly.vectors.shape for ly in layers(est, CategoricalEmbedding)]
+    assert shapes == [(n, 3) for n in cardinalities]
+    assert est.coefs_[0].shape == (1 + (3 if cardinalities else 5), 8)
+
+
+@both
+@pytest.mark.parametrize("width", [1, 2, 7])
+def test_category_width_is_the_length_of_the_vectors(make, width):
+    """A category enters the first layer as so many numbers, which are learned."""
+    table, y = words()
+    params = {"max_one_hot": 0, "learning_rate": 0.05, "dtype": "float64"}
+    est = make((), category_width=width, **params).fit(table, y)
+    (embedding,) = layers(est, CategoricalEmbedding)
+    assert embedding.vectors.shape == (6, width)
+    encoded = est.encoder_.transform(table)
+    vectors = embedding.vectors[encoded[:, 1].astype(int)]
+    inputs = np.hstack([encoded[:, :1], vectors])
+    expected = inputs @ est.coefs_[0] + est.intercepts_[0]
+    raw = est._predict_raw(table)
+    np.testing.assert_allclose(raw, expected, rtol=1e-10, atol=1e-12)
+
+
+# Ensembles
+
+
+@each_task
+@pytest.mark.parametrize("weights", ["own", "shared"])
+def test_n_ensemble_predicts_the_mean_of_the_members(task, weights):
+    """The prediction is the mean of the members' probabilities, or of their numbers."""
+    make, data = plain.TASKS[task]
+    X, y = data()
+    params = {"learning_rate": 0.05, "dtype": "float64", "ensemble_weights": weights}
+    est = make(n_ensemble=3, **params).fit(X, y)
+    raw = est.network_.forward(est.encoder_.transform(X))
+    assert raw.shape == (3, len(X), est.n_outputs_)
+    if make is regressor:
+        # Which are in units of the scale of the target.
+        mean = raw.mean(axis=0) * y.std(axis=0) + y.mean(axis=0)
+        actual = est.predict(X).reshape(mean.shape)
+    else:
+        link = softmax if task == "multiclass" else lambda z, axis: expit(z)
+        mean, actual = link(raw, axis=-1).mean(axis=0), est.predict_proba(X)
+        actual = actual[:, 1:] if task == "binary" else actual
+    np.testing.assert_allclose(actual, mean, rtol=1e-10, atol=1e-12)
+    for i in range(3):
+        assert not np.isclose(raw[i], raw[i - 1]).all()
+
+
+@each_task
+@pytest.mark.parametrize("weights", ["own", "shared"])
+def test_n_ensemble_is_one_pickle(task, weights):
+    """An ensemble is pickled, and goes on, as a single network does."""
+    make, data = tables.TASKS[task]
+    X, y = data()
+    params = {"warm_start": True, "ensemble_weights": weights, "early_stopping": True}
+    est = make(n_ensemble=3, **params).fit(X, y)
+    copy = pickle.loads(pickle.dumps(est))
+    np.testing.assert_array_equal(est.predict(X), copy.predict(X))
+    np.testing.assert_array_equal(parameters(est.fit(X, y)), parameters(copy.fit(X, y)))
+
+
+@both
+def test_n_ensemble_of_one_is_a_single_network(make):
+    """A single network has no axis of members, whatever they would share."""
+    X, y = binary()
+    one, two = (make(ensemble_weights=w).fit(X, y) for w in ("own", "shared"))
+    assert one.network_.n_members is None
+    assert [w.shape for w in one.coefs_] == [(4, 8), (8, 1)]
+    own = make(n_ensemble=1).fit(X, y)
+    np.testing.assert_array_equal(parameters(one), parameters(own))
+    assert two.network_.n_members is None
+
+
+@both
+def test_n_ensemble_trains_each_member_as_if_alone(make):
+    """The objective is the mean of those of the members, each with its penalty."""
+    X, y = binary()
+    params = {"n_ensemble": 3, "alpha": 2.0, "solver": "bgd", "dtype": "float64"}
+    start = make(**{**params, **STILL}).fit(X, y)
+    est = make(**{**params, "optimizer": "sgd", "max_iter": 4}).fit(X, y)
+    objectives = []
+    for i in range(3):
+        alone = make(**{**params, **STILL, "n_ensemble": 1, "warm_start": True})
+        alone.fit(X, y)
+        for mine, theirs in zip(
+            leaves(alone.network_.layers), leaves(start.network_.layers), strict=True
+        ):
+            for name, parameter in mine.parameters.items():
+                member = getattr(theirs, name)[i].reshape(parameter.shape)
+                getattr(mine, name)[...] = member
+        alone.set_params(learning_rate="auto", max_iter=4).fit(X, y)
+        objectives.append(alone.loss_curve_)
+        for k in range(2):
+            np.testing.assert_allclose(est.coefs_[k][i], alone.coefs_[k], rtol=1e-10)
+    np.testing.assert_allclose(est.loss_curve_, np.mean(objectives, axis=0), rtol=1e-10)
+
+
+@both
+def test_ensemble_weights_own_or_shared(make):
+    """Members have matrices of their own, or those of hidden layers in common."""
+    X, y = binary()
+    params = {"n_ensemble": 3, "numeric_embedding": Periodic(5, 2)}
+    own = make((8, 6), ensemble_weights="own", **params).fit(X, y)
+    assert [w.shape for w in own.coefs_] == [(3, 12, 8), (3, 8, 6), (3, 6, 1)]
+    assert own.network_.layers[0].weight.shape == (3, 4, 5, 2)
+    shared = make((8, 6), ensemble_weights="shared", **params).fit(X, y)
+    assert [w.shape for w in shared.coefs_] == [(12, 8), (8, 6), (3, 6, 1)]
+    assert shared.network_.layers[0].weight.shape == (4, 5, 2)
+    hidden = layers(shared, SharedDense)
+    assert [ly.gain_in.shape for ly in hidden] == [(3, 1, 12), (3, 1, 8)]
+    assert [ly.gain_out.shape for ly in hidden] == [(3, 1, 8), (3, 1, 6)]
+
+
+def test_ensemble_weights_shared_start_from_signs():
+    """What tells members apart that share weights are random signs of the inputs."""
+    params = {"n_ensemble": 3, "ensemble_weights": "shared"}
+    clf = classifier((8, 6), **params, **STILL).fit(*binary(d=30))
+    first, second = layers(clf, SharedDense)
+    assert set(first.gain_in.ravel()) == {-1, 1}
+    assert len(np.unique(first.gain_in, axis=0)) == 3
+    assert (second.gain_in == 1).all()
+
+
+# Probabilities
+
+
+SHARP = {"temperature_scaling": True, "early_stopping": True, "learning_rate": 0.05}
+
+
+@pytest.mark.parametrize("data", [binary, multiclass, multilabel])
+def test_temperature_scaling_divides_the_raw_predictions(data):
+    """Probabilities are sigmoid or softmax of the scores, divided by temperature."""
+    X, y = data(90)
+    clf = classifier(dtype="float64", max_iter=40, **SHARP).fit(X, y)
+    raw = clf.network_.forward(clf.encoder_.transform(X)) / clf.temperature_
+    scores = clf.decision_function(X).reshape(raw.shape)
+    assert clf.temperature_ != 1
+    np.testing.assert_allclose(scores, raw, rtol=1e-10, atol=1e-12)
+    proba = clf.predict_proba(X)
+    expected = softmax(raw, axis=1) if data is multiclass else expit(raw)
+    actual = proba[:, 1:] if data is binary else proba
+    np.testing.assert_allclose(actual, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("data", [binary, multiclass])
+def test_temperature_scaling_minimizes_the_validation_loss(data):
+    """No other temperature gives the validation rows less loss, but for its prior."""
+    X, y = data(60)
+    X_val, y_val = data(500, seed=1)
+    # Labels at random make a network too sure that has learned its rows by heart.
+    y_val[::5] = y_val[::-1][::5]
+    clf = classifier((64,), max_iter=60, dtype="float64", **SHARP)
+    clf.fit(X, y, X_val=X_val, y_val=y_val)
+    raw = clf.decision_function(X_val) * clf.temperature_
+
+    def loss(temperature):
+        z = raw / temperature
+        return log_loss(y_val, expit(z) if data is binary else softmax(z, axis=1))
+
+    def objective(temperature):
+        return loss(temperature) + np.log(temperature) ** 2 / (2 * PRIOR**2 * 500)
+
+    grid = np.exp(np.linspace(-1.9, 1.9, 381))
+    best = objective(clf.temperature_)
+    assert abs(np.log(clf.temperature_)) > 0.02
+    assert best < objective(1.0)
+    assert best < min(map(objective, grid)) + 1e-5
+    assert abs(np.log(clf.temperature_ / min(grid, key=objective))) < 0.03
+    expected = loss(clf.temperature_)
+    np.testing.assert_allclose(min(clf.validation_loss_curve_), expected, rtol=1e-9)
+    assert clf.best_validation_score_ == -min(clf.validation_loss_curve_)
+
+
+def test_temperature_scaling_is_seen_by_scorers():
+    """A scorer of probabilities gets those that the epoch's temperature gives."""
+    X, y = binary()
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append((estimator.temperature_, -log_loss(y, estimator.predict_proba(X))))
+        return seen[-1][1]
+
+    clf = classifier(scoring=score, dtype="float64", max_iter=20, **SHARP)
+    clf.fit(X, y, X_val=X, y_val=y)
+    assert clf.temperature_ == seen[clf.best_iter_ - 1][0]
+    assert clf.validation_scores_ == [score for _, score in seen]
+    np.testing.assert_allclose(
+        clf.validation_loss_curve_, [-score for _, score in seen], rtol=1e-9
+    )
+
+
+def test_temperature_scaling_false_is_a_temperature_of_one():
+    """Without it, raw predictions are the scores."""
+    X, y = binary()
+    params = {**SHARP, "temperature_scaling": False, "dtype": "float64"}
+    clf = classifier(**params).fit(X, y)
+    assert clf.temperature_ == 1
+    raw = clf.network_.forward(clf.encoder_.transform(X))[:, 0]
+    np.testing.assert_allclose(clf.decision_function(X), raw, rtol=1e-10, atol=1e-12)
+
+
+def test_temperature_scaling_needs_rows_that_are_held_out():
+    """Without early stopping, there is nothing to measure it on."""
+    with pytest.raises(ValueError, match=r"temperature_scaling=True .*early_stopping"):
+        classifier(temperature_scaling=True, early_stopping=False).fit(*binary())
+
+
+@pytest.mark.parametrize("data", [regression, multioutput])
+def test_clip_predictions_keeps_them_in_the_range_of_the_targets(data):
+    """Predictions beyond the training targets are the nearest of these."""
+    X, y = data()
+    free, clipped = (
+        regressor(clip_predictions=clip, learning_rate=0.05, max_iter=30).fit(X, y)
+        for clip in (False, True)
+    )
+    far = 10 * numbers(100, seed=1)
+    expected = np.clip(free.predict(far), y.min(axis=0), y.max(axis=0))
+    np.testing.assert_array_equal(clipped.predict(far), expected)
+    assert (expected != free.predict(far)).any(axis=0).all()
+
+
+def test_clip_predictions_counts_the_rows_that_train():
+    """Rows that are held out or weigh nothing do not stretch the range."""
+    X, y = regression()
+    weight = np.ones(60)
+    y[:3], weight[:3] = 1000, 0
+    reg = regressor((), clip_predictions=True, numeric_scaling=None)
+    reg.set_params(early_stopping=True).fit(X, y, weight, X_val=X, y_val=y - 1000)
+    # Far columns, for a linear model to reach both ends.
+    predicted = reg.predict(1e6 * np.vstack([X, -X]))
+    assert (predicted.min(), predicted.max()) == (y[3:].min(), y[3:].max())
+
+
+def test_clip_predictions_after_partial_fit():
+    """The range is that of all parts so far, until predictions are to be free."""
+    X, y = regression()
+    order = np.argsort(y)
+    X, y = X[order], y[order]
+    params = {"learning_rate": 0.5, "numeric_scaling": None}
+    reg = regressor((), clip_predictions=True, **params)
+    free = regressor((), clip_predictions=False, **params)
+    far = 100 * X
+    for part in np.array_split(np.arange(60), 3)[::-1]:
+        free.partial_fit(X[part], y[part])
+        reg.partial_fit(X[part], y[part])
+        expected = np.clip(free.predict(far), y[part[0]], y[-1])
+        np.testing.assert_array_equal(reg.predict(far), expected)
+    assert {y[0], y[-1]} <= set(reg.predict(far))
+    reg.set_params(clip_predictions=False).partial_fit(X, y)
+    free.partial_fit(X, y)
+    np.testing.assert_array_equal(reg.predict(far), free.predict(far))
 
 
 @both
@@ -635,9 +1403,6 @@ def test_categorical_features_become_columns(make):
     est = make(categorical_features=[1]).fit(X, y)
     assert est.encoder_.n_features_out_ == 3 + 3
     assert est.coefs_[0].shape == (6, 8)
-
-
-UNSCALED = {"numeric_scaling": None, "dtype": "float64"}
 
 
 def assert_same_training(one, two):
@@ -713,7 +1478,8 @@ def test_class_weight_is_in_the_validation_loss():
     """The validation loss weighs the classes too."""
     X, y = binary()
     val = {"X_val": X[:20], "y_val": y[:20]}
-    clf = classifier(class_weight={0: 1.0, 1: 5.0}, dtype="float64", max_iter=2)
+    params = {"dtype": "float64", "max_iter": 2, "early_stopping": True}
+    clf = classifier(class_weight={0: 1.0, 1: 5.0}, **params)
     clf.fit(X, y, **val)
     weight = np.where(y[:20] == 1, 5.0, 1.0)
     expected = log_loss(y[:20], clf.predict_proba(X[:20]), sample_weight=weight)
@@ -873,6 +1639,130 @@ def test_dtype_is_that_of_the_computation(make, dtype):
         assert est.encoder_.transform(X).dtype == dtype
 
 
+# What "auto" is
+
+#: Parameters that may be "auto", for which it stands for one of two things.
+AUTOS = [*TUNED, *PLAIN, "early_stopping", "batch_size", "max_iter", "n_iter_no_change"]
+
+#: Optimizers and solvers for which it is the textbook's.
+NOT_TUNED = [
+    *({"optimizer": o} for o in ("sgd", "momentum", "nesterov", "rmsprop", "adagrad")),
+    *({"optimizer": o, "solver": "bgd"} for o in ("lbfgs", LBFGS())),
+    {"optimizer": SGD()},
+    *({"solver": solver} for solver in ("bgd", "sgd")),
+    {"optimizer": AdamW(), "solver": "bgd"},
+]
+
+
+def everything(**params):
+    """Return the parameters of both classes, all on "auto" that may be."""
+    together = DNNRegressor().get_params(False) | DNNClassifier().get_params(False)
+    autos = dict.fromkeys(set(AUTOS) & set(together), "auto")
+    return together | autos | params
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"optimizer": o} for o in ("auto", "adam", "adamw", Adam(0.5), AdamW())],
+    ids=str,
+)
+def test_auto_is_tuned_where_adam_takes_mini_batches(params):
+    """With Adam and mini-batches, `"auto"` is the tuned recipe."""
+    assert is_tuned(everything(**params))
+    settings = resolve(everything(**params), 5, 1000)
+    for name in set(TUNED) - {"optimizer"}:
+        assert getattr(settings, name) == TUNED[name]
+    # But not what was chosen.
+    if params["optimizer"] in ("adam", "adamw"):
+        assert type(settings.optimizer) is OPTIMIZERS[params["optimizer"]]
+    elif params["optimizer"] != "auto":
+        assert settings.optimizer is params["optimizer"]
+
+
+@pytest.mark.parametrize("params", NOT_TUNED, ids=str)
+def test_auto_is_the_textbook_elsewhere(params):
+    """With another optimizer or solver, `"auto"` is a plain network."""
+    assert not is_tuned(everything(**params))
+    settings = resolve(everything(**params), 5, 1000)
+    for name in set(PLAIN) - {"optimizer"}:
+        assert getattr(settings, name) == PLAIN[name]
+    assert not settings.early_stopping
+    assert (settings.batch_size, settings.max_iter) == (200, 200)
+    assert settings.n_iter_no_change == 10
+    assert settings.learning_rate == settings.optimizer.default_learning_rate
+
+
+@both
+@pytest.mark.parametrize("params", NOT_TUNED, ids=str)
+def test_auto_elsewhere_is_a_plain_network(make, params):
+    """An estimator with its defaults is then the network of the textbook."""
+    X, y = binary()
+    default = {classifier: tables.classifier, regressor: tables.regressor}[make]
+    one, two = default(**params).fit(X, y), make(**params).fit(X, y)
+    np.testing.assert_array_equal(parameters(one), parameters(two))
+    assert one.validation_scores_ is None
+
+
+@pytest.mark.parametrize("optimizer", ["auto", "sgd"])
+@pytest.mark.parametrize("n_rows", [None, 1, 100, 100_000])
+@pytest.mark.parametrize("is_classifier", [False, True])
+def test_auto_leaves_nothing_open(optimizer, n_rows, is_classifier):
+    """Nothing is left on `"auto"` but the initial weights, and nothing is changed."""
+    params = everything(optimizer=optimizer)
+    before = dict(params)
+    settings = vars(resolve(params, 5, n_rows, is_classifier))
+    left = {k for k, v in settings.items() if isinstance(v, str) and v == "auto"}
+    assert left == {"weight_init"}
+    assert settings.keys() == params.keys()
+    assert params == before
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_auto_keeps_what_was_chosen(optimizer):
+    """What is not on `"auto"` stays as it is."""
+    chosen = {
+        **{"activation": "tanh", "dropout": 0.3, "schedule": "step"},
+        **{"regularization_schedule": "cosine", "numeric_embedding": Periodic()},
+        **{"input_scaling": False, "parametrization": "standard"},
+        **{"parametric_activation": False, "learning_rate_multipliers": None},
+        **{"temperature_scaling": False, "clip_predictions": False},
+        **{"early_stopping": True, "learning_rate": 0.7, "n_ensemble": 4},
+        **{"batch_size": 3, "max_iter": 5, "n_iter_no_change": 7},
+    }
+    assert set(AUTOS) - {"optimizer"} <= set(chosen)
+    for n_rows in (None, 100, 100_000):
+        settings = vars(resolve(everything(optimizer=optimizer) | chosen, 5, n_rows))
+        assert {name: settings[name] for name in chosen} == chosen
+
+
+def test_auto_of_a_part_of_the_data():
+    """`partial_fit` has no end to plan for, and no rows to hold out."""
+    settings = resolve(everything(), 5, None)
+    assert settings.schedule == "constant"
+    assert settings.early_stopping is False
+    assert settings.activation == TUNED["activation"]
+
+
+@pytest.mark.parametrize("name", ["temperature_scaling", "clip_predictions"])
+def test_auto_of_the_other_class(name):
+    """What only one of the classes has is off in the other."""
+    params = everything()
+    del params[name]
+    assert getattr(resolve(params, 5, 1000), name) is False
+
+
+def test_early_stopping_auto_is_for_the_tuned_recipe():
+    """By default, rows are held out."""
+    X, y = binary(100)
+    for make in tables.classifier, tables.regressor:
+        assert len(make().fit(X, y).validation_scores_) == 5
+        assert make().partial_fit(X, y, **classes(make)).validation_scores_ is None
+
+
+def classes(make):
+    return {"classes": [0, 1]} if make is tables.classifier else {}
+
+
 # Documentation
 
 
@@ -908,8 +1798,9 @@ def test_documentation_of_shared_parameters_is_alike():
     """Both classes document what they share in the same words."""
     one, two = (documented(Estimator, "Parameters") for Estimator in ESTIMATORS)
     shared = set(one) & set(two)
+    assert set(one) - shared == {"class_weight", "temperature_scaling"}
+    assert set(two) - shared == {"target_scaling", "clip_predictions"}
     # The classes' losses differ, and only classes can be held out in proportion.
-    assert len(shared) == 25
     for name in shared - {"loss", "validation_fraction"}:
         assert one[name] == two[name]
 
@@ -918,7 +1809,8 @@ def test_documentation_of_shared_attributes_is_alike():
     """Both classes document the attributes that they share in the same words."""
     one, two = (documented(Estimator, "Attributes") for Estimator in ESTIMATORS)
     assert set(one) - set(two) == {"classes_"}
-    for name in set(two) - {"out_activation_"}:
+    # A regressor has nothing to calibrate.
+    for name in set(two) - {"out_activation_", "temperature_"}:
         assert one[name] == two[name]
 
 
@@ -938,6 +1830,7 @@ def test_documentation_has_the_attributes(make):
         ("activation", [ACTIVATIONS, ACTIVATIONS]),
         ("optimizer", [OPTIMIZERS, OPTIMIZERS]),
         ("schedule", [SCHEDULES, SCHEDULES]),
+        ("numeric_embedding", [NUMERIC_EMBEDDINGS, NUMERIC_EMBEDDINGS]),
         ("weight_init", [INITIALIZERS, INITIALIZERS]),
         ("loss", [CLASSIFIER_LOSSES, REGRESSOR_LOSSES]),
     ],
@@ -948,3 +1841,24 @@ def test_documentation_has_all_names(parameter, tables):
         head, _ = documented(Estimator, "Parameters")[parameter]
         stated = set(re.findall(r'"(\w+)"', head.split("default=")[0])) - {"auto"}
         assert stated == set(table)
+
+
+DOCUMENTED = set(TUNED) - {
+    *("regularization_schedule", "input_scaling", "parametric_activation"),
+    *("temperature_scaling", "clip_predictions"),
+}
+
+
+@pytest.mark.parametrize("parameter", sorted(DOCUMENTED))
+def test_documentation_has_the_tuned_recipe(parameter):
+    """What `"auto"` is said to be in the tuned recipe is what it is."""
+    for Estimator in ESTIMATORS:
+        _, text = documented(Estimator, "Parameters")[parameter]
+        stated = re.search(r'`"auto"` is (`*)(.*?)\1 in the tuned recipe', text)[2]
+        value = eval(stated, {"__builtins__": {}, "AdamW": AdamW})
+        if parameter == "optimizer":
+            assert type(value) is type(TUNED[parameter])
+            value, expected = value.get_params(), TUNED[parameter].get_params()
+        else:
+            expected = TUNED[parameter]
+        assert value == expected

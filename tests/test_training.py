@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 from skdnn._rows import rows_with_weight
 from skdnn._training import StoppingRule, Validation, split_rows, validation_size
 from skdnn.nn.schedules import Adaptive, Constant
+from tests import plain
 from tests.tables import (
     TASKS,
     binary,
@@ -418,9 +419,9 @@ def test_one_epoch_of_early_stopping():
 @tasks
 def test_validation_data_are_used(task):
     """The validation loss is that of the data that were passed, after each epoch."""
-    make, data = TASKS[task]
+    make, data = plain.TASKS[task]
     X, y = data()
-    params = {"dtype": "float64", "alpha": 0, "solver": "bgd"}
+    params = {"dtype": "float64", "alpha": 0, "solver": "bgd", "early_stopping": True}
     est = make(max_iter=3, scoring=lambda *_: 0, **params)
     est.fit(X, y, X_val=X, y_val=y)
     # Without penalty, dropout or batches, the next epoch begins with the same loss.
@@ -432,7 +433,7 @@ def test_validation_data_are_used(task):
 @tasks
 def test_all_rows_train_beside_validation_data(task):
     """With validation data, no row of `X` is held out."""
-    make, data = TASKS[task]
+    make, data = plain.TASKS[task]
     X, y = data()
     params = {"max_iter": 2, "early_stopping": True}
     one = make(scoring=lambda *_: 0, max_iter=1).fit(X, y)
