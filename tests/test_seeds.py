@@ -22,12 +22,14 @@ from sklearn.model_selection import (
 )
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+import skdnn
 from skdnn.nn.layers import BatchNorm, Dense
 from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace
 from skdnn.nn.trainer import Trainer
+from tests import tables
 from tests.plain import DNNClassifier, DNNRegressor, classifier, regressor
-from tests.tables import binary, multiclass, regression
+from tests.tables import RECIPES, binary, multiclass, regression
 
 #: What makes an estimator the textbook's.
 TEXTBOOK = {

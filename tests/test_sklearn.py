@@ -15,12 +15,19 @@ from skdnn import DNNClassifier, DNNRegressor
         DNNClassifier((32,), solver="sgd"),
         DNNRegressor((32,), solver="sgd"),
         # What else the recipe may be.
-        DNNClassifier((16,), n_ensemble=1, numeric_embedding="periodic"),
-        DNNRegressor((16,), n_ensemble=1, numeric_embedding="periodic"),
-        DNNClassifier((16,), n_ensemble=3, ensemble_weights="own"),
-        DNNRegressor((16,), n_ensemble=3, ensemble_weights="own"),
-        DNNClassifier((16,), n_ensemble=3, ensemble_weights="shared", refit=True),
-        DNNRegressor((16,), n_ensemble=3, ensemble_weights="shared", refit=True),
+        DNNClassifier(
+            (16,),
+            n_ensemble=3,
+            ensemble_weights="shared",
+            numeric_embedding="periodic",
+        ),
+        DNNRegressor(
+            (16,),
+            n_ensemble=3,
+            ensemble_weights="own",
+            numeric_embedding="piecewise_linear",
+            refit=True,
+        ),
     ]
 )
 def test_sklearn_checks(estimator, check):
