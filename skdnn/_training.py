@@ -208,7 +208,9 @@ class StoppingRule:
         """Whether a run to the last epoch is a sign that there are too few of them."""
         had_time = len(self.trainer.losses) > self.patience
         watched_loss = self.validate is None and self.tol is not None
-        return had_time and watched_loss and not self.stopped
+        # A schedule that ends at its lowest rate is done when it ends.
+        ends = self.trainer.schedule.ends
+        return had_time and watched_loss and not self.stopped and not ends
 
     def best(self):
         """Return the fitted attributes about the best epoch; None is for no value."""
