@@ -178,8 +178,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     n_ensemble : int or "auto", default="auto"
         Number of networks that are trained side by side, on the same batches, from
         different initial parameters; the mean of their predictions, for a classifier of
-        their probabilities, is the prediction. `"auto"` is 2 in the tuned recipe, else
-        1. More are better: time grows in proportion.
+        their probabilities, is the prediction. `"auto"` is 2 in the tuned recipe, 4 for
+        fewer than 1,000 rows, else 1. Time grows in proportion.
 
     ensemble_weights : {"own", "shared"}, default="own"
         Whether each member has parameters of its own, or all have the matrices of the
@@ -280,13 +280,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.datasets import make_friedman1
     >>> from sklearn.model_selection import train_test_split
     >>> from skdnn import DNNRegressor
-    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X, y = make_friedman1(1000, random_state=0)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> reg = DNNRegressor((32,), alpha=10, early_stopping=True, random_state=0)
-    >>> reg.fit(X_train, y_train).score(X_test, y_test) > 0.3
+    >>> reg = DNNRegressor(random_state=0).fit(X_train, y_train)
+    >>> reg.score(X_test, y_test) > 0.95
     True
     """
 
