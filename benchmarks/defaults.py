@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from plain import PLAIN
 from threadpoolctl import threadpool_limits
 
 from skdnn.nn.losses import LogLoss
@@ -38,22 +39,7 @@ SHIFT = 0.01
 
 #: The default network without any part of the recipe, but with early stopping: rows
 #: held out, the best epoch kept.
-PLAIN = {
-    "activation": "relu",
-    "parametric_activation": False,
-    "dropout": 0.0,
-    "optimizer": "adam",
-    "learning_rate_multipliers": None,
-    "schedule": "constant",
-    "parametrization": "standard",
-    "numeric_embedding": None,
-    "input_scaling": False,
-    "n_ensemble": 1,
-    "max_one_hot": None,
-    "temperature_scaling": False,
-    "clip_predictions": False,
-}
-
+STOPPED = {**PLAIN, "temperature_scaling": False, "clip_predictions": False}
 
 #: What the standard parametrization needs in place of the recipe's learning rate.
 STANDARD = {"parametrization": "standard", "learning_rate": 2e-3}
@@ -136,7 +122,7 @@ VARIANTS = {
     "default": {},
     **{f"without {name}": params for name, params in REMOVED.items()},
     **{f"with {name}": params for name, params in TRIED.items()},
-    **{f"plain and {name}": {**PLAIN, **params} for name, params in ALONE.items()},
+    **{f"plain and {name}": {**STOPPED, **params} for name, params in ALONE.items()},
 }
 
 

@@ -19,6 +19,7 @@ from time import perf_counter
 
 import machine
 import numpy as np
+from plain import PLAIN
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
@@ -149,12 +150,15 @@ def skdnn(config, X, y):
     def run(n_epochs):
         estimator = DNNClassifier(
             config.hidden,
-            activation=config.activation,
+            **{
+                **PLAIN,
+                "activation": config.activation,
+                "dropout": config.dropout,
+            },
+            temperature_scaling=False,
             batch_norm=config.batch_norm,
-            dropout=config.dropout,
             solver=config.solver,
             batch_size=config.batch_size,
-            optimizer="adam",
             learning_rate=LEARNING_RATE,
             alpha=ALPHA,
             early_stopping=False,
