@@ -38,7 +38,7 @@ for batch_norm in [False, True]:
         (20,) * 8,
         activation="sigmoid",
         batch_norm=batch_norm,
-        optimizer="rmsprop",
+        optimizer="momentum",
         max_iter=100,
         tol=None,
         random_state=0,
