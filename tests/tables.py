@@ -42,7 +42,7 @@ def multioutput(n=60, d=4, seed=0):
 
 
 #: What makes an estimator quick to train, to the last epoch.
-QUICK = {"max_iter": 5, "tol": None, "random_state": 0}
+QUICK = {"max_iter": 5, "tol": None, "n_ensemble": 2, "random_state": 0}
 
 
 def classifier(hidden_layer_dims=(8,), **params):
