@@ -6,10 +6,9 @@ that a short run is a small copy of a long one. What is searched is what matters
 `docs/defaults.md` has the table of parameters and ranges.
 """
 
-import sklearn
+import sklearn.experimental.enable_halving_search_cv
 from scipy.stats import loguniform
 from sklearn.datasets import load_digits
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import HalvingRandomSearchCV, train_test_split
 

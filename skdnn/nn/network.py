@@ -342,23 +342,26 @@ def build_mlp(
     dtype : numpy dtype
     """
     below = None if shared else n_members
-    layers = []
-    if numeric_embedding is not None and n_numbers:
-        name, params = numeric_embedding
-        embedding = NUMERIC_EMBEDDINGS[name](**params)
-        layers.append(embedding.layer(n_inputs, n_numbers, below))
-    if cardinalities:
-        width = layers[-1].n_outputs if layers else n_inputs
-        layers.append(CategoricalEmbedding(width, cardinalities, category_width, below))
+    layers = _embeddings(
+        n_inputs,
+        n_numbers,
+        numeric_embedding,
+        cardinalities,
+        category_width,
+        n_members=below,
+    )
     width = layers[-1].n_outputs if layers else n_inputs
     if input_scaling:
         layers.append(Scale(width, below))
     for i, n_units in enumerate(hidden):
         options = {"bias": not batch_norm, "ntk": ntk, "n_members": n_members}
-        kind = Dense
         if shared:
-            kind, options["diverse"] = SharedDense, i == 0
-        block = [kind(width, n_units, initializers[i], **options)]
+            dense = SharedDense(
+                width, n_units, initializers[i], diverse=i == 0, **options
+            )
+        else:
+            dense = Dense(width, n_units, initializers[i], **options)
+        block = [dense]
         if batch_norm:
             block.append(BatchNorm(n_units, n_members=n_members))
         if ACTIVATIONS[activations[i]] is not ACTIVATIONS["identity"]:
@@ -373,6 +376,23 @@ def build_mlp(
         Dense(width, n_outputs, initializers[-1], ntk=ntk, n_members=n_members)
     )
     return Network(layers, dtype, learning_rates)
+
+
+def _embeddings(
+    n_inputs, n_numbers, numeric_embedding, cardinalities, category_width, n_members
+):
+    """Return the layers that embed numbers and categories, if there are any."""
+    layers = []
+    if numeric_embedding is not None and n_numbers:
+        name, params = numeric_embedding
+        embedding = NUMERIC_EMBEDDINGS[name](**params)
+        layers.append(embedding.layer(n_inputs, n_numbers, n_members))
+        n_inputs = layers[-1].n_outputs
+    if cardinalities:
+        layers.append(
+            CategoricalEmbedding(n_inputs, cardinalities, category_width, n_members)
+        )
+    return layers
 
 
 def _without_views(layer):
