@@ -1698,7 +1698,8 @@ def test_auto_elsewhere_is_a_plain_network(make, params):
     """An estimator with its defaults is then the network of the textbook."""
     X, y = binary()
     default = {classifier: tables.classifier, regressor: tables.regressor}[make]
-    one, two = default(**params).fit(X, y), make(**params).fit(X, y)
+    one = default(n_ensemble="auto", **params).fit(X, y)
+    two = make(**params).fit(X, y)
     np.testing.assert_array_equal(parameters(one), parameters(two))
     assert one.validation_scores_ is None
 
