@@ -11,12 +11,10 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skdnn._architecture import architecture
-from skdnn._calibration import fit_temperature
 from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, plain
 from skdnn._persistence import pack, unpack, without_transient
 from skdnn._recipe import resolve
@@ -28,10 +26,10 @@ from skdnn._training import (
     Data,
     Run,
     StoppingRule,
-    Validation,
-    split_rows,
+    hold_out,
     validation_size,
 )
+from skdnn._validation import Validator
 from skdnn.callbacks import (
     CallbackSupportMixin,
     FitTasks,
@@ -205,14 +203,14 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
         n_rows, n_columns = len(data.rows.index), data.X.shape[1]
         settings = resolve(vars(self), n_columns, n_rows, is_classifier(self))
-        rows, held_out = data.rows, given
+        rows, held_out = data.rows, [] if given is None else [given]
         if given is None and settings.early_stopping:
             # A copy, so that a warm start holds the same rows out.
-            rows, held_out = self._split(data, deepcopy(streams["split"]))
+            rows, held_out = self._split(data, settings, deepcopy(streams["split"]))
         clock = Clock(self.max_time, started, share=0.5 if self.refit else 1.0)
         run = Run(settings, streams, settings.max_iter, clock, tasks)
         self._train_on(data, rows, held_out, run, going_on)
-        if self.refit and held_out is not None and given is None:
+        if self.refit and held_out and given is None:
             self._train_again(data, run)
 
     def _train_again(self, data, run):
@@ -229,7 +227,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             clock=Clock(None),
             tasks=None,
         )
-        self._train_on(data, data.rows, None, run, going_on=False)
+        self._train_on(data, data.rows, [], run, going_on=False)
         vars(self).update(watched)
 
     def _train_an_epoch(self, X, y, sample_weight, going_on, classes):
@@ -240,7 +238,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
         settings = resolve(vars(self), data.X.shape[1], None, is_classifier(self))
         run = Run(settings, streams, None, Clock(None), None)
-        self._train_on(data, data.rows, None, run, going_on)
+        self._train_on(data, data.rows, [], run, going_on)
 
     def _begin(self, going_on):
         """Prepare for the data; return the random streams."""
@@ -259,7 +257,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         return streams
 
     def _train_on(self, data, rows, held_out, run, going_on):
-        """Train on some rows of checked data, while others may be held out."""
+        """Train on some rows of checked data; `held_out` is a list of other parts."""
         if not going_on:
             self.encoder_.fit_rows(
                 data.X, rows.index, rows.weight, drop_constant=run.n_epochs is not None
@@ -273,7 +271,10 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             self.network_ = self.network_.copy()
         else:
             self.network_ = self._build_network(run.settings, batch, run.streams)
-        self._run(batch, weight, self._validator(held_out, run.settings), run)
+        validate = None
+        if held_out:
+            validate = Validator(self, held_out, run.settings.temperature_scaling)
+        self._run(batch, weight, validate, run)
 
     def _check_unchanged(self):
         """Raise an error if going on would take another network, loss or encoding."""
@@ -320,8 +321,11 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         labels = y.tocsr() if issparse(y) else y
         return Data(X_checked, targets, rows, frame, labels)
 
-    def _split(self, data, rng):
-        """Return the training rows, and the validation data."""
+    def _split(self, data, settings, rng):
+        """Return the training rows, and the validation data of each member.
+
+        Members with parameters of their own hold out different rows.
+        """
         n_rows = len(data.rows.index)
         n_validation = validation_size(self.validation_fraction, n_rows)
         if n_validation >= n_rows:
@@ -331,28 +335,42 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 "early_stopping=False or lower validation_fraction."
             )
         strata = self._strata(data.targets[data.rows.index])
-        training, validation = split_rows(n_rows, n_validation, strata, rng)
-        held_out = data._replace(rows=data.rows.take(validation))
-        return data.rows.take(training), held_out
+        own = settings.ensemble_weights == "own"
+        n_members = settings.n_ensemble if own else 1
+        positions = hold_out(n_rows, n_validation, strata, rng, n_members)
+        held_out = [data._replace(rows=data.rows.take(p)) for p in positions]
+        learned = np.ones((n_rows, n_members), dtype=bool)
+        np.put_along_axis(learned, positions.T, False, axis=0)
+        useful = np.flatnonzero(learned.any(axis=1))
+        rows = data.rows.take(useful)
+        if n_members > 1:
+            rows = rows._replace(learned=learned[useful])
+        return rows, held_out
 
     def _encode(self, data, rows):
-        """Return some rows as the network reads them, and the sum of their weights."""
+        """Return some rows as the network reads them, and the sum of their weights.
+
+        Members that do not learn from all rows have weights of their own.
+        """
         rows = self._weigh(data.targets, rows)
         if issparse(data.X):
             X = SparseRows(*self.encoder_.encode_sparse_rows(data.X, rows.index))
         else:
             X = self.encoder_.encode_rows(data.X, rows.index)
         targets = self._network_targets(data.targets[rows.index])
-        if rows.weight is None:
+        if rows.weight is None and rows.learned is None:
             return Batch(X, targets, None), len(X)
-        total = float(rows.weight.sum())
-        if not 0 < total < np.inf:
+        weight = np.ones((len(X), 1)) if rows.weight is None else rows.weight[:, None]
+        if rows.learned is not None:
+            weight = weight * rows.learned
+        total = weight.sum(axis=0)
+        if not ((total > 0) & (total < np.inf)).all():
             raise ValueError(
                 "The weights of the training or validation rows, sample_weight times "
                 f"class_weight, must have a sum that is finite and not zero: {total}."
             )
-        weight = (rows.weight * (len(X) / total)).astype(self.dtype)[:, None]
-        return Batch(X, targets, weight), total
+        weight = (weight * (len(X) / total)).astype(self.dtype)
+        return Batch(X, targets, weight), float(total.mean())
 
     def _build_network(self, settings, batch, streams):
         """Return a network with its initial parameters."""
@@ -362,61 +380,15 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         network.initialize(streams["weights"])
         if network.learns:
             sample = slice(LEARNED_ROWS)
-            weight = None if batch.weight is None else batch.weight[sample, 0]
+            weight = batch.weight
+            weight = None if weight is None else weight[sample].mean(axis=1)
             # Dense, even where the table is sparse.
             network.learn(batch.X[sample], weight)
         return network
 
-    def _validator(self, data, settings):
-        """Return a function that measures loss and score on validation data."""
-        if data is None:
-            return None
-        batch, total = self._encode(data, data.rows)
-        scorer = None if self.scoring == "loss" else self._scorer(data)
-
-        def validate():
-            raw = self._raw(batch.X)
-            temperature = 1.0
-            loss = self._loss.loss_gradient(batch.y, raw, batch.weight)[0]
-            if settings.temperature_scaling and np.isfinite(loss):
-                temperature, loss = fit_temperature(
-                    self._loss, batch.y, raw, batch.weight, total
-                )
-            # A metric would only complain of predictions that are not finite.
-            if scorer is None or not np.isfinite(loss):
-                return Validation(loss, -loss, temperature)
-            # A scorer sees the probabilities that these weights will have.
-            self.temperature_ = temperature
-            score = scorer()
-            if np.isnan(score):
-                raise ValueError(
-                    f"scoring={self.scoring!r} is NaN on the validation data, of "
-                    f"{len(batch.X)} rows. Validate on more of them, or use "
-                    "scoring='loss'."
-                )
-            return Validation(loss, score, temperature)
-
-        return validate
-
-    def _scorer(self, data):
-        """Return a function that scores the estimator on validation data as it came."""
-        scorer = check_scoring(self, scoring=self.scoring)
-        index = data.rows.index
-        X, y = _safe_indexing(data.frame, index), _safe_indexing(data.labels, index)
-        weight = self._weigh(data.targets, data.rows).weight
-        options = {} if weight is None else {"sample_weight": weight}
-        return lambda: float(scorer(self, X, y, **options))
-
-    def _raw(self, X):
-        """Return the raw predictions for encoded rows."""
-        raw = np.empty((len(X), self.n_outputs_), self.network_.params.dtype)
-        for chunk in chunks(len(X), X.shape[1], PREDICTED_ROWS):
-            raw[chunk] = self._combined(self.network_.forward(X[chunk]))
-        return raw
-
     def _combined(self, raw):
-        """Return the raw predictions of an ensemble as one."""
-        return raw if self.network_.n_members is None else self._loss.average(raw)
+        """Return raw predictions, those of an ensemble as one."""
+        return raw if raw.ndim == 2 else self._loss.average(raw)
 
     def _run(self, batch, total_weight, validate, run):
         """Train the network, and keep what there is to tell about it."""
@@ -571,8 +543,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 n = span.stop - span.start
                 self.encoder_.encode(dense(X, span), out=rows[:n])
                 raw = self.network_.forward(rows[: _padded(span)])[..., :n, :]
-                raw = self._combined(raw.astype(dtype, copy=False))
-                out[span] = finish(raw / dtype.type(self.temperature_))
+                raw = raw.astype(dtype, copy=False) / dtype.type(self.temperature_)
+                out[span] = finish(self._combined(raw))
         return out
 
     def __getstate__(self):

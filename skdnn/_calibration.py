@@ -14,14 +14,15 @@ PRIOR = 0.5
 def fit_temperature(loss, y, raw, weight=None, n=None):
     """Return the temperature that suits the rows best, and their loss with it.
 
-    It divides the raw predictions (Guo et al., 2017).  With ``s`` the logarithm of its
-    inverse, ``mean loss + s^2 / (2 prior^2 n)`` is minimal.
+    It divides the raw predictions (Guo et al., 2017), those of each member of an
+    ensemble before they are averaged.  With ``s`` the logarithm of its inverse,
+    ``mean loss + s^2 / (2 prior^2 n)`` is minimal.
 
     Parameters
     ----------
     loss : Loss
     y : ndarray of shape (n, n_outputs), or (n,) of class indices
-    raw : ndarray of shape (n, n_outputs)
+    raw : ndarray of shape (n, n_outputs), or (n_members, n, n_outputs)
     weight : ndarray of shape (n, 1), default=None
         Of mean 1.
     n : float, default=None
@@ -34,10 +35,13 @@ def fit_temperature(loss, y, raw, weight=None, n=None):
     loss : float
         Mean of the rows, without the prior.
     """
-    n = len(raw) if n is None else n
+    n = len(y) if n is None else n
 
     def mean_loss(s):
-        return loss.loss_gradient(y, raw * raw.dtype.type(exp(s)), weight)[0]
+        scaled = raw * raw.dtype.type(exp(s))
+        if scaled.ndim == 3:
+            scaled = loss.average(scaled)
+        return loss.loss_gradient(y, scaled, weight)[0]
 
     def objective(s):
         return mean_loss(s) + s * s / (2 * PRIOR**2 * n)

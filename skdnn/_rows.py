@@ -32,15 +32,23 @@ class Rows(NamedTuple):
     ----------
     index : ndarray of int of shape (n_rows,)
     weight : ndarray of shape (n_rows,), or None where all count one
+    learned : ndarray of bool of shape (n_rows, n_members), default=None
+        Whether each member of an ensemble learns from a row; None is all from all.
     """
 
     index: np.ndarray
     weight: np.ndarray | None
+    learned: np.ndarray | None = None
 
     def take(self, positions):
         """Return some of the rows, by their position among these."""
-        weight = None if self.weight is None else self.weight[positions]
-        return Rows(self.index[positions], weight)
+        return Rows(*(a if a is None else a[positions] for a in self))
+
+    @staticmethod
+    def joined(parts):
+        """Return the rows of several parts, one below the other."""
+        fields = zip(*parts, strict=True)
+        return Rows(*(None if a[0] is None else np.concatenate(a) for a in fields))
 
 
 def rows_with_weight(n_samples, sample_weight):

@@ -37,8 +37,10 @@ def validation_size(validation_fraction, n_rows):
     return max(1, int(np.ceil(validation_fraction * n_rows)))
 
 
-def split_rows(n_rows, n_validation, strata, rng):
-    """Return the positions of training rows and of validation rows, in order.
+def hold_out(n_rows, n_validation, strata, rng, n_members=1):
+    """Return the positions of the rows that each member holds out, in order.
+
+    No row is held out again before all others have been.
 
     Parameters
     ----------
@@ -48,19 +50,21 @@ def split_rows(n_rows, n_validation, strata, rng):
         with a single row goes to training, one with more goes to both sides if there is
         room.
     rng : numpy.random.Generator
+    n_members : int, default=1
+
+    Returns
+    -------
+    positions : ndarray of int of shape (n_members, n_validation)
     """
-    shuffled = rng.permutation(n_rows)
-    if strata is None:
-        chosen = shuffled[:n_validation]
-    else:
-        chosen = _stratified(shuffled, n_validation, strata[shuffled])
-    is_validation = np.zeros(n_rows, dtype=bool)
-    is_validation[chosen] = True
-    return np.flatnonzero(~is_validation), np.flatnonzero(is_validation)
+    order = rng.permutation(n_rows)
+    if strata is not None:
+        order = _stratified(order, strata[order])
+    order = np.resize(order, (n_members, n_validation))
+    return np.sort(order, axis=1)
 
 
-def _stratified(shuffled, n_validation, strata):
-    """Return `n_validation` of the shuffled rows, of all strata in proportion."""
+def _stratified(shuffled, strata):
+    """Return the rows in an order whose parts have all strata in proportion."""
     _, strata, counts = np.unique(strata, return_inverse=True, return_counts=True)
     by_stratum = np.argsort(strata, kind="stable")
     rank = np.empty(len(shuffled), dtype=np.intp)
@@ -71,7 +75,7 @@ def _stratified(shuffled, n_validation, strata):
     # only if there are no others.
     turn = np.where(rank == counts[strata] - 1, 2, np.minimum(rank, 1))
     seat = (rank + 0.5) / counts[strata]
-    return shuffled[np.lexsort((seat, turn))[:n_validation]]
+    return shuffled[np.lexsort((seat, turn))]
 
 
 class Run(NamedTuple):
@@ -133,21 +137,6 @@ class Clock:
         return n_more < 1
 
 
-class Validation(NamedTuple):
-    """What an epoch was worth on the validation rows.
-
-    Attributes
-    ----------
-    loss, score : float
-    temperature : float
-        That with which it has this loss.
-    """
-
-    loss: float
-    score: float
-    temperature: float = 1.0
-
-
 #: Fitted attributes that training with validation rows has the last word on.
 WATCHED = (
     "best_loss_",
@@ -171,8 +160,7 @@ class StoppingRule:
     trainer : Trainer
     patience : int
     tol : float, or None to never stop
-    validate : callable, default=None
-        Returns the `Validation` of the network as it is.
+    validate : Validator, default=None
     """
 
     def __init__(self, trainer, patience, tol, validate=None):

@@ -142,7 +142,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
                 raise ValueError(
                     "All weights are zero, there is nothing to learn from."
                 )
-        return self.fit_rows(X, *rows_with_weight(X.shape[0], sample_weight))
+        rows = rows_with_weight(X.shape[0], sample_weight)
+        return self.fit_rows(X, rows.index, rows.weight)
 
     def transform(self, X):
         """Encode rows.

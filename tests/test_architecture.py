@@ -11,7 +11,7 @@ LEVELS = [
     {"skdnn"},
     {"skdnn.classifier", "skdnn.regressor", "skdnn.display"},
     {"skdnn._base"},
-    {"skdnn._recipe"},
+    {"skdnn._recipe", "skdnn._validation"},
     {
         "skdnn._architecture",
         "skdnn._calibration",

@@ -889,7 +889,7 @@ def test_distinct_sparse_rows():
     expected = distinct_rows(X, targets, rows)
     assert len(expected.index) < 300
     for convert in sp.csr_array, explicit_zeros:
-        index, weight = distinct_rows(convert(X), targets, rows)
+        index, weight, _ = distinct_rows(convert(X), targets, rows)
         np.testing.assert_array_equal(index, expected.index)
         np.testing.assert_array_equal(weight, expected.weight)
 

@@ -308,7 +308,9 @@ def test_equal_rows_are_joined():
     X = np.array([[1.0, 2], [3, 4], [1, 2], [1, 2]])
     targets = np.array([0, 0, 0, 1])
     rows = distinct_rows(X, targets, Rows(np.arange(4), np.array([1.0, 2, 4, 8])))
-    joined = {(*X[i], targets[i]): w for i, w in zip(*rows, strict=True)}
+    joined = {
+        (*X[i], targets[i]): w for i, w in zip(rows.index, rows.weight, strict=True)
+    }
     assert joined == {(1, 2, 0): 5.0, (3, 4, 0): 2.0, (1, 2, 1): 8.0}
 
 
@@ -332,7 +334,7 @@ def test_rows_with_equal_hashes_are_not_joined(monkeypatch):
     X = np.array([[1.0, 2], [2, 1], [1, 2]])
     rows = distinct_rows(X, np.zeros(3), Rows(np.arange(3), np.ones(3)))
     totals = {}
-    for i, w in zip(*rows, strict=True):
+    for i, w in zip(rows.index, rows.weight, strict=True):
         totals[tuple(X[i])] = totals.get(tuple(X[i]), 0) + w
     assert totals == {(1, 2): 2.0, (2, 1): 1.0}
 
@@ -341,7 +343,7 @@ def test_only_rows_that_count_are_joined():
     """Rows that are left out before stay out."""
     X = np.array([[1.0], [1.0], [2.0]])
     rows = distinct_rows(X, np.zeros(3), Rows(np.array([1, 2]), np.array([3.0, 4.0])))
-    assert sorted(zip(*rows, strict=True)) == [(1, 3.0), (2, 4.0)]
+    assert sorted(zip(rows.index, rows.weight, strict=True)) == [(1, 3.0), (2, 4.0)]
 
 
 # Prediction

@@ -5,7 +5,7 @@ import pytest
 
 from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, PiecewiseLinear
-from skdnn.nn.layers import Parametric, Residual, Scale, SharedDense, leaves
+from skdnn.nn.layers import Parametric, Residual, Scale, SharedDense
 from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace, build_mlp
 from skdnn.nn.optimizers import SGD, Adam
@@ -68,16 +68,17 @@ def make_trainer(network, loss=None, optimizer=None, penalty=0.0, **options):
     )
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_weights", [0, 1, 3])
 @pytest.mark.parametrize("members", [*MEMBERS, "shared"])
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_gradients(switch, members, weighted, rng):
+def test_gradients(switch, members, n_weights, rng):
     """The gradient is that of the objective, along random directions."""
     options = {**SWITCHES[switch], "n_members": 3 if members else None}
     options["shared"] = members == "shared"
     network = make_network(rng, **options)
     x, y = make_rows(rng, 7, options), rng.standard_normal((7, 1))
-    weight = rng.uniform(0.5, 2, (7, 1)) if weighted else None
+    n_weights = n_weights if members else min(n_weights, 1)
+    weight = rng.uniform(0.5, 2, (7, n_weights)) if n_weights else None
     trainer = make_trainer(network, penalty=0.3)
     batch, start = Batch(x, y, weight), network.params.copy()
     trainer.loss_gradient(batch)
@@ -102,30 +103,26 @@ def test_training_pass_is_inference(switch, members, rng):
     np.testing.assert_allclose(network.forward(x), trained, rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_weights", [1, 3])
 @pytest.mark.parametrize("optimizer", [SGD(), Adam()])
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_members_train_as_they_would_alone(switch, optimizer, rng):
+def test_members_train_as_they_would_alone(switch, optimizer, n_weights, rng):
     """Each member of an ensemble is the network that its own parameters train to."""
     options = SWITCHES[switch]
     ensemble = make_network(rng, n_members=3, n_outputs=4, **options)
     x, y = make_rows(rng, 20, options), rng.integers(4, size=20)
-    weight = rng.uniform(0.5, 2, (20, 1))
+    # A row may count differently for each, or not at all.
+    weight = rng.uniform(-1, 2, (20, n_weights)).clip(0)
     loss = LogLoss(link="softmax")
+    ensemble.learn(x)
     alone = [make_network(rng, n_outputs=4, **options) for _ in range(3)]
     for m, network in enumerate(alone):
-        for own, of_all in zip(
-            leaves(network.layers), leaves(ensemble.layers), strict=True
-        ):
-            for name in own.parameters:
-                getattr(own, name)[...] = getattr(of_all, name)[m].reshape(
-                    getattr(own, name).shape
-                )
-        network.learn(x)
-    ensemble.learn(x)
+        network.take_over(ensemble, m)
     losses = []
-    for network in (ensemble, *alone):
+    for m, network in enumerate((ensemble, *alone)):
         trainer = make_trainer(network, loss, optimizer, penalty=0.1)
-        batches = Batches(x, y, weight, 6, np.random.default_rng(0))
+        own = weight if m == 0 or n_weights == 1 else weight[:, [m - 1]]
+        batches = Batches(x, y, own, 6, np.random.default_rng(0))
         trainer.run(batches, 3, lambda: False)
         losses.append(trainer.losses)
     together = ensemble.forward(x)

@@ -8,7 +8,9 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 from skdnn._rows import rows_with_weight
-from skdnn._training import StoppingRule, Validation, split_rows, validation_size
+from skdnn._training import StoppingRule, hold_out, validation_size
+from skdnn._validation import Validation
+from skdnn.nn.layers import leaves
 from skdnn.nn.schedules import Adaptive, Constant
 from tests import plain
 from tests.tables import (
@@ -58,6 +60,12 @@ def test_validation_size(fraction, n_rows, expected):
 
 
 # The split
+
+
+def split_rows(n_rows, n_validation, strata, rng):
+    """Return the rows that are trained on, and those that are held out."""
+    (validation,) = hold_out(n_rows, n_validation, strata, rng)
+    return np.delete(np.arange(n_rows), validation), validation
 
 
 @pytest.mark.parametrize("n_validation", [1, 5, 20, 59])
@@ -121,6 +129,19 @@ def test_split_is_random():
 
 
 @pytest.mark.parametrize("stratified", [False, True])
+@pytest.mark.parametrize(("n_members", "times"), [(3, {0, 1}), (6, {1}), (9, {1, 2})])
+def test_members_hold_out_different_rows(n_members, times, stratified, rng):
+    """No row is held out again before all others have been."""
+    strata = multiclass(60)[1] if stratified else None
+    positions = hold_out(60, 10, strata, rng, n_members)
+    assert set(np.bincount(positions.ravel(), minlength=60)) == times
+    assert all(len(set(own)) == 10 for own in positions)
+    if stratified:
+        for own in positions:
+            assert np.ptp(np.bincount(strata[own])) <= 3
+
+
+@pytest.mark.parametrize("stratified", [False, True])
 def test_split_is_fair(stratified):
     """Each row is held out about as often as any other."""
     strata = np.repeat([0, 1], 10) if stratified else None
@@ -134,6 +155,10 @@ def test_split_is_fair(stratified):
 # The split of an estimator
 
 
+#: An ensemble whose members hold out the same rows.
+TOGETHER = {"early_stopping": True, "ensemble_weights": "shared"}
+
+
 def held_out(make, X, y, **params):
     """Return the rows that an estimator holds out, as a scorer sees them."""
     seen = []
@@ -142,7 +167,7 @@ def held_out(make, X, y, **params):
         seen.append((X, y))
         return 0.0
 
-    make(**{**params, "scoring": score, "early_stopping": True}).fit(X, y)
+    make(**params, scoring=score, **TOGETHER).fit(X, y)
     return seen[0]
 
 
@@ -193,8 +218,8 @@ def test_lone_combinations_of_labels_are_held_out_in_proportion():
 def test_held_out_rows_do_not_train():
     """What is in the validation rows has no effect on the weights."""
     X, y = regression()
-    params = {"scoring": lambda est, X, y: 0.0, "early_stopping": True}
-    params |= {"shuffle": False, "target_scaling": True}
+    params = {"scoring": lambda est, X, y: 0.0, "shuffle": False, **TOGETHER}
+    params |= {"target_scaling": True}
     reg = regressor(**params).fit(X, y)
     _, labels = held_out(regressor, X, y, shuffle=False)
     changed = np.isin(y, labels)
@@ -214,7 +239,7 @@ def test_warm_start_holds_the_same_rows_out():
         seen.append(X)
         return 0.0
 
-    params = {"early_stopping": True, "warm_start": True, "random_state": None}
+    params = {"warm_start": True, "random_state": None, **TOGETHER}
     clf = classifier(max_iter=1, scoring=score, **params)
     clf.fit(X, y).fit(X, y)
     np.testing.assert_array_equal(seen[0], seen[1])
@@ -239,6 +264,76 @@ def test_early_stopping_with_names_and_text_labels(scoring):
     clf = classifier(early_stopping=True, scoring=scoring)
     clf.fit(frame, np.array(["no", "yes"])[y])
     assert list(clf.predict(frame[:3])) == list(clf.predict(frame)[:3])
+
+
+# Members that hold out rows of their own
+
+
+def members_of(estimator):
+    """Return the parameters of each member, as one vector each."""
+    layers = leaves(estimator.network_.layers)
+    values = [getattr(ly, name) for ly in layers for name in ly.parameters]
+    return [
+        np.concatenate([v[m].ravel() for v in values]) for m in range(len(values[0]))
+    ]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_members_do_not_learn_from_the_rows_that_they_hold_out(weighted):
+    """The target of a row changes those members that learn from it, and no other."""
+    X, y = regression()
+    weight = np.random.default_rng(1).uniform(0.5, 2, 60) if weighted else None
+    seen = []
+
+    def score(estimator, X, y, sample_weight=None):
+        seen.append(y)
+        return 0.0
+
+    params = {"early_stopping": True, "n_ensemble": 3, "target_scaling": False}
+    params |= {"scoring": score, "shuffle": False, "clip_predictions": False}
+    one = members_of(regressor(**params).fit(X, y, weight))
+    assert [len(labels) for labels in seen] == [6] * 15
+    assert len(np.unique(np.concatenate(seen[:3]))) == 18
+    changed = np.where(np.isin(y, seen[0]), 9.0, y)
+    two = members_of(regressor(**params).fit(X, changed, weight))
+    np.testing.assert_array_equal(one[0], two[0])
+    assert (one[1] != two[1]).any()
+    assert (one[2] != two[2]).any()
+
+
+def test_members_are_validated_on_the_rows_that_they_hold_out():
+    """The score is the mean of the members', each a network of its own."""
+    X, y = binary()
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append((X, y, estimator))
+        assert estimator.network_.n_members is None
+        return log_loss(y, estimator.predict_proba(X))
+
+    params = {"early_stopping": True, "n_ensemble": 3, "dtype": "float64"}
+    clf = classifier(scoring=score, max_iter=1, **params).fit(X, y)
+    scores = [log_loss(y, est.predict_proba(X)) for X, y, est in seen]
+    assert len(set(scores)) == 3
+    np.testing.assert_allclose(clf.validation_scores_, np.mean(scores))
+    # The members' rows are as many, so that the mean over all is the mean of means.
+    np.testing.assert_allclose(clf.validation_loss_curve_, clf.validation_scores_)
+    # These are the members of the ensemble, whose prediction is the mean of theirs.
+    alone = np.mean([est.predict_proba(X) for _, _, est in seen], axis=0)
+    np.testing.assert_allclose(clf.predict_proba(X), alone)
+
+
+def test_members_of_validation_data():
+    """Validation data that is given is the same for all members."""
+    X, y = binary()
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append((len(X), estimator.network_.n_members))
+        return 0.0
+
+    classifier(scoring=score).fit(X, y, X_val=X[:7], y_val=y[:7])
+    assert seen == [(7, 2)] * 5
 
 
 # The stopping rule
@@ -354,7 +449,7 @@ def test_best_weights_are_restored(task):
         seen.append(parameters(estimator))
         return SCORES[len(seen) - 1]
 
-    est = make(early_stopping=True, scoring=score, batch_norm=True).fit(*data())
+    est = make(scoring=score, batch_norm=True, **TOGETHER).fit(*data())
     assert est.best_iter_ == 2
     np.testing.assert_array_equal(parameters(est), seen[1])
 
@@ -372,7 +467,7 @@ def test_best_score_is_that_of_the_final_network(make, scoring, metric):
     X, y = binary()
     params = {"learning_rate": 0.1, "max_iter": 30, "dtype": "float64"}
     X_val, y_val = held_out(make, X, y)
-    est = make(early_stopping=True, scoring=scoring, **params).fit(X, y)
+    est = make(scoring=scoring, **params, **TOGETHER).fit(X, y)
     assert est.best_validation_score_ == max(est.validation_scores_)
     assert est.best_iter_ == 1 + np.argmax(est.validation_scores_)
     expected = metric(est, X_val, y_val)

@@ -13,7 +13,8 @@ write their output to memory of their own.  `weight` is the weight of each row, 
 An ensemble is a network whose layers have `n_members`: parameters, but those that
 members share, and what passes between layers then have one more axis, the first, and
 products become stacked products.  The rows that enter the first layer have no such
-axis, as all members see the same.
+axis, as all members see the same; but a row may count differently for each, and
+`weight` then is of shape (n, n_members).
 """
 
 from math import sqrt
@@ -320,7 +321,7 @@ class BatchNorm(Layer):
         return SimpleNamespace(
             x_hat=np.empty(self.output_shape(n), dtype),
             ones=np.ones(n, dtype),
-            share=np.full(n, 1 / n, dtype),
+            share=np.full((*self._lead, 1, n), 1 / n, dtype),
             square=scratch[0],
         )
 
@@ -342,8 +343,10 @@ class BatchNorm(Layer):
         """Update the running statistics; return those to standardize `x` with."""
         if weight is not None:
             # Weights may underflow to zero, all of them: then any average will do.
-            total = weight.sum() or 1
-            np.divide(weight[:, 0], total, out=cache.share)
+            total = weight.sum(axis=0)
+            total[total == 0] = 1
+            share = cache.share.reshape(-1, len(weight))
+            np.divide(weight.T, total[:, None], out=share)
         single = x.shape[-2] == 1
         batch_mean = sum_rows(cache.share, x, np.empty_like(self.mean))
         mean = self.mean if single else batch_mean
@@ -365,7 +368,7 @@ class BatchNorm(Layer):
             # are taken out.
             reach = np.multiply(cache.x_hat, cache.gamma_grad, out=cache.square)
             reach += cache.beta_grad
-            reach *= cache.share[:, None]
+            reach *= np.swapaxes(cache.share, -1, -2)
             grad -= reach
         grad *= self.gamma * cache.inv_std
         return grad
@@ -543,7 +546,11 @@ def _flat(x):
 
 
 def sum_rows(coefficients, x, out):
-    """Write ``sum_i coefficients_i x_i`` over the rows to `out`, for each member."""
+    """Write ``sum_i coefficients_i x_i`` over the rows to `out`, for each member.
+
+    Coefficients are of shape (n,) or (1, n), or (n_members, 1, n).
+    """
     # A product is several times as fast as a sum over rows.
-    np.matmul(coefficients, x, out=out.reshape(*x.shape[:-2], x.shape[-1]))
+    shape = (*x.shape[:-2], *coefficients.shape[-2:-1], x.shape[-1])
+    np.matmul(coefficients, x, out=out.reshape(shape))
     return out

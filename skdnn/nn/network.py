@@ -139,8 +139,8 @@ class Network:
         """Return the raw predictions (n, n_outputs) for `x` (n, n_inputs).
 
         Those of an ensemble are (n_members, n, n_outputs).  With `caches` (see
-        `Workspace`) it is a training pass, and `weight`, of shape (n, 1), is what each
-        row counts in the statistics of the batch.
+        `Workspace`) it is a training pass, and `weight`, of shape (n, 1) or (n,
+        n_members), is what each row counts in the statistics of the batch.
         """
         if x.ndim != 2 or x.shape[1] != self.n_inputs:
             raise ValueError(
@@ -166,6 +166,18 @@ class Network:
     def restore(self, snapshot):
         """Go back to a snapshot."""
         self.params[...], self.statistics[...] = snapshot
+
+    def take_over(self, ensemble, member):
+        """Become a member, by its index, of an ensemble of networks like this one."""
+        for own, of_all in zip(
+            leaves(self.layers), leaves(ensemble.layers), strict=True
+        ):
+            for name in (*own.parameters, *own.statistics):
+                mine, all_of_them = getattr(own, name), getattr(of_all, name)
+                # Some statistics are the same for all.
+                same = mine.size == all_of_them.size
+                theirs = all_of_them if same else all_of_them[member]
+                mine[...] = theirs.reshape(mine.shape)
 
     def adopt(self, params, statistics):
         """Take over two arrays, of the right lengths, without copying them."""

@@ -263,7 +263,12 @@ class Trainer:
             self._loss_caches[n] = self._allocate_loss(raw, y, weight)
         cache = self._loss_caches[n]
         if network.n_members is not None:
-            y, weight = _tile(y, cache.y), _tile(weight, cache.weight)
+            cache.y.reshape(-1, *y.shape)[...] = y
+            y = cache.y
+            if weight is not None:
+                # A column for each member, or one for all of them.
+                cache.weight.reshape(-1, n)[...] = weight.T
+                weight = cache.weight
         value, grad = self.loss.loss_gradient(
             y, raw.reshape(-1, raw.shape[-1]), weight, scale, cache.loss
         )
@@ -340,10 +345,3 @@ class RunningAverage:
             yield
         finally:
             self.network.params[...] = own
-
-
-def _tile(array, out):
-    """Repeat the rows of a batch, as a whole, for each member."""
-    if array is not None:
-        out.reshape(-1, *array.shape)[...] = array
-    return out
