@@ -24,6 +24,7 @@ from skdnn._training import (
     WATCHED,
     Clock,
     Data,
+    HeldOut,
     Run,
     StoppingRule,
     hold_out,
@@ -203,14 +204,14 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
         n_rows, n_columns = len(data.rows.index), data.X.shape[1]
         settings = resolve(vars(self), n_columns, n_rows, is_classifier(self))
-        rows, held_out = data.rows, [] if given is None else [given]
+        rows, held_out = data.rows, None if given is None else HeldOut([given])
         if given is None and settings.early_stopping:
             # A copy, so that a warm start holds the same rows out.
             rows, held_out = self._split(data, settings, deepcopy(streams["split"]))
         clock = Clock(self.max_time, started, share=0.5 if self.refit else 1.0)
         run = Run(settings, streams, settings.max_iter, clock, tasks)
         self._train_on(data, rows, held_out, run, going_on)
-        if self.refit and held_out and given is None:
+        if self.refit and held_out is not None and given is None:
             self._train_again(data, run)
 
     def _train_again(self, data, run):
@@ -227,7 +228,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             clock=Clock(None),
             tasks=None,
         )
-        self._train_on(data, data.rows, [], run, going_on=False)
+        self._train_on(data, data.rows, None, run, going_on=False)
         vars(self).update(watched)
 
     def _train_an_epoch(self, X, y, sample_weight, going_on, classes):
@@ -238,7 +239,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
         settings = resolve(vars(self), data.X.shape[1], None, is_classifier(self))
         run = Run(settings, streams, None, Clock(None), None)
-        self._train_on(data, data.rows, [], run, going_on)
+        self._train_on(data, data.rows, None, run, going_on)
 
     def _begin(self, going_on):
         """Prepare for the data; return the random streams."""
@@ -257,7 +258,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         return streams
 
     def _train_on(self, data, rows, held_out, run, going_on):
-        """Train on some rows of checked data; `held_out` is a list of other parts."""
+        """Train on some rows of checked data, while others may be held out."""
         if not going_on:
             self.encoder_.fit_rows(
                 data.X, rows.index, rows.weight, drop_constant=run.n_epochs is not None
@@ -266,15 +267,16 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             self._loss = self._resolve_loss()
             self.temperature_ = 1.0
         self._note_range(data.targets, rows, run.settings)
-        batch, weight = self._encode(data, rows)
+        batch, total_weight = self._encode(data, rows)
         if going_on:
             self.network_ = self.network_.copy()
         else:
             self.network_ = self._build_network(run.settings, batch, run.streams)
         validate = None
-        if held_out:
-            validate = Validator(self, held_out, run.settings.temperature_scaling)
-        self._run(batch, weight, validate, run)
+        if held_out is not None:
+            scaling = run.settings.temperature_scaling
+            validate = Validator(self, held_out, batch, scaling)
+        self._run(batch, total_weight, validate, run)
 
     def _check_unchanged(self):
         """Raise an error if going on would take another network, loss or encoding."""
@@ -322,7 +324,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         return Data(X_checked, targets, rows, frame, labels)
 
     def _split(self, data, settings, rng):
-        """Return the training rows, and the validation data of each member.
+        """Return the training rows, and those that are held out.
 
         Members with parameters of their own hold out different rows.
         """
@@ -335,32 +337,36 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 "early_stopping=False or lower validation_fraction."
             )
         strata = self._strata(data.targets[data.rows.index])
-        own = settings.ensemble_weights == "own"
+        own = settings.ensemble_weights == "own" and settings.n_ensemble > 1
         n_members = settings.n_ensemble if own else 1
         positions = hold_out(n_rows, n_validation, strata, rng, n_members)
-        held_out = [data._replace(rows=data.rows.take(p)) for p in positions]
+        parts = [data._replace(rows=data.rows.take(p)) for p in positions]
         learned = np.ones((n_rows, n_members), dtype=bool)
         np.put_along_axis(learned, positions.T, False, axis=0)
-        useful = np.flatnonzero(learned.any(axis=1))
-        rows = data.rows.take(useful)
-        if n_members > 1:
-            rows = rows._replace(learned=learned[useful])
-        return rows, held_out
+        if own:
+            return data.rows._replace(learned=learned), HeldOut(parts, positions)
+        return data.rows.take(np.flatnonzero(learned)), HeldOut(parts)
 
     def _encode(self, data, rows):
-        """Return some rows as the network reads them, and the sum of their weights.
-
-        Members that do not learn from all rows have weights of their own.
-        """
-        rows = self._weigh(data.targets, rows)
+        """Return some rows as the network reads them, and the sum of their weights."""
         if issparse(data.X):
             X = SparseRows(*self.encoder_.encode_sparse_rows(data.X, rows.index))
         else:
             X = self.encoder_.encode_rows(data.X, rows.index)
         targets = self._network_targets(data.targets[rows.index])
+        weight, total = self._weights(data.targets, rows)
+        return Batch(X, targets, weight), total
+
+    def _weights(self, targets, rows):
+        """Return weights of mean 1, or None where all are, and their sum before.
+
+        Members that do not learn from all rows have weights of their own, and the sum
+        is the mean of theirs.
+        """
+        rows, n = self._weigh(targets, rows), len(rows.index)
         if rows.weight is None and rows.learned is None:
-            return Batch(X, targets, None), len(X)
-        weight = np.ones((len(X), 1)) if rows.weight is None else rows.weight[:, None]
+            return None, n
+        weight = np.ones((n, 1)) if rows.weight is None else rows.weight[:, None]
         if rows.learned is not None:
             weight = weight * rows.learned
         total = weight.sum(axis=0)
@@ -369,8 +375,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 "The weights of the training or validation rows, sample_weight times "
                 f"class_weight, must have a sum that is finite and not zero: {total}."
             )
-        weight = (weight * (len(X) / total)).astype(self.dtype)
-        return Batch(X, targets, weight), float(total.mean())
+        return (weight * (n / total)).astype(self.dtype), float(total.mean())
 
     def _build_network(self, settings, batch, streams):
         """Return a network with its initial parameters."""

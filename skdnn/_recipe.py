@@ -138,6 +138,6 @@ def _by_rows(tuned, n_rows, max_iter):
         **few,
         "batch_size": min(max(batch_size, SMALLEST_BATCH), LARGEST_BATCH),
         "max_iter": max_iter,
-        # The last wave of coslog takes half of the epochs, and pays at its end.
-        "n_iter_no_change": max(1, max_iter // 2),
+        # From the end of the second wave of coslog, at a fifth, to that of the last.
+        "n_iter_no_change": max(1, round(0.8 * max_iter)),
     }

@@ -30,6 +30,22 @@ class Data(NamedTuple):
     labels: object
 
 
+class HeldOut(NamedTuple):
+    """Rows to validate on.
+
+    Attributes
+    ----------
+    parts : list of Data
+        Those of the network, or of each member of an ensemble, as many for one as for
+        another.
+    positions : ndarray of int of shape (n_members, n_rows), default=None
+        Where they are among the training rows, as others learn from them.
+    """
+
+    parts: list
+    positions: np.ndarray | None = None
+
+
 def validation_size(validation_fraction, n_rows):
     """Return the number of validation rows that a fraction or a count stands for."""
     if isinstance(validation_fraction, Integral):

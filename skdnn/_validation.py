@@ -8,6 +8,7 @@ from sklearn.utils import _safe_indexing
 
 from skdnn._calibration import fit_temperature
 from skdnn._rows import Rows, chunks
+from skdnn.nn.batches import Batch
 from skdnn.nn.network import build_mlp
 
 #: Rows that pass through the network at a time.
@@ -39,21 +40,30 @@ class Validator:
     ----------
     estimator : BaseDNN
         In training.
-    parts : list of Data
-        Validation rows, or those of each member, as many for one as for another.
+    held_out : HeldOut
+    batch : Batch
+        The training rows.
     scale_temperature : bool
         Whether the loss is that with the temperature that suits the rows best.
     """
 
-    def __init__(self, estimator, parts, scale_temperature):
+    def __init__(self, estimator, held_out, batch, scale_temperature):
         self.estimator = estimator
         self.scale_temperature = scale_temperature
-        data = parts[0]._replace(rows=Rows.joined([part.rows for part in parts]))
-        self._batch, self._total = estimator._encode(data, data.rows)
+        parts, positions = held_out
         # Of one part, the estimator itself is asked.
         self._judges = [estimator]
-        if len(parts) > 1:
+        if positions is None:
+            (data,) = parts
+            self._batch, self._total = estimator._encode(data, data.rows)
+            self._positions = np.arange(len(data.rows.index))
+        else:
             self._judges = [_alone(estimator) for _ in parts]
+            rows = Rows.joined([part.rows for part in parts])
+            weight, self._total = estimator._weights(parts[0].targets, rows)
+            self._positions = positions.ravel()
+            # X stays where it is, as it may be large.
+            self._batch = Batch(batch.X, batch.y[self._positions], weight)
         self._scorers = []
         if estimator.scoring != "loss":
             self._scorers = [
@@ -86,13 +96,12 @@ class Validator:
 
         They are (n, n_outputs), or (n_members, n, n_outputs).
         """
-        n = len(X) // len(self._judges)
-        parts = []
-        for i, judge in enumerate(self._judges):
-            for chunk in chunks(n, X.shape[1], VALIDATED_ROWS):
-                rows = X[i * n + chunk.start : i * n + chunk.stop]
-                parts.append(judge.network_.forward(rows))
-        return np.concatenate(parts, axis=-2)
+        raw = []
+        of_judges = np.split(self._positions, len(self._judges))
+        for judge, rows in zip(self._judges, of_judges, strict=True):
+            for chunk in chunks(len(rows), X.shape[1], VALIDATED_ROWS):
+                raw.append(judge.network_.forward(X[rows[chunk]]))
+        return np.concatenate(raw, axis=-2)
 
     def _score(self, temperature):
         """Return the mean score of the judges."""
@@ -102,10 +111,10 @@ class Validator:
             judge.temperature_ = temperature
             scores.append(scorer())
         if np.isnan(scores).any():
+            n_rows = len(self._positions) // len(scores)
             raise ValueError(
                 f"scoring={self.estimator.scoring!r} is NaN on the validation data, of "
-                f"{len(self._batch.X) // len(scores)} rows. Validate on more of them, "
-                "or use scoring='loss'."
+                f"{n_rows} rows. Validate on more of them, or use scoring='loss'."
             )
         return float(np.mean(scores))
 

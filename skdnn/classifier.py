@@ -124,7 +124,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     n_iter_no_change : int or "auto", default="auto"
         Training stops after more than so many epochs in a row without progress.
-        `"auto"` is 10, in the tuned recipe half of `max_iter`.
+        `"auto"` is 10, in the tuned recipe four fifths of `max_iter`.
 
     shuffle : bool, default=True
         Whether to visit the rows in a new order each epoch. Rows that are equal in all
@@ -139,12 +139,14 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     validation_fraction : float in (0, 1) or int, default=0.1
         Share or number of the rows that early stopping holds out, of all classes in
-        proportion.
+        proportion. Members of an ensemble with parameters of their own hold out
+        different rows, which they alone predict while training is watched.
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
         ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
-        `sample_weight`.
+        `sample_weight`. Where members hold out rows of their own, each is scored, and
+        the mean counts.
 
     refit : bool, default=False
         Whether to train a new network on all rows afterwards, those that early stopping

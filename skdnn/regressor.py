@@ -121,7 +121,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     n_iter_no_change : int or "auto", default="auto"
         Training stops after more than so many epochs in a row without progress.
-        `"auto"` is 10, in the tuned recipe half of `max_iter`.
+        `"auto"` is 10, in the tuned recipe four fifths of `max_iter`.
 
     shuffle : bool, default=True
         Whether to visit the rows in a new order each epoch. Rows that are equal in all
@@ -135,12 +135,15 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         with 20 rows or more, else with more than 10,000, or if `fit` gets `X_val`.
 
     validation_fraction : float in (0, 1) or int, default=0.1
-        Share or number of the rows that early stopping holds out.
+        Share or number of the rows that early stopping holds out. Members of an
+        ensemble with parameters of their own hold out different rows, which they alone
+        predict while training is watched.
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
         ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
-        `sample_weight`.
+        `sample_weight`. Where members hold out rows of their own, each is scored, and
+        the mean counts.
 
     refit : bool, default=False
         Whether to train a new network on all rows afterwards, those that early stopping
