@@ -82,7 +82,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         What to multiply the learning rate of a kind of parameters with; the kinds are
         `"weight"`, `"bias"`, `"norm"` (of batch norm), `"scale"` (of inputs),
         `"activation"` and `"embedding"`. 0 freezes them. `"auto"` is ``{"scale": 6,
-        "bias": 0.1, "activation": 0.1}`` in the tuned recipe, else None.
+        "bias": 0.1, "activation": 0.1, "embedding": 0.1}`` in the tuned recipe, else
+        None.
 
     schedule : {"auto", "constant", "inverse_scaling", "step", "exponential", \
             "cosine", "flat_cosine", "one_cycle", "coslog", "adaptive"} or Schedule, \
@@ -112,8 +113,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         `"ntk"` in the tuned recipe.
 
     max_iter : int or "auto", default="auto"
-        Maximum number of epochs. `"auto"` is 200, in the tuned recipe
-        ``60 (5000 / n_samples)^(1/4)``.
+        Maximum number of epochs. `"auto"` is 200, in the tuned recipe 60 for up to
+        5,000 rows and ``60 (5000 / n_samples)^(1/4)`` for more.
 
     max_time : float > 0 or None, default=None
         Seconds that `fit` may take; schedules end with it. At least one epoch is run.
