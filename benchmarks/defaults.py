@@ -55,6 +55,9 @@ REMOVED = {
     "input scaling": {"input_scaling": False},
     "neural-tangent parametrization": STANDARD,
     "learning rates by kind": {"learning_rate_multipliers": None},
+    "slow embeddings": {
+        "learning_rate_multipliers": {"scale": 6.0, "bias": 0.1, "activation": 0.1}
+    },
     "parametric activation": {"parametric_activation": False},
     "SiLU (ReLU instead)": {"activation": "relu"},
     "dropout": {"dropout": 0.0},
