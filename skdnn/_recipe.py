@@ -64,9 +64,9 @@ CLASSIFIER_RATE, REGRESSOR_RATE = 0.05, 0.12
 #: Above this many columns, ``numeric_embedding="auto"`` is None.
 MAX_EMBEDDED = 200
 
-#: Epochs of the tuned recipe, up to so many rows; with more, they fall with the fourth
-#: root of the rows.
-EPOCHS, AT_ROWS = 60, 5000
+#: Epochs of the tuned recipe at 5,000 rows, and at most: they fall with the fourth root
+#: of the rows.
+EPOCHS, AT_ROWS, MOST_EPOCHS = 60, 5000, 90
 
 #: With fewer rows, where a network on its own is least sure of itself, and quickest,
 #: the ensemble has more members.
@@ -138,7 +138,7 @@ def _by_rows(tuned, n_rows, max_iter):
         return {"batch_size": 200, "max_iter": 200, "n_iter_no_change": 10}
     batch_size = 2 ** round(log2(1.6 * sqrt(n_rows)))
     if max_iter == "auto":
-        max_iter = round(EPOCHS * min(1, AT_ROWS / n_rows) ** 0.25)
+        max_iter = min(MOST_EPOCHS, round(EPOCHS * (AT_ROWS / n_rows) ** 0.25))
     few = {"n_ensemble": MEMBERS_OF_FEW_ROWS} if n_rows < FEW_ROWS else {}
     return {
         **few,

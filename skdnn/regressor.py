@@ -110,8 +110,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         `"ntk"` in the tuned recipe.
 
     max_iter : int or "auto", default="auto"
-        Maximum number of epochs. `"auto"` is 200, in the tuned recipe 60 for up to
-        5,000 rows and ``60 (5000 / n_samples)^(1/4)`` for more.
+        Maximum number of epochs. `"auto"` is 200, in the tuned recipe
+        ``60 (5000 / n_samples)^(1/4)`` and at most 90.
 
     max_time : float > 0 or None, default=None
         Seconds that `fit` may take; schedules end with it. At least one epoch is run.
