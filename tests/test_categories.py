@@ -391,8 +391,13 @@ def test_categories_are_compared_by_value(at_most):
     assert list(encoder(max_one_hot=at_most).fit(other).categories_[0]) == [
         *("blue", "green", "red")
     ]
-    for same in (other, other.astype({"colour": "string"}), pl.from_pandas(table)):
+    for same in (other, other.astype({"colour": "string"})):
         np.testing.assert_array_equal(enc.transform(same), enc.transform(table))
+    # Fitted anew, as not all versions of scikit-learn see the names of polars' columns.
+    same = pl.from_pandas(table)
+    np.testing.assert_array_equal(
+        encoder(max_one_hot=at_most).fit(same).transform(same), enc.transform(table)
+    )
 
 
 def test_numbers_are_compared_by_value():
