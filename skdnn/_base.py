@@ -204,6 +204,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
         n_rows, n_columns = len(data.rows.index), data.X.shape[1]
         settings = resolve(vars(self), n_columns, n_rows, is_classifier(self))
+        if going_on:
+            # With other rows, "auto" may stand for another number of members.
+            settings.n_ensemble = self.network_.n_members or 1
         rows, held_out = data.rows, None if given is None else HeldOut([given])
         if given is None and settings.early_stopping:
             # A copy, so that a warm start holds the same rows out.
@@ -326,7 +329,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     def _split(self, data, settings, rng):
         """Return the training rows, and those that are held out.
 
-        Members with parameters of their own hold out different rows.
+        Members with parameters of their own hold out different rows.  What they have
+        in common, as scaling and bins, learns from the rows of all.
         """
         n_rows = len(data.rows.index)
         n_validation = validation_size(self.validation_fraction, n_rows)
@@ -370,11 +374,13 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if rows.learned is not None:
             weight = weight * rows.learned
         total = weight.sum(axis=0)
-        if not ((total > 0) & (total < np.inf)).all():
-            raise ValueError(
-                "The weights of the training or validation rows, sample_weight times "
-                f"class_weight, must have a sum that is finite and not zero: {total}."
-            )
+        for sum_of_member in total:
+            if not 0 < sum_of_member < np.inf:
+                raise ValueError(
+                    "The weights of the training or validation rows, sample_weight "
+                    "times class_weight, must have a sum that is finite and not zero: "
+                    f"{sum_of_member}."
+                )
         return (weight * (n / total)).astype(self.dtype), float(total.mean())
 
     def _build_network(self, settings, batch, streams):

@@ -56,7 +56,7 @@ def validation_size(validation_fraction, n_rows):
 def hold_out(n_rows, n_validation, strata, rng, n_members=1):
     """Return the positions of the rows that each member holds out, in order.
 
-    No row is held out again before all others have been.
+    Members hold out different rows, as far as there are enough of them.
 
     Parameters
     ----------
@@ -72,26 +72,39 @@ def hold_out(n_rows, n_validation, strata, rng, n_members=1):
     -------
     positions : ndarray of int of shape (n_members, n_validation)
     """
-    order = rng.permutation(n_rows)
-    if strata is not None:
-        order = _stratified(order, strata[order])
-    order = np.resize(order, (n_members, n_validation))
-    return np.sort(order, axis=1)
-
-
-def _stratified(shuffled, strata):
-    """Return the rows in an order whose parts have all strata in proportion."""
+    shuffled = rng.permutation(n_rows)
+    strata = np.zeros(n_rows, int) if strata is None else strata[shuffled]
     _, strata, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    rank = _ranks(strata, counts)
+    n_held_out = _quotas(strata, counts, rank, n_validation)
+    # Members take turns at the rows of a stratum, and all learn from its last.
+    n_taken = n_held_out[strata]
+    n_in_turn = np.maximum(1, np.maximum(counts - 1, n_held_out))[strata]
+    positions = []
+    for member in range(n_members):
+        place = (rank - member * n_taken) % n_in_turn
+        chosen = (rank < n_in_turn) & (place < n_taken)
+        positions.append(np.sort(shuffled[chosen]))
+    return np.array(positions)
+
+
+def _ranks(strata, counts):
+    """Return each row's position among the rows of its stratum."""
+    rank = np.empty(len(strata), dtype=np.intp)
+    starts = np.cumsum(counts) - counts
     by_stratum = np.argsort(strata, kind="stable")
-    rank = np.empty(len(shuffled), dtype=np.intp)
-    rank[by_stratum] = np.arange(len(rank)) - np.repeat(
-        np.cumsum(counts) - counts, counts
-    )
+    rank[by_stratum] = np.arange(len(rank)) - np.repeat(starts, counts)
+    return rank
+
+
+def _quotas(strata, counts, rank, n_validation):
+    """Return how many rows to hold out of each stratum."""
     # One row of each stratum first, then the strata in turn, and the last row of each
     # only if there are no others.
     turn = np.where(rank == counts[strata] - 1, 2, np.minimum(rank, 1))
     seat = (rank + 0.5) / counts[strata]
-    return shuffled[np.lexsort((seat, turn))]
+    first = np.lexsort((seat, turn))[:n_validation]
+    return np.bincount(strata[first], minlength=len(counts))
 
 
 class Run(NamedTuple):

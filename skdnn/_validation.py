@@ -8,7 +8,6 @@ from sklearn.utils import _safe_indexing
 
 from skdnn._calibration import fit_temperature
 from skdnn._rows import Rows, chunks
-from skdnn.nn.batches import Batch
 from skdnn.nn.network import build_mlp
 
 #: Rows that pass through the network at a time.
@@ -51,19 +50,20 @@ class Validator:
         self.estimator = estimator
         self.scale_temperature = scale_temperature
         parts, positions = held_out
-        # Of one part, the estimator itself is asked.
-        self._judges = [estimator]
         if positions is None:
             (data,) = parts
-            self._batch, self._total = estimator._encode(data, data.rows)
-            self._positions = np.arange(len(data.rows.index))
+            batch, self._total = estimator._encode(data, data.rows)
+            self._X, self._y, self._weight = batch
+            self._positions = np.arange(len(self._y))
+            self._judges = [estimator]
         else:
-            self._judges = [_alone(estimator) for _ in parts]
             rows = Rows.joined([part.rows for part in parts])
-            weight, self._total = estimator._weights(parts[0].targets, rows)
+            self._weight, self._total = estimator._weights(parts[0].targets, rows)
             self._positions = positions.ravel()
-            # X stays where it is, as it may be large.
-            self._batch = Batch(batch.X, batch.y[self._positions], weight)
+            self._y = batch.y[self._positions]
+            # Not a copy, which may be large.
+            self._X = batch.X
+            self._judges = [_alone(estimator) for _ in parts]
         self._scorers = []
         if estimator.scoring != "loss":
             self._scorers = [
@@ -83,24 +83,21 @@ class Validator:
 
     def _loss(self):
         """Return the loss, and the temperature that it has it with."""
-        (X, y, weight), loss = self._batch, self.estimator._loss
-        raw = self._raw(X)
+        loss, y, weight = self.estimator._loss, self._y, self._weight
+        raw = self._raw()
         value = loss.loss_gradient(y, self.estimator._combined(raw), weight)[0]
         if not self.scale_temperature or not np.isfinite(value):
             return value, 1.0
         temperature, value = fit_temperature(loss, y, raw, weight, self._total)
         return value, temperature
 
-    def _raw(self, X):
-        """Return the raw predictions for encoded rows, those of all who predict them.
-
-        They are (n, n_outputs), or (n_members, n, n_outputs).
-        """
+    def _raw(self):
+        """Return raw predictions (n, n_outputs), or (n_members, n, n_outputs)."""
         raw = []
         of_judges = np.split(self._positions, len(self._judges))
         for judge, rows in zip(self._judges, of_judges, strict=True):
-            for chunk in chunks(len(rows), X.shape[1], VALIDATED_ROWS):
-                raw.append(judge.network_.forward(X[rows[chunk]]))
+            for chunk in chunks(len(rows), self._X.shape[1], VALIDATED_ROWS):
+                raw.append(judge.network_.forward(self._X[rows[chunk]]))
         return np.concatenate(raw, axis=-2)
 
     def _score(self, temperature):
@@ -123,7 +120,8 @@ def _alone(estimator):
     """Return the estimator with a network that is to be one of its members."""
     alone = object.__new__(type(estimator))
     alone.__dict__ = vars(estimator).copy()
-    alone.network_ = build_mlp(**{**estimator._architecture, "n_members": None})
+    alone._architecture = {**estimator._architecture, "n_members": None}
+    alone.network_ = build_mlp(**alone._architecture)
     return alone
 
 
@@ -131,7 +129,12 @@ def _scorer(estimator, data):
     """Return a function that scores the estimator on validation data as it came."""
     scorer = check_scoring(estimator, scoring=estimator.scoring)
     index = data.rows.index
-    X, y = _safe_indexing(data.frame, index), _safe_indexing(data.labels, index)
     weight = estimator._weigh(data.targets, data.rows).weight
     options = {} if weight is None else {"sample_weight": weight}
-    return lambda: float(scorer(estimator, X, y, **options))
+
+    def score():
+        # Taken anew each time: the rows of all members may be many.
+        X, y = _safe_indexing(data.frame, index), _safe_indexing(data.labels, index)
+        return float(scorer(estimator, X, y, **options))
+
+    return score

@@ -5,7 +5,7 @@ import pytest
 
 from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, PiecewiseLinear
-from skdnn.nn.layers import Parametric, Residual, Scale, SharedDense
+from skdnn.nn.layers import BatchNorm, Parametric, Residual, Scale, SharedDense
 from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace, build_mlp
 from skdnn.nn.optimizers import SGD, Adam
@@ -129,6 +129,19 @@ def test_members_train_as_they_would_alone(switch, optimizer, n_weights, rng):
     for m, network in enumerate(alone):
         np.testing.assert_allclose(together[m], network.forward(x), rtol=1e-9)
     np.testing.assert_allclose(losses[0], np.mean(losses[1:], axis=0), rtol=1e-9)
+
+
+def test_batch_norm_without_weight(rng):
+    """A batch in which nothing weighs for a member counts as if all rows did."""
+    statistics = []
+    for weight in [1.0, 0.0], [1.0, 1.0]:
+        network = Network([BatchNorm(3, n_members=2)])
+        network.initialize(rng)
+        x = np.random.default_rng(0).normal(5, 2, (2, 4, 3))
+        cache = Workspace(network).caches(4)[0]
+        network.layers[0].forward(x, cache, np.tile(weight, (4, 1)))
+        statistics.append(network.statistics)
+    np.testing.assert_array_equal(*statistics)
 
 
 def test_shared_dense(rng):

@@ -1,5 +1,6 @@
 """Which rows train and which are held out, and when training stops."""
 
+from copy import deepcopy
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,10 +8,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
-from skdnn._rows import rows_with_weight
+from skdnn._rows import Rows, rows_with_weight
 from skdnn._training import StoppingRule, hold_out, validation_size
 from skdnn._validation import Validation
 from skdnn.nn.layers import leaves
+from skdnn.nn.network import build_mlp
 from skdnn.nn.schedules import Adaptive, Constant
 from tests import plain
 from tests.tables import (
@@ -129,16 +131,31 @@ def test_split_is_random():
 
 
 @pytest.mark.parametrize("stratified", [False, True])
-@pytest.mark.parametrize(("n_members", "times"), [(3, {0, 1}), (6, {1}), (9, {1, 2})])
-def test_members_hold_out_different_rows(n_members, times, stratified, rng):
-    """No row is held out again before all others have been."""
-    strata = multiclass(60)[1] if stratified else None
-    positions = hold_out(60, 10, strata, rng, n_members)
-    assert set(np.bincount(positions.ravel(), minlength=60)) == times
-    assert all(len(set(own)) == 10 for own in positions)
-    if stratified:
-        for own in positions:
-            assert np.ptp(np.bincount(strata[own])) <= 3
+@pytest.mark.parametrize(("n_members", "at_most"), [(3, 1), (6, 1), (9, 2), (30, 5)])
+def test_members_hold_out_different_rows(n_members, at_most, stratified, rng):
+    """No row is held out again before all others of its class have been, but one."""
+    strata = multiclass(60)[1] if stratified else np.zeros(60, int)
+    positions = hold_out(60, 9, strata if stratified else None, rng, n_members)
+    times = np.bincount(positions.ravel(), minlength=60)
+    assert times.max() == at_most
+    assert all(len(set(own)) == 9 for own in positions)
+    if n_members > 6:
+        # All learn from the last row of each class.
+        assert (np.bincount(strata[times == 0]) == 1).all()
+        assert set(times[times > 0]) <= {at_most - 1, at_most}
+
+
+@pytest.mark.parametrize("n_members", [1, 2, 7, 40])
+@pytest.mark.parametrize("n_validation", [4, 12, 55])
+def test_members_have_each_class_on_both_sides(n_validation, n_members, rng):
+    """What holds for one split holds for those of all members."""
+    strata = rng.permutation(np.repeat([0, 1, 2, 3, 4], [60, 40, 6, 2, 1]))
+    first, *others = hold_out(109, n_validation, strata, rng, n_members)
+    assert set(strata[first]) == {0, 1, 2, 3}
+    for own in others:
+        np.testing.assert_array_equal(np.sort(strata[own]), np.sort(strata[first]))
+    for own in (first, *others):
+        assert set(np.delete(strata, own)) == {0, 1, 2, 3, 4}
 
 
 @pytest.mark.parametrize("stratified", [False, True])
@@ -301,26 +318,101 @@ def test_members_do_not_learn_from_the_rows_that_they_hold_out(weighted):
     assert (one[2] != two[2]).any()
 
 
-def test_members_are_validated_on_the_rows_that_they_hold_out():
+@pytest.mark.parametrize("weighted", [False, True])
+def test_members_are_validated_on_the_rows_that_they_hold_out(weighted):
     """The score is the mean of the members', each a network of its own."""
+    X, y = binary()
+    weight = np.random.default_rng(1).uniform(0.5, 2, 60) if weighted else None
+    seen = []
+
+    def score(estimator, X, y, sample_weight=None):
+        # A copy is as good as the member itself.
+        seen.append((X, y, sample_weight, deepcopy(estimator)))
+        assert estimator.network_.n_members is None
+        return log_loss(y, estimator.predict_proba(X), sample_weight=sample_weight)
+
+    params = {"n_ensemble": 3, "dtype": "float64", "batch_norm": True}
+    clf = classifier(scoring=score, max_iter=1, early_stopping=True, **params)
+    clf.fit(X, y, weight)
+    scores = [log_loss(y, e.predict_proba(X), sample_weight=w) for X, y, w, e in seen]
+    assert len(set(scores)) == 3
+    np.testing.assert_allclose(clf.validation_scores_, np.mean(scores))
+    # The loss is that of all these rows together.
+    totals = [len(y) if w is None else w.sum() for _, y, w, _ in seen]
+    np.testing.assert_allclose(
+        clf.validation_loss_curve_, np.average(scores, weights=totals)
+    )
+    # These are the members of the ensemble, whose prediction is the mean of theirs.
+    alone = np.mean([est.predict_proba(X) for *_, est in seen], axis=0)
+    np.testing.assert_allclose(clf.predict_proba(X), alone)
+
+
+def test_members_have_weights_of_their_own():
+    """They are of mean 1 for each, and the penalty's share is that of the average."""
+    clf = classifier().fit(*binary())
+    learned = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]], bool)
+    rows = Rows(np.arange(4), np.array([1.0, 2, 3, 6]), learned)
+    weight, total = clf._weights(np.zeros(4), rows)
+    expected = np.array([[1, 1, 0], [2, 0, 2], [0, 3, 3], [6, 6, 6]]) * 4 / [9, 10, 11]
+    np.testing.assert_allclose(weight, expected, rtol=1e-6)
+    assert total == 10
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss"])
+def test_members_of_a_rare_class(scoring):
+    """Each member holds out a row of each class, which some scorers need."""
+    X, y = binary(200)
+    y = np.where(np.arange(200) < 3, 1, 0)
+    clf = classifier(scoring=scoring, n_ensemble=4).fit(X, y)
+    assert np.isfinite(clf.validation_scores_).all()
+
+
+def test_members_score_without_a_number():
+    """One member whose score is NaN is an error, not a score."""
+    scores = iter([0.5, np.nan])
+    clf = classifier(scoring=lambda est, X, y: next(scores))
+    with pytest.raises(ValueError, match="NaN on the validation data, of 6 rows"):
+        clf.fit(*binary())
+
+
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+def test_members_are_kept_by_a_warm_start(first):
+    """Going on with more or fewer rows keeps their number, whatever "auto" would be."""
+    X, y = binary(1200)
+    params = {"n_ensemble": "auto", "warm_start": True, "max_iter": 1}
+    for n, then, n_members in (300, 1200, 4), (1200, 300, 2):
+        clf = classifier(**params)
+        n_members = n_members if first == "fit" else 2
+        classes = {} if first == "fit" else {"classes": [0, 1]}
+        getattr(clf, first)(X[:n], y[:n], **classes)
+        assert clf.network_.n_members == n_members
+        clf.fit(X[:then], y[:then])
+        assert clf.network_.n_members == n_members
+
+
+def test_best_weights_of_members_are_restored():
+    """With rows of their own, too, the weights are those of the best epoch."""
     X, y = binary()
     seen = []
 
     def score(estimator, X, y):
-        seen.append((X, y, estimator))
-        assert estimator.network_.n_members is None
-        return log_loss(y, estimator.predict_proba(X))
+        seen.append(estimator.network_.params.copy())
+        return SCORES[(len(seen) - 1) // 2]
 
-    params = {"early_stopping": True, "n_ensemble": 3, "dtype": "float64"}
-    clf = classifier(scoring=score, max_iter=1, **params).fit(X, y)
-    scores = [log_loss(y, est.predict_proba(X)) for X, y, est in seen]
-    assert len(set(scores)) == 3
-    np.testing.assert_allclose(clf.validation_scores_, np.mean(scores))
-    # The members' rows are as many, so that the mean over all is the mean of means.
-    np.testing.assert_allclose(clf.validation_loss_curve_, clf.validation_scores_)
-    # These are the members of the ensemble, whose prediction is the mean of theirs.
-    alone = np.mean([est.predict_proba(X) for _, _, est in seen], axis=0)
-    np.testing.assert_allclose(clf.predict_proba(X), alone)
+    clf = classifier(scoring=score).fit(X, y)
+    assert clf.best_iter_ == 2
+    for member in range(2):
+        alone = build_mlp(**{**clf._architecture, "n_members": None})
+        alone.take_over(clf.network_, member)
+        np.testing.assert_array_equal(alone.params, seen[2 + member])
+
+
+def test_members_of_much_validation_data():
+    """What goes through the network in several parts is put together again."""
+    X, y = binary(1500)
+    clf = classifier(max_iter=1).fit(X[:60], y[:60], X_val=X, y_val=y)
+    expected = log_loss(y, clf.predict_proba(X))
+    np.testing.assert_allclose(clf.validation_loss_curve_, expected, rtol=1e-5)
 
 
 def test_members_of_validation_data():

@@ -50,7 +50,7 @@ class Batch(NamedTuple):
     ----------
     X : ndarray or SparseRows of shape (n, n_features)
     y : ndarray of shape (n,) or (n, n_outputs)
-    weight : ndarray of shape (n, 1), or None
+    weight : ndarray of shape (n, 1) or (n, n_members), or None
     """
 
     X: np.ndarray | SparseRows
@@ -68,7 +68,7 @@ class Batches:
     ----------
     X : ndarray or SparseRows of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-    weight : ndarray of shape (n_samples, 1), default=None
+    weight : ndarray of shape (n_samples, 1) or (n_samples, n_members), default=None
     batch_size : int
         At least `n_samples` means all rows, as they lie.
     rng : numpy.random.Generator, default=None

@@ -342,9 +342,11 @@ class BatchNorm(Layer):
     def _statistics(self, x, cache, weight):
         """Update the running statistics; return those to standardize `x` with."""
         if weight is not None:
-            # Weights may underflow to zero, all of them: then any average will do.
             total = weight.sum(axis=0)
-            total[total == 0] = 1
+            if not total.all():
+                # A batch may have nothing for a member: then any average will do.
+                weight = np.where(total > 0, weight, 1)
+                total = weight.sum(axis=0)
             share = cache.share.reshape(-1, len(weight))
             np.divide(weight.T, total[:, None], out=share)
         single = x.shape[-2] == 1
