@@ -545,16 +545,17 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         dtype = np.dtype(dtype or network_dtype)
         out = np.empty((X.shape[0], self.n_outputs_), dtype)
         spans = list(chunks(*X.shape, PREDICTED_ROWS, PADDED_ROWS))
-        rows = np.zeros(
-            (_padded(spans[0]), self.encoder_.n_features_out_), network_dtype
-        )
+        # In float64, as BLAS may round a product of float32 differently by where in the
+        # array a row stands; what is left of that is rounded away.
+        rows = np.zeros((_padded(spans[0]), self.encoder_.n_features_out_))
         # What overflows ends as an infinite prediction or a probability of 0 or 1.
         with np.errstate(over="ignore", invalid="ignore"):
             for span in spans:
                 n = span.stop - span.start
                 self.encoder_.encode(dense(X, span), out=rows[:n])
                 raw = self.network_.forward(rows[: _padded(span)])[..., :n, :]
-                raw = raw.astype(dtype, copy=False) / dtype.type(self.temperature_)
+                raw = raw.astype(network_dtype).astype(dtype)
+                raw /= dtype.type(self.temperature_)
                 out[span] = finish(self._combined(raw))
         return out
 
