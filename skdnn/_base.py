@@ -15,10 +15,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skdnn._architecture import architecture
-from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, plain
+from skdnn._parameters import (
+    CONSTRAINTS,
+    FIXED,
+    check_together,
+    is_auto,
+    named,
+    plain,
+)
 from skdnn._persistence import pack, unpack, without_transient
 from skdnn._recipe import resolve
-from skdnn._rows import chunks, dense, distinct_rows, rows_with_weight
+from skdnn._rows import chunks, dense, rows_with_weight
 from skdnn._threads import shared_threads, threads_for
 from skdnn._training import (
     WATCHED,
@@ -43,6 +50,12 @@ from skdnn.nn.network import build_mlp
 from skdnn.nn.optimizers import LBFGS
 from skdnn.nn.schedules import SCHEDULES
 from skdnn.nn.trainer import Trainer
+
+#: Strength of the penalty by default.
+ALPHA = 1e-4
+
+#: Below this mean of the weights, a given strength is seldom what is meant.
+SMALL_WEIGHT = 0.01
 
 #: Rows that embeddings of numbers learn their bins from.
 LEARNED_ROWS = 100_000
@@ -89,6 +102,10 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     def _strata(self, targets):
         """Return the groups that a validation split keeps in proportion."""
         return None
+
+    def _labels(self, targets):
+        """Return checked targets as scorers see them."""
+        return targets
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -201,9 +218,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if given is not None:
             given = self._check_data(*given, "_val", False)
         if self.shuffle:
-            data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
-        n_rows, n_columns = len(data.rows.index), data.X.shape[1]
-        settings = resolve(vars(self), n_columns, n_rows, is_classifier(self))
+            data = data.in_canonical_order()
+        n_columns = data.X.shape[1]
+        settings = resolve(vars(self), n_columns, data.n_rows, is_classifier(self))
         if going_on:
             # With other rows, "auto" may stand for another number of members.
             settings.n_ensemble = self.network_.n_members or 1
@@ -239,7 +256,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         streams = self._begin(going_on)
         data = self._check_data(X, y, sample_weight, "", not going_on, classes)
         if self.shuffle:
-            data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
+            data = data.in_canonical_order()
         settings = resolve(vars(self), data.X.shape[1], None, is_classifier(self))
         run = Run(settings, streams, None, Clock(None), None)
         self._train_on(data, data.rows, None, run, going_on)
@@ -271,6 +288,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             self.temperature_ = 1.0
         self._note_range(data.targets, rows, run.settings)
         batch, total_weight = self._encode(data, rows)
+        penalty = self._penalty(rows, total_weight)
         if going_on:
             self.network_ = self.network_.copy()
         else:
@@ -279,7 +297,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if held_out is not None:
             scaling = run.settings.temperature_scaling
             validate = Validator(self, held_out, batch, scaling)
-        self._run(batch, total_weight, validate, run)
+        self._run(batch, penalty, validate, run)
 
     def _check_unchanged(self):
         """Raise an error if going on would take another network, loss or encoding."""
@@ -323,8 +341,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         rows = rows_with_weight(n_samples, sample_weight)
         # Not all sparse formats have rows to take.
         frame = X_checked if issparse(X) else X
-        labels = y.tocsr() if issparse(y) else y
-        return Data(X_checked, targets, rows, frame, labels)
+        is_weighted = sample_weight is not None
+        return Data(X_checked, targets, rows, len(rows.index), frame, is_weighted)
 
     def _split(self, data, settings, rng):
         """Return the training rows, and those that are held out.
@@ -333,13 +351,14 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         in common, as scaling and bins, learns from the rows of all.
         """
         n_rows = len(data.rows.index)
-        n_validation = validation_size(self.validation_fraction, n_rows)
-        if n_validation >= n_rows:
+        n_validation = validation_size(self.validation_fraction, data.n_rows)
+        if n_validation >= data.n_rows:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} leaves no row to "
-                f"train on: there are {n_rows} different rows of non-zero weight. Set "
-                "early_stopping=False or lower validation_fraction."
+                f"train on: there are {data.n_rows} rows of non-zero weight, copies "
+                "counted once. Set early_stopping=False or lower validation_fraction."
             )
+        n_validation = max(1, round(n_validation * n_rows / data.n_rows))
         strata = self._strata(data.targets[data.rows.index])
         own = settings.ensemble_weights == "own" and settings.n_ensemble > 1
         n_members = settings.n_ensemble if own else 1
@@ -381,7 +400,28 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                     "times class_weight, must have a sum that is finite and not zero: "
                     f"{sum_of_member}."
                 )
-        return (weight * (n / total)).astype(self.dtype), float(total.mean())
+        return (weight / total * n).astype(self.dtype), float(total.mean())
+
+    def _penalty(self, rows, total_weight):
+        """Return what the mean loss of some rows has beside it of ``|weights|^2 / 2``.
+
+        Warn where a strength that was given is no longer small beside their weights.
+        """
+        learned = rows.learned
+        n_rows = len(rows.index) if learned is None else learned.sum(axis=0).mean()
+        if is_auto(self.alpha):
+            # As in `canonical_rows`, weights below one are no numbers of rows.
+            return ALPHA / max(n_rows, total_weight)
+        mean_weight = total_weight / n_rows
+        if self.alpha and mean_weight < SMALL_WEIGHT:
+            warnings.warn(
+                f"The weights of the rows are {mean_weight:g} on average, and alpha is "
+                f"relative to their sum: alpha={self.alpha:g} is as strong as "
+                f"{self.alpha / mean_weight:g} would be without weights. Scale the "
+                "weights to a mean of 1, or set alpha='auto'.",
+                stacklevel=7,
+            )
+        return self.alpha / total_weight
 
     def _build_network(self, settings, batch, streams):
         """Return a network with its initial parameters."""
@@ -401,10 +441,10 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Return raw predictions, those of an ensemble as one."""
         return raw if raw.ndim == 2 else self._loss.average(raw)
 
-    def _run(self, batch, total_weight, validate, run):
+    def _run(self, batch, penalty, validate, run):
         """Train the network, and keep what there is to tell about it."""
         settings, n_epochs = run.settings, run.n_epochs
-        trainer = self._make_trainer(total_weight, run)
+        trainer = self._make_trainer(penalty, run)
         tol = settings.tol if n_epochs else None
         rule = StoppingRule(trainer, settings.n_iter_no_change, tol, validate)
         hooks = self._hooks(trainer, rule, run)
@@ -452,7 +492,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
         return on_epoch_end, tasks.begin_epoch if tasks is not None else lambda: None
 
-    def _make_trainer(self, total_weight, run):
+    def _make_trainer(self, penalty, run):
         settings, progress = run.settings, self._progress or {}
         optimizer = settings.optimizer
         state = None
@@ -467,7 +507,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             named(settings.schedule, SCHEDULES),
             learning_rate=settings.learning_rate,
             slowdown=progress.get("slowdown", 1.0),
-            penalty=self.alpha / total_weight,
+            penalty=penalty,
             max_epochs=settings.max_iter,
             regularization_schedule=schedule and named(schedule, SCHEDULES),
             averaging=self.weight_averaging,

@@ -28,7 +28,7 @@ CONSTRAINTS = {
     "batch_norm": ["boolean"],
     "residual": ["boolean"],
     "dropout": [AUTO, Interval(Real, 0, 1, closed="left"), "array-like"],
-    "alpha": [Interval(Real, 0, None, closed="left")],
+    "alpha": [AUTO, Interval(Real, 0, None, closed="left")],
     "solver": [StrOptions({"bgd", "sgd", "minibatch"})],
     "batch_size": [AUTO, Interval(Integral, 1, None, closed="left")],
     "optimizer": [StrOptions({"auto", *OPTIMIZERS}), Optimizer, LBFGS],

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdnn._rows import Rows
+from skdnn._rows import Rows, canonical_rows
 
 
 class Data(NamedTuple):
@@ -19,15 +19,25 @@ class Data(NamedTuple):
         Class indices or numbers.
     rows : Rows
         Those to use.
-    frame, labels : array-like
-        `X` and `y` as they came, for scorers.
+    n_rows : int
+        How many observations they stand for.
+    frame : array-like
+        `X` as it came, for scorers.
+    is_weighted : bool
+        Whether the user gave weights.
     """
 
     X: np.ndarray
     targets: np.ndarray
     rows: Rows
+    n_rows: int
     frame: object
-    labels: object
+    is_weighted: bool
+
+    def in_canonical_order(self):
+        """Return the same data, whatever the order in which its rows come."""
+        rows, n_rows = canonical_rows(self.X, self.targets, self.rows)
+        return self._replace(rows=rows, n_rows=n_rows)
 
 
 class HeldOut(NamedTuple):

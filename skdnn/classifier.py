@@ -47,10 +47,11 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Share of hidden units that each training step leaves out, the same for all or
         one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
 
-    alpha : float >= 0, default=1e-4
+    alpha : float >= 0 or "auto", default="auto"
         Strength of the L2 penalty on the weights (biases are free). The objective is
         ``(sum_i w_i loss_i + alpha / 2 * sum(coefs_^2)) / sum_i w_i``, so that its
-        minimum does not depend on `batch_size`.
+        minimum does not depend on `batch_size`. `"auto"` is 1e-4, and where the weights
+        ``w_i`` are below 1 on average, 1e-4 times their mean.
 
     loss : {"log_loss", "squared_error"} or Loss, \
             default="log_loss"
@@ -320,7 +321,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         batch_norm=False,
         residual=False,
         dropout="auto",
-        alpha=1e-4,
+        alpha="auto",
         loss="log_loss",
         solver="minibatch",
         batch_size="auto",
@@ -535,6 +536,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         )
         # Combinations of labels that stand alone share a stratum.
         return np.where(counts[strata] > 1, strata, -1)
+
+    def _labels(self, targets):
+        return targets if self._multilabel else self.classes_[targets]
 
     def _network_targets(self, targets):
         if self._loss.link == "softmax":

@@ -44,10 +44,11 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Share of hidden units that each training step leaves out, the same for all or
         one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
 
-    alpha : float >= 0, default=1e-4
+    alpha : float >= 0 or "auto", default="auto"
         Strength of the L2 penalty on the weights (biases are free). The objective is
         ``(sum_i w_i loss_i + alpha / 2 * sum(coefs_^2)) / sum_i w_i``, so that its
-        minimum does not depend on `batch_size`.
+        minimum does not depend on `batch_size`. `"auto"` is 1e-4, and where the weights
+        ``w_i`` are below 1 on average, 1e-4 times their mean.
 
     loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", \
             "gamma"} or Loss, default="squared_error"
@@ -312,7 +313,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         batch_norm=False,
         residual=False,
         dropout="auto",
-        alpha=1e-4,
+        alpha="auto",
         loss="squared_error",
         solver="minibatch",
         batch_size="auto",

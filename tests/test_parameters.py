@@ -1708,12 +1708,12 @@ def test_auto_elsewhere_is_a_plain_network(make, params):
 @pytest.mark.parametrize("n_rows", [None, 1, 100, 100_000])
 @pytest.mark.parametrize("is_classifier", [False, True])
 def test_auto_leaves_nothing_open(optimizer, n_rows, is_classifier):
-    """Nothing is left on `"auto"` but the initial weights, and nothing is changed."""
+    """Nothing but what the activation or the weights of rows say is left open."""
     params = everything(optimizer=optimizer)
     before = dict(params)
     settings = vars(resolve(params, 5, n_rows, is_classifier))
     left = {k for k, v in settings.items() if isinstance(v, str) and v == "auto"}
-    assert left == {"weight_init"}
+    assert left == {"alpha", "weight_init"}
     assert settings.keys() == params.keys()
     assert params == before
 
