@@ -474,7 +474,7 @@ def test_rule_compares_with_the_best():
     """Progress is a loss below the best one, not below the last one."""
     n_epochs, rule = make_rule(2, 0.1, [1.0, 9.0, 8.0, 7.0, 0.5])
     assert n_epochs == 4
-    assert rule.best_epoch == 1
+    assert rule.best.epoch == 1
 
 
 def test_rule_wants_progress_of_tol():
@@ -482,7 +482,7 @@ def test_rule_wants_progress_of_tol():
     n_epochs, rule = make_rule(2, 0.1, 1 - 0.01 * np.arange(20))
     assert n_epochs < 20
     # And yet the best epoch is the best.
-    assert rule.best_epoch == n_epochs
+    assert rule.best.epoch == n_epochs
 
 
 def test_rule_adds_up_slow_progress():
@@ -504,9 +504,9 @@ def test_rule_watches_the_score():
     losses = list(range(20))
     n_epochs, rule = make_rule(2, 0.1, losses, [1, 2, 3, 9, 1, 1, 1, 1, 1, 1])
     assert n_epochs == 7
-    assert (rule.best_epoch, rule.best_score) == (4, 9)
-    assert rule.best_snapshot == 4
-    assert rule.best_temperature == 10
+    assert (rule.best.epoch, rule.best.score) == (4, 9)
+    assert rule.best.snapshot == 4
+    assert rule.best.temperature == 10
 
 
 def test_rule_lowers_the_rate_on_a_plateau():
