@@ -279,7 +279,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Train a new network on all rows; return what went wrong, if anything."""
         self._progress = None
         self.encoder_ = copy(self.encoder_)
-        # Neither loss nor validation may end it before; schedules are as before.
+        # Nothing but the clock may end it before; schedules are those of before.
         run = run._replace(
             settings=SimpleNamespace(**{**vars(run.settings), "tol": None}),
             streams=self._random_streams(),

@@ -166,7 +166,8 @@ class Clock:
         self.start_epoch = start_epoch
         self.n_epochs = n_epochs
         self.max_epochs = max_epochs
-        self._began = perf_counter()
+        self._began = self._last_end = perf_counter()
+        self._n_ended = 0
         self._seconds = 0.0
 
     def __call__(self, epoch):
@@ -185,12 +186,19 @@ class Clock:
 
     def _n_possible(self, n_done):
         """Return how many epochs there is time for, those that have begun included."""
-        now = perf_counter()
-        if n_done == 0 or now == self._began:
+        now, n_ended = perf_counter(), floor(n_done)
+        if n_ended > self._n_ended:
+            self._last_end, self._n_ended = now, n_ended
+            self._seconds = (now - self._began) / n_ended
+        # Most of an epoch is its steps, but validation comes at its end.
+        this, progress = self._seconds, n_done - n_ended
+        if progress:
+            this = max(this, (now - self._last_end) / progress)
+        if this == 0:
             return self.n_epochs
-        self._seconds = (now - self._began) / n_done
-        n_more = (self.end_time - now) / self._seconds
-        return min(self.n_epochs, max(ceil(n_done), floor(n_done + n_more)))
+        left = self.end_time - self._last_end - this
+        n = n_ended + 1 + floor(left / (self._seconds or this))
+        return min(self.n_epochs, max(ceil(n_done), n))
 
 
 #: Fitted attributes that training with validation rows has the last word on.
