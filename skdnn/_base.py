@@ -18,7 +18,7 @@ from skdnn._architecture import architecture
 from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, plain
 from skdnn._persistence import pack, unpack, without_transient
 from skdnn._recipe import resolve
-from skdnn._rows import chunks, dense, distinct_rows, rows_with_weight
+from skdnn._rows import chunks, distinct_rows, rows_with_weight
 from skdnn._threads import shared_threads, threads_for
 from skdnn._training import (
     WATCHED,
@@ -548,11 +548,18 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         rows = np.zeros(
             (_padded(spans[0]), self.encoder_.n_features_out_), network_dtype
         )
+        sparse = None
+        if issparse(X):
+            every = np.arange(X.shape[0])
+            sparse = SparseRows(*self.encoder_.encode_sparse_rows(X, every))
         # What overflows ends as an infinite prediction or a probability of 0 or 1.
         with np.errstate(over="ignore", invalid="ignore"):
             for span in spans:
                 n = span.stop - span.start
-                self.encoder_.encode(dense(X, span), out=rows[:n])
+                if sparse is None:
+                    self.encoder_.encode(X[span], out=rows[:n])
+                else:
+                    sparse.take(span, out=rows[:n])
                 raw = self.network_.forward(rows[: _padded(span)])[..., :n, :]
                 raw = raw.astype(dtype, copy=False) / dtype.type(self.temperature_)
                 out[span] = finish(self._combined(raw))
