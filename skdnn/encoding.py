@@ -1,5 +1,7 @@
 """From a table to the one float array that a network trains on."""
 
+from itertools import count
+
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from scipy.special import ndtri
@@ -463,6 +465,10 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of the result.
 
+        A column of numbers or codes has its own name, one of holes ends in `_missing`,
+        one of a category in the category. Names that come up again get `_2`, `_3` and
+        so on behind them.
+
         Parameters
         ----------
         input_features : array-like of str, default=None
@@ -484,8 +490,26 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             for name in level_names(categorical[k], self.categories_[k], levels)
         ]
         coded = categorical[self.coded_columns_]
-        out = [*numbers[self.varying_columns_], *missing, *one_hot, *coded]
+        own = [*numbers[self.varying_columns_], *coded]
+        # Columns that are in the result keep their names before others are made.
+        out = _distinct([*own, *missing, *one_hot])
+        n_numbers = self.n_numeric_out_
+        out = out[:n_numbers] + out[len(own) :] + out[n_numbers : len(own)]
         return np.array(out or names[:1], dtype=object)
+
+
+def _distinct(names):
+    """Return the names with a number behind those that came up before."""
+    taken, seen = set(names), set()
+    out = []
+    for name in names:
+        if name in seen:
+            numbered = (f"{name}_{k}" for k in count(2))
+            name = next(n for n in numbered if n not in taken)
+            taken.add(name)
+        seen.add(name)
+        out.append(name)
+    return out
 
 
 def _canonical(X):
