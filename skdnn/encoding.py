@@ -47,6 +47,10 @@ RANK_ARRAYS = 16
 #: Where quantile scaling cuts the normal distribution off, as its reach is infinite.
 EDGE = 1e-7
 
+#: Decorates what computes with numbers of any size, whatever the user has made of
+#: NumPy's warnings: too far is far enough, and next to nothing is nothing.
+rounding = np.errstate(over="ignore", under="ignore")
+
 
 class TabularEncoder(TransformerMixin, BaseEstimator):
     """Turn a table of numbers, categories and holes into numbers for a network.
@@ -221,6 +225,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
                 self.categories_.append(categories)
         return out
 
+    @rounding
     def fit_rows(self, X, rows, weight=None, drop_constant=True):
         """Learn from some rows of an array that was checked before.
 
@@ -325,6 +330,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self.median_ = self._quantiles[run]
         self._quantiles *= self._unit[self._first // N_QUANTILES]
 
+    @rounding
     def encode(self, X, out):
         """Encode rows that were checked before into `out`, and return it."""
         n_numbers = len(self.numeric_columns_)
@@ -352,10 +358,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         # In float64, as a float32 can't tell 1e9 from 1e9 + 1.
         numbers = np.where(np.isnan(numbers), self.median_[columns], numbers)
         numbers = numbers.astype(np.float64, copy=False)
-        # Too far is far enough, and next to nothing is nothing.
-        with np.errstate(over="ignore", under="ignore"):
-            numbers *= self._unit[columns]
-            getattr(self, f"_scale_{self.numeric_scaling}")(numbers, columns)
+        numbers *= self._unit[columns]
+        getattr(self, f"_scale_{self.numeric_scaling}")(numbers, columns)
         return numbers
 
     def encode_rows(self, X, rows):
@@ -390,6 +394,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         shape = len(rows), self.n_features_out_
         return csr_array((entry, (row, column)), shape), common
 
+    @rounding
     def _encode_entries(self, X):
         """Return rows, columns and values in the result of what a table stores."""
         (row, column), value = X.coords, X.data
