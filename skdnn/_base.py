@@ -26,7 +26,7 @@ from skdnn._parameters import (
 )
 from skdnn._persistence import pack, transient, unpack, without_transient
 from skdnn._recipe import resolve
-from skdnn._rows import chunks, dense, rows_with_weight
+from skdnn._rows import chunks, rows_with_weight
 from skdnn._threads import shared_threads, threads_for
 from skdnn._training import (
     WATCHED,
@@ -603,15 +603,25 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         dtype = np.dtype(dtype or network_dtype)
         out = np.empty((X.shape[0], self.n_outputs_), dtype)
         spans = list(chunks(*X.shape, PREDICTED_ROWS, PADDED_ROWS))
-        # In float64, as BLAS may round a product of float32 differently by where in the
-        # array a row stands; what is left of that is rounded away.
-        rows = np.zeros((_padded(spans[0]), self.encoder_.n_features_out_))
+        rows = np.zeros(
+            (_padded(spans[0]), self.encoder_.n_features_out_), network_dtype
+        )
+        sparse = None
+        if issparse(X):
+            every = np.arange(X.shape[0])
+            sparse = SparseRows(*self.encoder_.encode_sparse_rows(X, every))
         # What overflows ends as an infinite prediction or a probability of 0 or 1.
         with np.errstate(over="ignore", invalid="ignore"):
             for span in spans:
                 n = span.stop - span.start
-                self.encoder_.encode(dense(X, span), out=rows[:n])
-                raw = self.network_.forward(rows[: _padded(span)])[..., :n, :]
+                if sparse is None:
+                    self.encoder_.encode(X[span], out=rows[:n])
+                else:
+                    sparse.take(span, out=rows[:n])
+                # In float64, as BLAS may round a product of float32 differently by where
+                # a row stands in the array; what is left of that is rounded away.
+                padded = rows[: _padded(span)].astype(np.float64, copy=False)
+                raw = self.network_.forward(padded)[..., :n, :]
                 raw = raw.astype(network_dtype).astype(dtype)
                 raw /= dtype.type(self.temperature_)
                 out[span] = finish(self._combined(raw))
