@@ -172,6 +172,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         copy = object.__new__(type(self))
         copy.__dict__ = vars(self).copy()
         yield copy
+        copy.encoder_.forget()
         self.__dict__ = vars(copy)
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val):
