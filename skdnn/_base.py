@@ -191,6 +191,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         before, trained = vars(self), object.__new__(type(self))
         trained.__dict__ = before.copy()
         yield trained
+        trained.encoder_.forget()
         self.__dict__ = vars(trained) | transient(before)
         if tasks is not None:
             try:
@@ -618,8 +619,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                     self.encoder_.encode(X[span], out=rows[:n])
                 else:
                     sparse.take(span, out=rows[:n])
-                # In float64, as BLAS may round a product of float32 differently by where
-                # a row stands in the array; what is left of that is rounded away.
+                # In float64, as BLAS may round a product of float32 differently by the
+                # place of a row in the array; what is left of that is rounded away.
                 padded = rows[: _padded(span)].astype(np.float64, copy=False)
                 raw = self.network_.forward(padded)[..., :n, :]
                 raw = raw.astype(network_dtype).astype(dtype)

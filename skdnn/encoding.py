@@ -6,7 +6,6 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
@@ -16,12 +15,20 @@ from sklearn.utils.validation import (
 )
 
 from skdnn._categories import (
+    MISSING,
+    UNKNOWN,
+    UNKNOWN_ROWS,
     categorical_columns,
-    codes_and_categories,
+    codes_and_names,
     encode_levels,
+    index_of,
+    is_from_dtype,
     learn_levels,
     level_names,
-    refuse_times,
+    look_up,
+    seem_identifiers,
+    seem_numbers,
+    warn,
 )
 from skdnn._distributions import (
     holes_and_range,
@@ -30,6 +37,7 @@ from skdnn._distributions import (
     runs_of_quantiles,
 )
 from skdnn._rows import chunks, rows_with_weight
+from skdnn._tables import as_array, as_table, object_array
 from skdnn.nn.batches import SparseRows
 
 #: Rows looked at to estimate quantiles; their error is well under a percent.
@@ -113,10 +121,14 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     coded_columns_ : ndarray of int
         Columns of categories that become codes, by position among these.
     categories_ : list of ndarray of object
-        What was seen in each column of categories.
+        The categories of each column that have a column, or a code, in the result, by
+        name: text as it is, numbers as the shortest text for them.
     levels_ : list of ndarray of int
-        The positions in `categories_` that have a column, or a code, in the result; -2
-        is missing, -3 is what is shared.
+        What has a column, or a code, in the result: -3 is what is shared, -2 is
+        missing, and the others are `categories_`, by their rank among all that the
+        column had in training.
+    known_shares_ : list of float
+        The share of the categories in each column's rows that are in `categories_`.
     """
 
     def __init__(
@@ -158,7 +170,9 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
                     "All weights are zero, there is nothing to learn from."
                 )
         rows = rows_with_weight(X.shape[0], sample_weight)
-        return self.fit_rows(X, rows.index, rows.weight)
+        self.fit_rows(X, rows.index, rows.weight)
+        self.forget()
+        return self
 
     def transform(self, X):
         """Encode rows.
@@ -186,44 +200,119 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             Columns of numbers first, then the codes of categories.
         """
         finite = True if self.numeric_scaling is None else "allow-nan"
-        if isinstance(X, list | tuple) and not isinstance(
-            self.categorical_features, str | None
-        ):
-            X = np.array(X, dtype=object)
-        refuse_times(X)
+        X = X if hasattr(X, "shape") else as_array(X)
+        table = None if issparse(X) or len(X.shape) != 2 else as_table(X)
         if reset:
             wanted = self.categorical_features
-            self.categorical_columns_ = categorical_columns(X, wanted)
-            self.categories_ = []
-        if len(self.categorical_columns_):
-            X = self._with_codes(estimator, X, reset, finite)
-        else:
+            self.categorical_columns_ = categorical_columns(table, wanted)
+            # Names of all categories, some of which `fit_rows` keeps; codes by name.
+            self._seen, self._index = [], []
+        n_categorical = len(self.categorical_columns_)
+        if issparse(X) and n_categorical:
+            raise ValueError("Columns of categories need a dense table, X is sparse.")
+        if table is None or (table.is_native and not n_categorical):
             X = validate_data(
                 estimator, X, reset=reset, ensure_all_finite=finite, accept_sparse="csr"
+            )
+        else:
+            if reset or not _has_the_names_of(estimator, X):
+                validate_data(estimator, X, reset=reset, skip_check_array=True)
+            X = check_array(
+                self._as_one_array(table, reset),
+                ensure_all_finite=finite,
+                estimator=estimator,
+                input_name="X",
             )
         if reset and hasattr(estimator, "feature_names_in_"):
             self.feature_names_in_ = estimator.feature_names_in_
         return _canonical(X) if issparse(X) else X
 
-    def _with_codes(self, estimator, X, reset, finite):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
-        n_rows, n_columns = np.shape(X)
-        out = np.empty((n_rows, n_columns))
-        numeric = np.delete(np.arange(n_columns), self.categorical_columns_)
-        # A few columns at a time, as the check makes a copy of them.
-        for some in chunks(len(numeric), n_rows):
-            out[:, some] = check_array(
-                _safe_indexing(X, numeric[some], axis=1),
-                dtype=np.float64,
-                ensure_all_finite=finite,
-                input_name="X",
-            )
-        for k, j in enumerate(self.categorical_columns_):
-            known = None if reset else self.categories_[k]
-            out[:, len(numeric) + k], categories = codes_and_categories(X, j, known)
-            if reset:
-                self.categories_.append(categories)
+    def _as_one_array(self, table, reset):
+        """Return numbers, then codes of categories; learn the latter if `reset`."""
+        if not len(self.categorical_columns_):
+            numbers = table.plain_numbers()
+            if numbers is not None:
+                return numbers
+        numeric = np.delete(np.arange(table.shape[1]), self.categorical_columns_)
+        out = np.empty(table.shape)
+        table.write_numbers(numeric, out[:, : len(numeric)])
+        self._write_codes(table, out[:, len(numeric) :], reset)
         return out
+
+    def _write_codes(self, table, out, reset):
+        """Write the codes of categories to `out`; learn them if `reset`."""
+        for k, j in enumerate(self.categorical_columns_):
+            column = table.values(j)
+            if reset:
+                out[:, k], names = codes_and_names(column)
+                self._seen.append(names)
+                self._index.append(index_of(names, range(len(names))))
+            else:
+                out[:, k] = look_up(column, self._indexes()[k])
+        if not reset:
+            self._warn_of_unknown(table, out)
+        elif is_from_dtype(self.categorical_features):
+            self._warn_of_odd(table, out)
+
+    def _indexes(self):
+        """Return the codes of each column's categories, by their names.
+
+        They are made when they are first needed. Threads that make them at the same
+        time make the same.
+        """
+        index = vars(self).get("_index")
+        if index is None:
+            pairs = zip(self.categories_, self.levels_, strict=True)
+            index = [index_of(names, own[own >= 0].tolist()) for names, own in pairs]
+            self._index = index
+        return index
+
+    def forget(self):
+        """Let go of the categories that have no place in the result."""
+        if vars(self).pop("_seen", None) is not None:
+            del self._index
+
+    def __getstate__(self):
+        # Categories without a place in the result are nobody's business.
+        state = super().__getstate__()
+        return {k: v for k, v in state.items() if k not in ("_seen", "_index")}
+
+    def _warn_of_odd(self, table, codes):
+        """Warn of columns of text that were not meant as categories, it seems."""
+        numbers, identifiers = [], []
+        for k, j in enumerate(self.categorical_columns_):
+            if table.is_declared(j):
+                continue
+            if seem_numbers(self._seen[k]):
+                numbers.append(table.title(j))
+            elif seem_identifiers(self._seen[k], (codes[:, k] != MISSING).sum()):
+                identifiers.append(table.title(j))
+        way_out = "or make it a category (astype('category')) if that is what it is."
+        warn(
+            numbers,
+            "taken as categories, though most of them are numbers. Turn the column "
+            f"into numbers (pd.to_numeric(errors='coerce')), {way_out}",
+        )
+        warn(
+            identifiers,
+            "taken as categories, though nearly every row has one of its own, which "
+            f"says nothing. Leave the column out, {way_out}",
+        )
+
+    def _warn_of_unknown(self, table, codes):
+        """Warn of columns in which training knows not one category."""
+        unknown = []
+        shares = vars(self).get("known_shares_", [1] * codes.shape[1])
+        for k, j in enumerate(self.categorical_columns_):
+            n_unknown = np.count_nonzero(codes[:, k] == UNKNOWN)
+            is_all = n_unknown == np.count_nonzero(codes[:, k] != MISSING)
+            if is_all and n_unknown * shares[k] >= UNKNOWN_ROWS:
+                unknown.append(table.title(j))
+        warn(
+            unknown,
+            "of categories: not one of them was seen in training, or was frequent "
+            "there. Are they written in another way?",
+        )
 
     @rounding
     def fit_rows(self, X, rows, weight=None, drop_constant=True):
@@ -302,6 +391,17 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self.levels_ = [levels for levels, _ in learned]
         self.coded_columns_ = np.flatnonzero([is_coded for _, is_coded in learned])
         self.cardinalities_ = [len(self.levels_[k]) for k in self.coded_columns_]
+        self._keep_categories(X, columns, rows)
+
+    def _keep_categories(self, X, columns, rows):
+        """Keep the names of categories that have a level, and how many rows do."""
+        self.categories_, self.known_shares_ = [], []
+        for names, levels, j in zip(self._seen, self.levels_, columns, strict=True):
+            own = levels[levels >= 0]
+            self.categories_.append(object_array(names[code] for code in own))
+            codes = X[rows, j].astype(np.intp)
+            count = np.bincount(codes[codes >= 0], minlength=len(names))
+            self.known_shares_.append(count[own].sum() / max(1, count.sum()))
 
     def _fit_robust(self, X, rows, weight, half_range):
         q25, self.median_, q75 = quantiles(
@@ -515,6 +615,15 @@ def _distinct(names):
         seen.add(name)
         out.append(name)
     return out
+
+
+def _has_the_names_of(estimator, X):
+    """Whether a table has the names of training; scikit-learn takes longer to tell."""
+    names = getattr(estimator, "feature_names_in_", None)
+    columns = getattr(X, "columns", None)
+    if names is None or columns is None or len(names) != len(columns):
+        return False
+    return bool(np.all(np.asarray(columns, dtype=object) == names))
 
 
 def _canonical(X):

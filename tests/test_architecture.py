@@ -22,7 +22,7 @@ LEVELS = [
         "skdnn.encoding",
     },
     {"skdnn._parameters"},
-    {"skdnn._categories", "skdnn._distributions"},
+    {"skdnn._categories", "skdnn._distributions", "skdnn._tables"},
     {"skdnn._rows", "skdnn._version", "skdnn._warnings"},
     {"skdnn.nn.trainer"},
     {"skdnn.nn.network", "skdnn.nn.batches"},
