@@ -586,28 +586,24 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _predict_raw(self, X):
         """Return the raw predictions (n_samples, n_outputs)."""
-        return self._predict_with(X, lambda raw: raw, None)
+        return self._predict_with(X, self._combined, self.network_.params.dtype)
 
-    def _predict_linked(self, X):
-        """Return the predictions of the network, behind the link of the loss."""
-        # In float64, as a float32 can't tell a probability of 1 - 1e-9 from 1.
-        return self._predict_with(X, self._loss.inverse_link, np.float64)
-
-    def _predict_with(self, X, finish, dtype):
+    def _predict_with(self, X, finish, dtype=np.float64):
         """Return ``finish(raw predictions)``, computed a few rows at a time.
 
-        `dtype` is that of raw predictions and results; None is that of the network.
+        Raw predictions are (n, n_outputs), or (n_members, n, n_outputs); `dtype` is
+        theirs: a float32 can't tell a probability of 1 - 1e-9 from 1.
         """
         X = self.encoder_.validate(self, X, reset=False)
         # That of the network, whatever the parameter has been set to since.
-        network_dtype = self.network_.params.dtype
-        dtype = np.dtype(dtype or network_dtype)
-        out = np.empty((X.shape[0], self.n_outputs_), dtype)
-        spans = list(chunks(*X.shape, PREDICTED_ROWS, PADDED_ROWS))
+        network_dtype, dtype = self.network_.params.dtype, np.dtype(dtype)
+        n_raw = self.n_outputs_ * (self.network_.n_members or 1)
+        spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, PADDED_ROWS)
+        spans = list(spans)
         rows = np.zeros(
             (_padded(spans[0]), self.encoder_.n_features_out_), network_dtype
         )
-        sparse = None
+        out = sparse = None
         if issparse(X):
             every = np.arange(X.shape[0])
             sparse = SparseRows(*self.encoder_.encode_sparse_rows(X, every))
@@ -625,7 +621,10 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 raw = self.network_.forward(padded)[..., :n, :]
                 raw = raw.astype(network_dtype).astype(dtype)
                 raw /= dtype.type(self.temperature_)
-                out[span] = finish(self._combined(raw))
+                part = finish(raw)
+                if out is None:
+                    out = np.empty((X.shape[0], *part.shape[1:]), part.dtype)
+                out[span] = part
         return out
 
     def __getstate__(self):

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing
 
-from skdnn._calibration import fit_temperature
+from skdnn._calibration import MeanLoss, fit_temperature
 from skdnn._rows import Rows, chunks
 from skdnn.nn.network import build_mlp
 
@@ -87,11 +87,9 @@ class Validator:
     def _loss(self):
         """Return the loss, and the temperature that it has it with."""
         loss, y, weight = self.estimator._loss, self._y, self._weight
-        raw = self._raw()
-        value = loss.loss_gradient(y, self.estimator._combined(raw), weight)[0]
-        if not self.scale_temperature or not np.isfinite(value):
-            return value, 1.0
-        temperature, value = fit_temperature(loss, y, raw, weight, self._n_rows)
+        if not self.scale_temperature:
+            return MeanLoss(loss, y, self._raw(), weight)(1.0)[0], 1.0
+        temperature, value = fit_temperature(loss, y, self._raw(), weight, self._n_rows)
         return value, temperature
 
     def _raw(self):

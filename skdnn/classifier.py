@@ -562,10 +562,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             Class labels, of the kind seen in `fit`.
         """
         fitted = self._as_it_is()
-        proba = fitted.predict_proba(X)
-        if fitted._multilabel:
-            return fitted._absent_present[(proba > 0.5).astype(np.intp)]
-        return fitted.classes_[proba.argmax(axis=1)]
+        chosen = fitted._predict_with(X, fitted._decisions)
+        labels = fitted._absent_present if fitted._multilabel else fitted.classes_
+        return labels[chosen]
 
     def predict_proba(self, X):
         """Predict probabilities of the classes.
@@ -582,16 +581,27 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             label on its own. In float64, whatever `dtype`.
         """
         fitted = self._as_it_is()
-        proba = fitted._predict_linked(X)
-        if fitted._multilabel:
+        return fitted._predict_with(X, fitted._probabilities)
+
+    def _probabilities(self, raw):
+        """Return the probabilities (n, n_classes) that raw predictions stand for."""
+        proba = self._loss.predict(raw)
+        if self._multilabel:
             return proba
-        if fitted.n_outputs_ == 1:
+        if self.n_outputs_ == 1:
             # With a single class, the only column is that class.
             proba = np.hstack([1 - proba, proba])
-            return proba if len(fitted.classes_) == 2 else np.ones_like(proba[:, :1])
-        if fitted._loss.link == "sigmoid":
+            return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
+        if self._loss.link == "sigmoid":
             proba /= proba.sum(axis=1, keepdims=True)
         return proba
+
+    def _decisions(self, raw):
+        """Return the most probable classes (n,), or whether each label is there."""
+        proba = self._probabilities(raw)
+        if self._multilabel:
+            return (proba > 0.5).astype(np.intp)
+        return proba.argmax(axis=1)
 
     def predict_log_proba(self, X):
         """Predict logarithms of the probabilities of the classes.
@@ -606,8 +616,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         log_proba : ndarray of shape (n_samples, n_classes)
             ``log(predict_proba(X))``.
         """
+        log_proba = self.predict_proba(X)
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return np.log(log_proba, out=log_proba)
 
     def decision_function(self, X):
         """Return the raw outputs of the network.

@@ -477,7 +477,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             Predictions.
         """
         fitted = self._as_it_is()
-        y = fitted._predict_linked(X)
+        y = fitted._predict_with(X, fitted._loss.predict)
         y *= fitted._target_scale
         y += fitted._target_mean
         if fitted._target_range is not None:
