@@ -190,7 +190,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """
         before, trained = vars(self), object.__new__(type(self))
         trained.__dict__ = before.copy()
-        yield trained
+        # What overflows is looked at, and what underflows is zero.
+        with np.errstate(all="ignore"):
+            yield trained
         trained.encoder_.forget()
         self.__dict__ = vars(trained) | transient(before)
         if tasks is not None:
@@ -588,6 +590,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Return the raw predictions (n_samples, n_outputs)."""
         return self._predict_with(X, self._combined, self.network_.params.dtype)
 
+    @np.errstate(all="ignore")
     def _predict_with(self, X, finish, dtype=np.float64):
         """Return ``finish(raw predictions)``, computed a few rows at a time.
 
@@ -607,24 +610,18 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if issparse(X):
             every = np.arange(X.shape[0])
             sparse = SparseRows(*self.encoder_.encode_sparse_rows(X, every))
-        # What overflows ends as an infinite prediction or a probability of 0 or 1.
-        with np.errstate(over="ignore", invalid="ignore"):
-            for span in spans:
-                n = span.stop - span.start
-                if sparse is None:
-                    self.encoder_.encode(X[span], out=rows[:n])
-                else:
-                    sparse.take(span, out=rows[:n])
-                # In float64, as BLAS may round a product of float32 differently by the
-                # place of a row in the array; what is left of that is rounded away.
-                padded = rows[: _padded(span)].astype(np.float64, copy=False)
-                raw = self.network_.forward(padded)[..., :n, :]
-                raw = raw.astype(network_dtype).astype(dtype)
-                raw /= dtype.type(self.temperature_)
-                part = finish(raw)
-                if out is None:
-                    out = np.empty((X.shape[0], *part.shape[1:]), part.dtype)
-                out[span] = part
+        for span in spans:
+            n = span.stop - span.start
+            if sparse is None:
+                self.encoder_.encode(X[span], out=rows[:n])
+            else:
+                sparse.take(span, out=rows[:n])
+            raw = self.network_.predict(rows[: _padded(span)])[..., :n, :]
+            raw = raw.astype(dtype, copy=False) / dtype.type(self.temperature_)
+            part = finish(raw)
+            if out is None:
+                out = np.empty((X.shape[0], *part.shape[1:]), part.dtype)
+            out[span] = part
         return out
 
     def __getstate__(self):

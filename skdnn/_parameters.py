@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import (
 )
 
 from skdnn.nn.activations import ACTIVATIONS
-from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
+from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, Embedding
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import KINDS
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
@@ -57,7 +57,7 @@ CONSTRAINTS = {
     "numeric_scaling": [StrOptions({"robust", "standard", "quantile"}), None],
     "numeric_embedding": [
         StrOptions({"auto", *NUMERIC_EMBEDDINGS}),
-        *NUMERIC_EMBEDDINGS.values(),
+        Embedding,
         None,
     ],
     "input_scaling": [AUTO, "boolean"],
@@ -219,14 +219,23 @@ def plain(params, name):
     return value
 
 
-def with_link(loss, links):
-    """Return the loss with the first of `links`, unless it has another of them."""
-    links = [link for link in links if link in loss.links]
-    if loss.link == "auto":
-        return clone(loss).set_params(link=links[0])
-    if loss.link not in links:
+def with_link(loss, links, targets):
+    """Return the loss with the first of `links`, unless it has another of them.
+
+    `targets` is what those are called that have these links.
+    """
+    able = loss.links or (loss.link,)
+    possible = [link for link in links if link in able]
+    if not possible:
         raise ValueError(
-            f"loss={loss!r}: link must be one of {links} for this target, got "
+            f"loss={loss!r} is not for {targets}: its link is one of {list(able)}, and "
+            f"must be one of {links}."
+        )
+    if loss.link == "auto":
+        return clone(loss).set_params(link=possible[0])
+    if loss.link not in possible:
+        raise ValueError(
+            f"loss={loss!r}: link must be one of {possible} for {targets}, got "
             f"{loss.link!r}."
         )
     return loss

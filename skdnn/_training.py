@@ -284,7 +284,8 @@ class StoppingRule:
             self.validations.append(validation)
         if score > best.score:
             self.best = Best(score, trainer.epoch, temperature, snapshot)
-        improved = self.tol is None or score >= best.score + self.tol
+        better = score > -np.inf and score >= best.score + (self.tol or 0.0)
+        improved = self.tol is None or better
         self.n_stalled = 0 if improved else self.n_stalled + 1
         if self.n_stalled > self.patience:
             self.stopped = not self._lower_learning_rate()
@@ -351,6 +352,13 @@ class End(NamedTuple):
         trainer, rule = self.trainer, self.rule
         if trainer.diverged:
             self._check_divergence()
+        elif rule.validations and rule.best.snapshot is None:
+            raise ValueError(
+                f"The validation loss was not finite in any of {rule.n_epochs} epochs: "
+                "the network predicts no finite loss for the rows held out, or for "
+                "X_val and y_val. Look for targets or columns there that are far from "
+                "those of training, lower learning_rate or set early_stopping=False."
+            )
         elif self.interrupted:
             warn("Training interrupted by user.")
         elif trainer.ran_out:

@@ -1,6 +1,7 @@
 """A deep neural network that predicts classes."""
 
 import numpy as np
+from scipy.special import log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
@@ -10,7 +11,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._parameters import named, with_link
-from skdnn.nn.losses import CLASSIFIER_LOSSES, LogLoss, SquaredError
+from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
 
 
 class DNNClassifier(ClassifierMixin, BaseDNN):
@@ -305,7 +306,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     _parameter_constraints = {
         **BaseDNN._parameter_constraints,
-        "loss": [StrOptions(set(CLASSIFIER_LOSSES)), LogLoss, SquaredError],
+        "loss": [StrOptions(set(CLASSIFIER_LOSSES)), Loss],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "temperature_scaling": [StrOptions({"auto"}), "boolean"],
     }
@@ -447,6 +448,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         y = check_array(
             y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name=name
         )
+        if y.dtype == object and y.ndim == 2 and y.shape[1] > 1:
+            y = np.array(y.tolist())  # as columns of several dtypes come in
         kind = type_of_target(y, input_name=name)
         multilabel = kind == "multilabel-indicator"
         if multilabel:
@@ -470,7 +473,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
                 f"{self.n_outputs_ if self._multilabel else 'one'} a row; got an array "
                 f"of shape {y.shape}."
             )
-        return y if multilabel else self._class_indices(y, name)
+        return y.astype(np.intp) if multilabel else self._class_indices(y, name)
 
     def _learn_classes(self, y, classes):
         self._multilabel = y.ndim == 2
@@ -498,7 +501,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     def _resolve_loss(self):
         loss = named(self.loss, CLASSIFIER_LOSSES)
         exclusive = self.n_outputs_ > 1 and not self._multilabel
-        return with_link(loss, ["softmax", "sigmoid"] if exclusive else ["sigmoid"])
+        if exclusive:
+            return with_link(loss, ["softmax", "sigmoid"], "more than two classes")
+        targets = "labels" if self._multilabel else "two classes"
+        return with_link(loss, ["sigmoid"], targets)
 
     def _learn_targets(self, targets, rows):
         """Learn the weight of each class, of each column of the targets."""
@@ -585,16 +591,31 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     def _probabilities(self, raw):
         """Return the probabilities (n, n_classes) that raw predictions stand for."""
+        if self._exclusive_sigmoids:
+            return softmax(log_expit(self._combined(raw)), axis=1)
         proba = self._loss.predict(raw)
-        if self._multilabel:
+        if self._multilabel or self.n_outputs_ > 1:
             return proba
+        # With a single class, the only column is that class.
+        proba = np.hstack([1 - proba, proba])
+        return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
+
+    def _log_probabilities(self, raw):
+        raw = self._combined(raw)
+        if self._multilabel:
+            return log_expit(raw)
         if self.n_outputs_ == 1:
-            # With a single class, the only column is that class.
-            proba = np.hstack([1 - proba, proba])
-            return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
-        if self._loss.link == "sigmoid":
-            proba /= proba.sum(axis=1, keepdims=True)
-        return proba
+            log_proba = log_expit(np.hstack([-raw, raw]))
+            return log_proba if len(self.classes_) == 2 else np.zeros_like(raw)
+        if self._exclusive_sigmoids:
+            raw = log_expit(raw)
+        return log_softmax(raw, axis=1)
+
+    @property
+    def _exclusive_sigmoids(self):
+        """Whether the probabilities of classes are sigmoids, over their sum."""
+        several = self.n_outputs_ > 1 and not self._multilabel
+        return several and self._loss.link == "sigmoid"
 
     def _decisions(self, raw):
         """Return the most probable classes (n,), or whether each label is there."""
@@ -614,11 +635,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
-            ``log(predict_proba(X))``.
+            ``log(predict_proba(X))``, finite where a probability rounds to 0.
         """
-        log_proba = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
-            return np.log(log_proba, out=log_proba)
+        fitted = self._as_it_is()
+        return fitted._predict_with(X, fitted._log_probabilities)
 
     def decision_function(self, X):
         """Return the raw outputs of the network.

@@ -23,7 +23,7 @@ LEVELS = [
     },
     {"skdnn._parameters"},
     {"skdnn._categories", "skdnn._distributions", "skdnn._tables"},
-    {"skdnn._rows", "skdnn._version", "skdnn._warnings"},
+    {"skdnn._rows", "skdnn._target_scaling", "skdnn._version", "skdnn._warnings"},
     {"skdnn.nn.trainer"},
     {"skdnn.nn.network", "skdnn.nn.batches"},
     {"skdnn.nn.embeddings"},
