@@ -127,10 +127,11 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         `"auto"` is 10, in the tuned recipe four fifths of `max_iter`.
 
     shuffle : bool, default=True
-        Whether to visit the rows in a new order each epoch. Rows that are equal in all
-        columns and in the target are then one row with the sum of their weights, and
-        the order of the rows of `X` makes no difference. False takes the rows as they
-        come.
+        Whether to visit the rows in a new order each epoch. The order of the rows of
+        `X` then makes no difference. Rows that are equal in all columns and in the
+        target are one row with the sum of their weights, unless the table has so few
+        different rows that they are observations of their own. False takes the rows as
+        they come.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, watch the score on them instead of the training loss,
@@ -138,15 +139,16 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         with 20 rows or more, else with more than 10,000, or if `fit` gets `X_val`.
 
     validation_fraction : float in (0, 1) or int, default=0.1
-        Share or number of the rows that early stopping holds out. Members of an
-        ensemble with parameters of their own hold out different rows, which they alone
-        predict while training is watched.
+        Share or number of the rows that early stopping holds out, copies counted once.
+        Members of an ensemble with parameters of their own hold out different rows,
+        which they alone predict while training is watched.
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
-        ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
-        `sample_weight`. Where members hold out rows of their own, each is scored, and
-        the mean counts.
+        ``scorer(estimator, X, y)``. Weights given to `fit`, and those of classes, are
+        passed as `sample_weight` to a scorer that takes it; one that takes none sees a
+        row of weight 2 twice. Where members hold out rows of their own, each is scored,
+        and the mean counts.
 
     refit : bool, default=False
         Whether to train a new network on all rows afterwards, those that early stopping
