@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, _fit_context, clone, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from skdnn._advice import check_alone, check_parts, other_name
 from skdnn._architecture import architecture
 from skdnn._parameters import (
     CALIBRATION,
@@ -75,9 +76,39 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     _parameter_constraints = CONSTRAINTS
     _fixed = FIXED
 
+    def __new__(cls, *args, **params):
+        # Python alone says that there is no such name, not what it is called here.
+        other = other_name(params)
+        if other is not None:
+            raise TypeError(f"{cls.__name__} has no parameter {other}.")
+        return super().__new__(cls)
+
     @abstractmethod
     def __init__(self, **params):
         vars(self).update(params)
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by their names; ``optimizer__beta_1`` is that of an object.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+        """
+        other = other_name(params)
+        if other is not None:
+            raise ValueError(f"{type(self).__name__} has no parameter {other}.")
+        check_parts(params, vars(self))
+        return super().set_params(**params)
+
+    def _validate_params(self):
+        params, owner = self.get_params(deep=False), type(self).__name__
+        check_alone(params, self._parameter_constraints, owner)
 
     @abstractmethod
     def _check_targets(self, y, name, reset, classes=None):
@@ -101,6 +132,10 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     def _weigh(self, targets, rows):
         """Return `rows` with the weights that their targets give them."""
         return rows
+
+    @abstractmethod
+    def _check_scoring(self):
+        """Raise an error for the name of a scorer that does not suit the target."""
 
     def _strata(self, targets):
         """Return the groups that a validation split keeps in proportion."""
@@ -236,6 +271,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             # A copy, so that a warm start holds the same rows out.
             rows, held_out = self._split(data, settings, deepcopy(streams["split"]))
         self._warn_of_no_effect(held_out, given)
+        if held_out is not None and isinstance(self.scoring, str):
+            self._check_scoring()
         end_time = None if self.max_time is None else started + self.max_time
         n_epochs = settings.max_iter
         run = Run(settings, streams, n_epochs, n_epochs, end_time, tasks)

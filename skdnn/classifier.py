@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._parameters import named, with_link
+from skdnn._scoring import check_scoring_of_classes
 from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
 
 
@@ -119,7 +120,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         ``60 (5000 / n_samples)^(1/4)`` and at most 90.
 
     max_time : float > 0 or None, default=None
-        Seconds that `fit` may take; schedules end with it. At least one epoch is run.
+        Seconds that `fit` may take; no epoch begins that would end later, and schedules
+        end with the last one. At least one epoch is run. With `refit`, each of the two
+        trainings has half of it.
 
     tol : float >= 0 or None, default=1e-4
         What counts as progress, of the loss or of the validation score. None runs all
@@ -155,7 +158,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     refit : bool, default=False
         Whether to train a new network on all rows afterwards, those that early stopping
-        held out included, for as many epochs as were best.
+        held out included, for as many epochs as were best. All that is told of training
+        (`loss_curve_`, `n_iter_` and so on) is that of the first, which was watched. If
+        the second is interrupted, diverges or has no time, the first network stays.
 
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
         How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless
@@ -209,7 +214,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended: weights, optimizer,
-        batch norm's averages, scaling and random streams.
+        batch norm's averages, scaling, calibration and random streams. `"auto"` then
+        stands for what it stood for when training began, where it is about these.
 
     verbose : bool or int, default=False
         Whether to print a line an epoch.
@@ -251,7 +257,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         ensemble, (n_members, 1, n_out).
 
     temperature_ : float
-        What raw predictions are divided by; 1 without `temperature_scaling`.
+        What raw predictions are divided by; 1 without `temperature_scaling`. Training
+        that goes on without validation rows keeps it.
 
     encoder_ : TabularEncoder
         What scales the columns.
@@ -263,7 +270,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         The learning rate that training began with; None with `"lbfgs"`.
 
     n_iter_ : int
-        Number of epochs: of the last `fit`, or of all calls to `partial_fit`.
+        Number of epochs: of the last `fit`, or of all calls to `partial_fit`. With
+        `refit`, this and what follows is about the training that was watched.
 
     best_iter_ : int
         Number of epochs after which loss or score was best.
@@ -463,7 +471,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
                 )
         else:
             if kind not in ("binary", "multiclass"):
-                check_classification_targets(y)  # which finds the words
+                _check_labels(y)
             y = column_or_1d(y, warn=True)
         if reset:
             self._learn_classes(y, classes)
@@ -547,6 +555,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     def _labels(self, targets):
         return targets if self._multilabel else self.classes_[targets]
+
+    def _check_scoring(self):
+        if self.scoring != "loss":
+            check_scoring_of_classes(self.scoring, self.classes_, self._multilabel)
 
     def _network_targets(self, targets):
         if self._loss.link == "softmax":
@@ -664,6 +676,14 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _check_labels(y):
+    """Raise an error for what can't be labels, in scikit-learn's words."""
+    try:
+        check_classification_targets(y)
+    except ValueError as error:
+        raise ValueError(f"{error} For numbers, use DNNRegressor.") from None
 
 
 def _weights_of_classes(class_weight, classes, targets, sample_weight):

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._parameters import named, with_link
+from skdnn._scoring import check_scoring_of_numbers
 from skdnn._target_scaling import FARTHEST, location_and_scale
 from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, Loss
 
@@ -116,7 +117,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         ``60 (5000 / n_samples)^(1/4)`` and at most 90.
 
     max_time : float > 0 or None, default=None
-        Seconds that `fit` may take; schedules end with it. At least one epoch is run.
+        Seconds that `fit` may take; no epoch begins that would end later, and schedules
+        end with the last one. At least one epoch is run. With `refit`, each of the two
+        trainings has half of it.
 
     tol : float >= 0 or None, default=1e-4
         What counts as progress, of the loss or of the validation score. None runs all
@@ -152,7 +155,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     refit : bool, default=False
         Whether to train a new network on all rows afterwards, those that early stopping
-        held out included, for as many epochs as were best.
+        held out included, for as many epochs as were best. All that is told of training
+        (`loss_curve_`, `n_iter_` and so on) is that of the first, which was watched. If
+        the second is interrupted, diverges or has no time, the first network stays.
 
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
         How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless
@@ -204,7 +209,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended: weights, optimizer,
-        batch norm's averages, scaling and random streams.
+        batch norm's averages, scaling, calibration and random streams. `"auto"` then
+        stands for what it stood for when training began, where it is about these.
 
     verbose : bool or int, default=False
         Whether to print a line an epoch.
@@ -255,7 +261,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         The learning rate that training began with; None with `"lbfgs"`.
 
     n_iter_ : int
-        Number of epochs: of the last `fit`, or of all calls to `partial_fit`.
+        Number of epochs: of the last `fit`, or of all calls to `partial_fit`. With
+        `refit`, this and what follows is about the training that was watched.
 
     best_iter_ : int
         Number of epochs after which loss or score was best.
@@ -422,7 +429,15 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         return self._partial_fit(X, y, sample_weight)
 
     def _check_targets(self, y, name, reset, classes=None):
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        try:
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        except ValueError as error:
+            if "could not convert string" not in str(error):
+                raise
+            raise ValueError(
+                f"{name} holds text, and DNNRegressor predicts numbers: {error}. For "
+                "classes, use DNNClassifier."
+            ) from None
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if reset:
@@ -440,6 +455,10 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         if isinstance(loss, LogLoss):
             raise ValueError(f"loss={loss!r} is for DNNClassifier.")
         return with_link(loss, ["identity", "sigmoid", "exp"], "numbers")
+
+    def _check_scoring(self):
+        if self.scoring != "loss":
+            check_scoring_of_numbers(self.scoring, self.n_outputs_)
 
     def _learn_targets(self, targets, rows):
         """Learn location and scale of each output."""

@@ -11,11 +11,13 @@ LEVELS = [
     {"skdnn"},
     {"skdnn.classifier", "skdnn.regressor", "skdnn.display"},
     {"skdnn._base"},
+    {"skdnn._advice"},
     {"skdnn._recipe", "skdnn._validation"},
     {
         "skdnn._architecture",
         "skdnn._calibration",
         "skdnn._persistence",
+        "skdnn._scoring",
         "skdnn._threads",
         "skdnn._training",
         "skdnn.callbacks",
