@@ -8,11 +8,12 @@ those that are frequent.
 """
 
 import re
-import warnings
 from decimal import Decimal
 from numbers import Real
 
 import numpy as np
+
+from skdnn._warnings import warn
 
 #: Codes of what is not among the categories; `RARE` is for all that have no level.
 UNKNOWN, MISSING, RARE = -1, -2, -3
@@ -239,7 +240,7 @@ def seem_identifiers(names, n_rows):
 def warn_of(what, columns, way_out):
     """Warn of some columns, if there are any."""
     if columns:
-        warnings.warn(f"{what}: {', '.join(columns)}. {way_out}", stacklevel=2)
+        warn(f"{what}: {', '.join(columns)}. {way_out}")
 
 
 def learn_levels(column, weight, max_one_hot=None):

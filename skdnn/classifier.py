@@ -1,6 +1,7 @@
 """A deep neural network that predicts classes."""
 
 import numpy as np
+from scipy.special import log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
@@ -10,7 +11,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._parameters import named, with_link
-from skdnn.nn.losses import CLASSIFIER_LOSSES, LogLoss, SquaredError
+from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
 
 
 class DNNClassifier(ClassifierMixin, BaseDNN):
@@ -47,10 +48,11 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Share of hidden units that each training step leaves out, the same for all or
         one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
 
-    alpha : float >= 0, default=1e-4
+    alpha : float >= 0 or "auto", default="auto"
         Strength of the L2 penalty on the weights (biases are free). The objective is
         ``(sum_i w_i loss_i + alpha / 2 * sum(coefs_^2)) / sum_i w_i``, so that its
-        minimum does not depend on `batch_size`.
+        minimum does not depend on `batch_size`. `"auto"` is 1e-4, and where the weights
+        ``w_i`` are below 1 on average, 1e-4 times their mean.
 
     loss : {"log_loss", "squared_error"} or Loss, \
             default="log_loss"
@@ -128,10 +130,11 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         `"auto"` is 10, in the tuned recipe four fifths of `max_iter`.
 
     shuffle : bool, default=True
-        Whether to visit the rows in a new order each epoch. Rows that are equal in all
-        columns and in the target are then one row with the sum of their weights, and
-        the order of the rows of `X` makes no difference. False takes the rows as they
-        come.
+        Whether to visit the rows in a new order each epoch. The order of the rows of
+        `X` then makes no difference. Rows that are equal in all columns and in the
+        target are one row with the sum of their weights, unless the table has so few
+        different rows that they are observations of their own. False takes the rows as
+        they come.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, watch the score on them instead of the training loss,
@@ -139,15 +142,16 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         with 20 rows or more, else with more than 10,000, or if `fit` gets `X_val`.
 
     validation_fraction : float in (0, 1) or int, default=0.1
-        Share or number of the rows that early stopping holds out, of all classes in
-        proportion. Members of an ensemble with parameters of their own hold out
-        different rows, which they alone predict while training is watched.
+        Share or number of the rows that early stopping holds out, copies counted once,
+        of all classes in proportion. Members of an ensemble with parameters of their
+        own hold out different rows, which they alone predict while training is watched.
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
-        ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
-        `sample_weight`. Where members hold out rows of their own, each is scored, and
-        the mean counts.
+        ``scorer(estimator, X, y)``. Weights given to `fit`, and those of classes, are
+        passed as `sample_weight` to a scorer that takes it; one that takes none sees a
+        row of weight 2 twice. Where members hold out rows of their own, each is scored,
+        and the mean counts.
 
     refit : bool, default=False
         Whether to train a new network on all rows afterwards, those that early stopping
@@ -304,7 +308,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     _parameter_constraints = {
         **BaseDNN._parameter_constraints,
-        "loss": [StrOptions(set(CLASSIFIER_LOSSES)), LogLoss, SquaredError],
+        "loss": [StrOptions(set(CLASSIFIER_LOSSES)), Loss],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "temperature_scaling": [StrOptions({"auto"}), "boolean"],
     }
@@ -320,7 +324,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         batch_norm=False,
         residual=False,
         dropout="auto",
-        alpha=1e-4,
+        alpha="auto",
         loss="log_loss",
         solver="minibatch",
         batch_size="auto",
@@ -446,6 +450,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         y = check_array(
             y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name=name
         )
+        if y.dtype == object and y.ndim == 2 and y.shape[1] > 1:
+            y = np.array(y.tolist())  # as columns of several dtypes come in
         kind = type_of_target(y, input_name=name)
         multilabel = kind == "multilabel-indicator"
         if multilabel:
@@ -469,7 +475,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
                 f"{self.n_outputs_ if self._multilabel else 'one'} a row; got an array "
                 f"of shape {y.shape}."
             )
-        return y if multilabel else self._class_indices(y, name)
+        return y.astype(np.intp) if multilabel else self._class_indices(y, name)
 
     def _learn_classes(self, y, classes):
         self._multilabel = y.ndim == 2
@@ -497,7 +503,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     def _resolve_loss(self):
         loss = named(self.loss, CLASSIFIER_LOSSES)
         exclusive = self.n_outputs_ > 1 and not self._multilabel
-        return with_link(loss, ["softmax", "sigmoid"] if exclusive else ["sigmoid"])
+        if exclusive:
+            return with_link(loss, ["softmax", "sigmoid"], "more than two classes")
+        targets = "labels" if self._multilabel else "two classes"
+        return with_link(loss, ["sigmoid"], targets)
 
     def _learn_targets(self, targets, rows):
         """Learn the weight of each class, of each column of the targets."""
@@ -536,6 +545,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         # Combinations of labels that stand alone share a stratum.
         return np.where(counts[strata] > 1, strata, -1)
 
+    def _labels(self, targets):
+        return targets if self._multilabel else self.classes_[targets]
+
     def _network_targets(self, targets):
         if self._loss.link == "softmax":
             return targets
@@ -558,10 +570,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             Class labels, of the kind seen in `fit`.
         """
         fitted = self._as_it_is()
-        proba = fitted.predict_proba(X)
-        if fitted._multilabel:
-            return fitted._absent_present[(proba > 0.5).astype(np.intp)]
-        return fitted.classes_[proba.argmax(axis=1)]
+        chosen = fitted._predict_with(X, fitted._decisions)
+        labels = fitted._absent_present if fitted._multilabel else fitted.classes_
+        return labels[chosen]
 
     def predict_proba(self, X):
         """Predict probabilities of the classes.
@@ -578,16 +589,42 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             label on its own. In float64, whatever `dtype`.
         """
         fitted = self._as_it_is()
-        proba = fitted._predict_linked(X)
-        if fitted._multilabel:
+        return fitted._predict_with(X, fitted._probabilities)
+
+    def _probabilities(self, raw):
+        """Return the probabilities (n, n_classes) that raw predictions stand for."""
+        if self._exclusive_sigmoids:
+            return softmax(log_expit(self._combined(raw)), axis=1)
+        proba = self._loss.predict(raw)
+        if self._multilabel or self.n_outputs_ > 1:
             return proba
-        if fitted.n_outputs_ == 1:
-            # With a single class, the only column is that class.
-            proba = np.hstack([1 - proba, proba])
-            return proba if len(fitted.classes_) == 2 else np.ones_like(proba[:, :1])
-        if fitted._loss.link == "sigmoid":
-            proba /= proba.sum(axis=1, keepdims=True)
-        return proba
+        # With a single class, the only column is that class.
+        proba = np.hstack([1 - proba, proba])
+        return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
+
+    def _log_probabilities(self, raw):
+        raw = self._combined(raw)
+        if self._multilabel:
+            return log_expit(raw)
+        if self.n_outputs_ == 1:
+            log_proba = log_expit(np.hstack([-raw, raw]))
+            return log_proba if len(self.classes_) == 2 else np.zeros_like(raw)
+        if self._exclusive_sigmoids:
+            raw = log_expit(raw)
+        return log_softmax(raw, axis=1)
+
+    @property
+    def _exclusive_sigmoids(self):
+        """Whether the probabilities of classes are sigmoids, over their sum."""
+        several = self.n_outputs_ > 1 and not self._multilabel
+        return several and self._loss.link == "sigmoid"
+
+    def _decisions(self, raw):
+        """Return the most probable classes (n,), or whether each label is there."""
+        proba = self._probabilities(raw)
+        if self._multilabel:
+            return (proba > 0.5).astype(np.intp)
+        return proba.argmax(axis=1)
 
     def predict_log_proba(self, X):
         """Predict logarithms of the probabilities of the classes.
@@ -600,10 +637,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
-            ``log(predict_proba(X))``.
+            ``log(predict_proba(X))``, finite where a probability rounds to 0.
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        fitted = self._as_it_is()
+        return fitted._predict_with(X, fitted._log_probabilities)
 
     def decision_function(self, X):
         """Return the raw outputs of the network.

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._parameters import named, with_link
+from skdnn._target_scaling import FARTHEST, location_and_scale
 from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, Loss
 
 
@@ -44,10 +45,11 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Share of hidden units that each training step leaves out, the same for all or
         one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
 
-    alpha : float >= 0, default=1e-4
+    alpha : float >= 0 or "auto", default="auto"
         Strength of the L2 penalty on the weights (biases are free). The objective is
         ``(sum_i w_i loss_i + alpha / 2 * sum(coefs_^2)) / sum_i w_i``, so that its
-        minimum does not depend on `batch_size`.
+        minimum does not depend on `batch_size`. `"auto"` is 1e-4, and where the weights
+        ``w_i`` are below 1 on average, 1e-4 times their mean.
 
     loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", \
             "gamma"} or Loss, default="squared_error"
@@ -125,10 +127,11 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         `"auto"` is 10, in the tuned recipe four fifths of `max_iter`.
 
     shuffle : bool, default=True
-        Whether to visit the rows in a new order each epoch. Rows that are equal in all
-        columns and in the target are then one row with the sum of their weights, and
-        the order of the rows of `X` makes no difference. False takes the rows as they
-        come.
+        Whether to visit the rows in a new order each epoch. The order of the rows of
+        `X` then makes no difference. Rows that are equal in all columns and in the
+        target are one row with the sum of their weights, unless the table has so few
+        different rows that they are observations of their own. False takes the rows as
+        they come.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, watch the score on them instead of the training loss,
@@ -136,15 +139,16 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         with 20 rows or more, else with more than 10,000, or if `fit` gets `X_val`.
 
     validation_fraction : float in (0, 1) or int, default=0.1
-        Share or number of the rows that early stopping holds out. Members of an
-        ensemble with parameters of their own hold out different rows, which they alone
-        predict while training is watched.
+        Share or number of the rows that early stopping holds out, copies counted once.
+        Members of an ensemble with parameters of their own hold out different rows,
+        which they alone predict while training is watched.
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
-        ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
-        `sample_weight`. Where members hold out rows of their own, each is scored, and
-        the mean counts.
+        ``scorer(estimator, X, y)``. Weights given to `fit`, and those of classes, are
+        passed as `sample_weight` to a scorer that takes it; one that takes none sees a
+        row of weight 2 twice. Where members hold out rows of their own, each is scored,
+        and the mean counts.
 
     refit : bool, default=False
         Whether to train a new network on all rows afterwards, those that early stopping
@@ -312,7 +316,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         batch_norm=False,
         residual=False,
         dropout="auto",
-        alpha=1e-4,
+        alpha="auto",
         loss="squared_error",
         solver="minibatch",
         batch_size="auto",
@@ -435,32 +439,39 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         loss = named(self.loss, REGRESSOR_LOSSES)
         if isinstance(loss, LogLoss):
             raise ValueError(f"loss={loss!r} is for DNNClassifier.")
-        return with_link(loss, ["identity", "sigmoid", "exp"])
+        return with_link(loss, ["identity", "sigmoid", "exp"], "numbers")
 
     def _learn_targets(self, targets, rows):
         """Learn location and scale of each output."""
         y = targets[rows.index].reshape(len(rows.index), -1)
         self._target_range = None
-        link = self._resolve_loss().link
         self._target_mean = np.zeros(y.shape[1])
         self._target_scale = np.ones(y.shape[1])
-        if not self.target_scaling or link == "sigmoid":
-            return
-        mean = np.average(y, axis=0, weights=rows.weight)
-        if link == "exp":
-            self._target_scale = _nonzero(mean)
-        else:
-            self._target_mean = mean
-            # In units of the range, whose square does not overflow.
-            span = _nonzero(np.abs(y - mean).max(axis=0))
-            variance = np.average(((y - mean) / span) ** 2, axis=0, weights=rows.weight)
-            self._target_scale = _nonzero(np.sqrt(variance) * span)
+        if self.target_scaling:
+            self._target_mean, self._target_scale = location_and_scale(
+                y, rows.weight, self._resolve_loss()
+            )
 
     def _network_targets(self, targets):
-        targets = targets.reshape(len(targets), -1)
-        self._loss.check_targets(targets)
-        targets = (targets - self._target_mean) / self._target_scale
-        return targets.astype(self.dtype)
+        y, loss = targets.reshape(len(targets), -1), self._loss
+        loss.check_targets(y)
+        location, scale = self._target_mean, self._target_scale
+        # In halves, as a difference may overflow.
+        scaled = (0.5 * y - 0.5 * location) / (0.5 * scale)
+        if self.target_scaling and loss.center is not None:
+            np.clip(scaled, -FARTHEST, FARTHEST, out=scaled)
+        scaled = scaled.astype(self.dtype)
+        lost = ~np.isfinite(scaled)
+        if loss.link == "exp" and (y > 0).all():
+            lost |= scaled == 0
+        if lost.any():
+            row, output = np.argwhere(lost)[0]
+            raise ValueError(
+                f"A target of {y[row, output]:g} is too large or too small for "
+                f"dtype={self.dtype!r}: the network is trained on "
+                f"(y - {location[output]:g}) / {scale[output]:g}."
+            )
+        return scaled
 
     def predict(self, X):
         """Predict the target.
@@ -476,12 +487,20 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             Predictions.
         """
         fitted = self._as_it_is()
-        y = fitted._predict_linked(X)
-        y *= fitted._target_scale
-        y += fitted._target_mean
-        if fitted._target_range is not None:
-            np.clip(y, *fitted._target_range, out=y)
+        y = fitted._predict_with(X, fitted._from_raw)
         return y if fitted._multioutput else y[:, 0]
+
+    def _from_raw(self, raw):
+        """Return finite predictions in units of the target, from raw ones."""
+        y = self._loss.predict(raw)
+        y *= self._target_scale
+        y += self._target_mean
+        limits = np.finfo(y.dtype)
+        low, high = self._target_range or (limits.min, limits.max)
+        if self._loss.link == "exp":
+            # An exponential is above zero, which the deviances insist on.
+            low = np.maximum(low, limits.tiny)
+        return np.clip(y, low, high, out=y)
 
     def _note_range(self, targets, rows, settings):
         """Keep the range of all targets trained on so far, if it bounds predictions."""
@@ -499,7 +518,3 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _nonzero(scale):
-    return np.where(scale > 0, scale, 1.0)

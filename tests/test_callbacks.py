@@ -266,13 +266,16 @@ def test_an_error_in_a_callback():
 
 
 def test_an_error_in_fit():
-    """Callbacks are torn down when training itself fails."""
+    """Callbacks are torn down when training itself fails, and hear of no other."""
     recorder = Recorder()
     X, y = binary()
-    X[3, 2] = np.inf
+    with pytest.raises(ValueError, match="diverged"):
+        classifier(learning_rate=1e300).set_callbacks(recorder).fit(X, y)
+    assert recorder.events == ["setup", "begin fit 0", "begin epoch 0", "teardown"]
+    X[3, 2], recorder.events = np.inf, []
     with pytest.raises(ValueError, match="infinity"):
         classifier().set_callbacks(recorder).fit(X, y)
-    assert recorder.events == ["setup", "begin fit 0", "teardown"]
+    assert recorder.events == []
 
 
 def test_interrupt():

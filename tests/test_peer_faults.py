@@ -1019,6 +1019,7 @@ CHANGES = {
         if "__" in name or hasattr(make(), name)
     ],
 )
+@pytest.mark.filterwarnings("ignore:Training reached max_evaluations")
 def test_fault_32_every_parameter_changes_something(make, name, capsys):
     """No parameter is without effect, and without a change all stays the same.
 
