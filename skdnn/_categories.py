@@ -8,11 +8,12 @@ those that are frequent.
 """
 
 import re
-import warnings
 from decimal import Decimal
 from numbers import Real
 
 import numpy as np
+
+from skdnn._warnings import warn
 
 #: Codes of what is not among the categories; `RARE` is for all that have no level.
 UNKNOWN, MISSING, RARE = -1, -2, -3
@@ -115,9 +116,10 @@ def index_of(names, codes):
     for name, code in zip(names, codes, strict=True):
         if NUMBER.fullmatch(name):
             index.setdefault(float(name), code)
-    for name, number in ("True", 1.0), ("False", 0.0):
-        if name in index:
-            index.setdefault(number, index[name])
+    # Bools that another program made 0 and 1, or the reverse.
+    for one, other in ("True", 1.0), ("False", 0.0), (1.0, "True"), (0.0, "False"):
+        if one in index:
+            index.setdefault(other, index[one])
     return index
 
 
@@ -142,7 +144,7 @@ def look_up(column, index):
         if name is None:
             continue
         code = index.get(name, UNKNOWN)
-        if code == UNKNOWN and isinstance(value, Real | Decimal | np.bool_):
+        if code == UNKNOWN and isinstance(value, Real | Decimal):
             code = index.get(_as_float(value), UNKNOWN)
         codes[k] = code
     return codes[own]
@@ -159,7 +161,7 @@ def _distinct(column):
     if hasattr(column, "categories"):
         return _distinct_of_categorical(column)
     if len(column) <= FEW_ROWS:
-        return slice(len(column)), np.asarray(column, dtype=object)
+        return slice(len(column)), list(column)
     own, values = factorize(column)
     return own, np.asarray(values, dtype=object)
 
@@ -186,6 +188,7 @@ def _names(values):
 
 
 def _name(value):
+    """Return the name of a category; equal values of different types have one name."""
     kind = type(value)
     if kind is str:
         return value
@@ -198,12 +201,8 @@ def _name(value):
         return str(value)
     if isinstance(value, Real | Decimal):
         return None if value != value else _name_of_number(value)
-    return None if is_missing(value) else str(value)
-
-
-def is_missing(value):
-    """Whether a single value that is no number is missing."""
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
+    is_missing = value is None or kind.__name__ in ("NAType", "NaTType")
+    return None if is_missing else str(value)
 
 
 def _name_of_number(value):
@@ -238,13 +237,10 @@ def seem_identifiers(names, n_rows):
     return n_rows >= ENOUGH_ROWS and len(names) > 0.9 * n_rows
 
 
-def warn(columns, what):
-    """Warn of some columns, if there are any; `columns` are their titles."""
+def warn_of(what, columns, way_out):
+    """Warn of some columns, if there are any."""
     if columns:
-        several = len(columns) > 1
-        warnings.warn(
-            f"Column{'s' * several} {', '.join(columns)} {what}", stacklevel=2
-        )
+        warn(f"{what}: {', '.join(columns)}. {way_out}")
 
 
 def learn_levels(column, weight, max_one_hot=None):

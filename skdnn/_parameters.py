@@ -214,7 +214,7 @@ def plain(params, name):
         return per_layer(params, name)
     if isinstance(value, BaseEstimator):
         return [type(value).__name__, value.get_params()]
-    if isinstance(value, tuple) or hasattr(value, "tolist"):
+    if isinstance(value, tuple) or hasattr(value, "__array__"):
         return np.asarray(value).tolist()
     return value
 

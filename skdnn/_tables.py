@@ -73,25 +73,27 @@ class Table(ABC):
     shape : tuple of int
     dtypes : list
         Of the columns.
-    names : list of str or None
-        Of the columns, if they have some.
+    columns : list or None
+        What the columns are called, if they are.
 
     Attributes
     ----------
-    kinds : list of str
-        What each column holds, by its dtype.
+    names : list of str or None
+        What they are called, as text.
     is_native : bool
         Whether scikit-learn reads the table as it is, without a copy.
     """
 
     is_native = False
 
-    def __init__(self, shape, dtypes, names):
+    def __init__(self, shape, dtypes, columns):
         self.shape = shape
-        self.names = names
+        self.columns = columns
+        self.names = None if columns is None else list(map(str, columns))
         self.dtypes = dtypes
-        self.kinds = [self._kind(j) for j in range(shape[1])]
-        self._types = {}
+        self._kinds = {}
+        for j in range(len(columns or [])):
+            self.kind(j)
 
     @abstractmethod
     def _column(self, j):
@@ -100,6 +102,18 @@ class Table(ABC):
     def plain_numbers(self):
         """Return all columns as one array of numbers, or None where some are not."""
         return None
+
+    def kind(self, j):
+        """Return what a column holds, by its dtype."""
+        dtype = self.dtypes[j]
+        if isinstance(dtype, np.dtype):
+            kind = KINDS_OF_NUMPY.get(dtype.kind)
+        else:
+            kind = _kind_called(str(getattr(dtype, "name", dtype)))
+        if kind is None:
+            name = str(dtype)
+            raise self._refusal(j, name, _first_word(name) in TIMES)
+        return kind
 
     def is_declared(self, j):
         """Whether the dtype of a column is one of categories, and nothing else."""
@@ -111,8 +125,8 @@ class Table(ABC):
 
         Objects that are all missing are: where there are some, they may be text.
         """
-        if self.kinds[j] != OBJECTS:
-            return self.kinds[j] == CATEGORIES
+        if self.kind(j) != OBJECTS:
+            return self.kind(j) == CATEGORIES
         if self._kinds_of_objects(j) <= {NUMBER, HOLE}:
             from pandas import isna
 
@@ -124,7 +138,7 @@ class Table(ABC):
 
         True is not 1, though Python has it so.
         """
-        if self.kinds[j] != OBJECTS:
+        if self.kind(j) != OBJECTS:
             return self._column(j)
         if self._kinds_of_objects(j) >= {NUMBER, BOOL}:
             return object_array(map(_bool_as_text, self._column(j)))
@@ -132,7 +146,7 @@ class Table(ABC):
 
     def numbers(self, j):
         """Return a column of anything that can be numbers as an array of these."""
-        if self.kinds[j] == OBJECTS:
+        if self.kind(j) == OBJECTS:
             self._kinds_of_objects(j)
         try:
             return _as_numbers(self._column(j))
@@ -152,29 +166,15 @@ class Table(ABC):
         """Return what to call a column in a message."""
         return str(j) if self.names is None else repr(self.names[j])
 
-    def _kind(self, j):
-        dtype = self.dtypes[j]
-        if isinstance(dtype, np.dtype):
-            kind = KINDS_OF_NUMPY.get(dtype.kind)
-        else:
-            kind = _kind_called(str(getattr(dtype, "name", dtype)))
-        if kind is None:
-            name = str(dtype)
-            raise self._refusal(j, name, _first_word(name) in TIMES)
-        return kind
-
     def _kinds_of_objects(self, j):
         """Return what stands in a column of objects, each kind once."""
-        if j not in self._types:
+        if j not in self._kinds:
             types = set(map(type, self._column(j)))
             for one in types:
                 if _kind_of_type(one) is None:
-                    is_time = (
-                        issubclass(one, TYPES_OF_TIMES) or one.__name__.lower() in TIMES
-                    )
-                    raise self._refusal(j, one.__name__, is_time)
-            self._types[j] = set(map(_kind_of_type, types))
-        return self._types[j]
+                    raise self._refusal(j, one.__name__, _is_time(one))
+            self._kinds[j] = set(map(_kind_of_type, types))
+        return self._kinds[j]
 
     def _refusal(self, j, what, is_time):
         if is_time:
@@ -213,11 +213,11 @@ class PandasTable(Table):
     def __init__(self, frame):
         self.frame = frame
         dtypes = list(frame.dtypes)
-        super().__init__(frame.shape, dtypes, [str(name) for name in frame.columns])
+        super().__init__(frame.shape, dtypes, list(frame.columns))
         self._is_plain = np.array(
             [isinstance(d, np.dtype) and d.kind in "biuf" for d in dtypes], dtype=bool
         )
-        self.is_native = all(d.startswith("Sparse") for d in map(str, dtypes))
+        self.is_native = _are_sparse(dtypes)
         # Pandas is quick to go through all columns, and slow to look up one.
         self._columns = None
         if 4 * self._is_plain.sum() < len(dtypes):
@@ -254,13 +254,22 @@ class PolarsTable(Table):
         super().__init__(frame.shape, frame.dtypes, frame.columns)
 
     def numbers(self, j):
-        if self.kinds[j] == NUMBERS:
+        if self.kind(j) == NUMBERS:
             # NumPy has no numbers of 128 bits.
             return self.frame.to_series(int(j)).cast(float).to_numpy()
         return super().numbers(j)
 
     def _column(self, j):
         return self.frame.to_series(int(j)).to_numpy()
+
+
+def _are_sparse(dtypes):
+    """Whether columns make a sparse table, for which pandas has no conversion else."""
+    if not all(str(dtype).startswith("Sparse") for dtype in dtypes):
+        return False
+    kinds = {dtype.subtype.kind for dtype in dtypes}
+    is_one_type = kinds == {"b"} or kinds <= set("iuf")
+    return is_one_type and all(dtype.fill_value == 0 for dtype in dtypes)
 
 
 def object_array(values):

@@ -28,7 +28,7 @@ from skdnn._categories import (
     look_up,
     seem_identifiers,
     seem_numbers,
-    warn,
+    warn_of,
 )
 from skdnn._distributions import (
     holes_and_range,
@@ -205,8 +205,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         if reset:
             wanted = self.categorical_features
             self.categorical_columns_ = categorical_columns(table, wanted)
-            # Names of all categories, some of which `fit_rows` keeps; codes by name.
-            self._seen, self._index = [], []
+            # The names of all categories, some of which `fit_rows` keeps.
+            self._seen, self._index = [], None
         n_categorical = len(self.categorical_columns_)
         if issparse(X) and n_categorical:
             raise ValueError("Columns of categories need a dense table, X is sparse.")
@@ -215,7 +215,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
                 estimator, X, reset=reset, ensure_all_finite=finite, accept_sparse="csr"
             )
         else:
-            if reset or not _has_the_names_of(estimator, X):
+            # Which takes longer than all else if the table is small.
+            if reset or table.columns != _names_seen_by(estimator):
                 validate_data(estimator, X, reset=reset, skip_check_array=True)
             X = check_array(
                 self._as_one_array(table, reset),
@@ -246,7 +247,6 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             if reset:
                 out[:, k], names = codes_and_names(column)
                 self._seen.append(names)
-                self._index.append(index_of(names, range(len(names))))
             else:
                 out[:, k] = look_up(column, self._indexes()[k])
         if not reset:
@@ -262,15 +262,19 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         """
         index = vars(self).get("_index")
         if index is None:
-            pairs = zip(self.categories_, self.levels_, strict=True)
-            index = [index_of(names, own[own >= 0].tolist()) for names, own in pairs]
+            if hasattr(self, "_seen"):
+                index = [index_of(names, range(len(names))) for names in self._seen]
+            else:
+                kept = zip(self.categories_, self.levels_, strict=True)
+                index = [index_of(names, own[own >= 0].tolist()) for names, own in kept]
             self._index = index
         return index
 
     def forget(self):
         """Let go of the categories that have no place in the result."""
-        if vars(self).pop("_seen", None) is not None:
-            del self._index
+        if hasattr(self, "_seen"):
+            del self._seen
+            self._index = None
 
     def __getstate__(self):
         # Categories without a place in the result are nobody's business.
@@ -287,16 +291,18 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
                 numbers.append(table.title(j))
             elif seem_identifiers(self._seen[k], (codes[:, k] != MISSING).sum()):
                 identifiers.append(table.title(j))
-        way_out = "or make it a category (astype('category')) if that is what it is."
-        warn(
-            numbers,
-            "taken as categories, though most of them are numbers. Turn the column "
-            f"into numbers (pd.to_numeric(errors='coerce')), {way_out}",
+        way_out = (
+            "or make them categories (astype('category')) if that is what they are."
         )
-        warn(
+        warn_of(
+            "Most values of these columns of categories are numbers",
+            numbers,
+            f"Turn them into numbers (pd.to_numeric(errors='coerce')), {way_out}",
+        )
+        warn_of(
+            "Nearly every row has a category of its own in these columns",
             identifiers,
-            "taken as categories, though nearly every row has one of its own, which "
-            f"says nothing. Leave the column out, {way_out}",
+            f"Such a category says nothing. Leave the columns out, {way_out}",
         )
 
     def _warn_of_unknown(self, table, codes):
@@ -308,10 +314,10 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             is_all = n_unknown == np.count_nonzero(codes[:, k] != MISSING)
             if is_all and n_unknown * shares[k] >= UNKNOWN_ROWS:
                 unknown.append(table.title(j))
-        warn(
+        warn_of(
+            "Training knows not one of the categories that these columns hold now",
             unknown,
-            "of categories: not one of them was seen in training, or was frequent "
-            "there. Are they written in another way?",
+            "Are they written in another way?",
         )
 
     @rounding
@@ -617,13 +623,9 @@ def _distinct(names):
     return out
 
 
-def _has_the_names_of(estimator, X):
-    """Whether a table has the names of training; scikit-learn takes longer to tell."""
-    names = getattr(estimator, "feature_names_in_", None)
-    columns = getattr(X, "columns", None)
-    if names is None or columns is None or len(names) != len(columns):
-        return False
-    return bool(np.all(np.asarray(columns, dtype=object) == names))
+def _names_seen_by(estimator):
+    """Return the names of the columns that an estimator was fitted to, as a list."""
+    return list(getattr(estimator, "feature_names_in_", [None]))
 
 
 def _canonical(X):

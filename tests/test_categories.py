@@ -1,6 +1,9 @@
 """Categories: which columns hold them, and what becomes of them."""
 
 import pickle
+import re
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -11,7 +14,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
-from skdnn import _categories
+from skdnn import _categories, encoding
 from skdnn.encoding import TabularEncoder
 from tests import plain
 from tests.tables import binary, classifier, parameters, regressor
@@ -434,3 +437,139 @@ def test_codes_in_a_frame():
     assert clone(enc).get_params()["max_one_hot"] == 2
     copy = pickle.loads(pickle.dumps(enc))
     pd.testing.assert_frame_equal(copy.transform(frame()), out)
+
+
+# Identity
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [True, 1, 1.0, "1", False, 0, None, "0"] * 5,
+        [True, 1, 2, 0.5] * 10,
+        ["b", 2, True, Decimal("2.0"), 10, "a", "10", np.float32(0.5)] * 5,
+    ],
+    ids=["bools and numbers", "no text", "of all kinds"],
+)
+@pytest.mark.parametrize("max_one_hot", [None, 0])
+def test_order_of_rows_of_mixed_objects(column, max_one_hot):
+    """Equal objects of several types are the same categories in any order of rows."""
+    table = pd.DataFrame({"a": pd.Series(column, dtype=object), "x": np.arange(40.0)})
+    enc = encoder(max_one_hot=max_one_hot).fit(table)
+    encoded = enc.transform(table)
+    names = list(enc.get_feature_names_out())
+    y = np.arange(40) % 2
+    clf = classifier(max_one_hot=max_one_hot).fit(table, y)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(40)
+        other = encoder(max_one_hot=max_one_hot).fit(table.iloc[order])
+        assert list(other.get_feature_names_out()) == names
+        np.testing.assert_array_equal(other.transform(table), encoded)
+        again = clone(clf).fit(table.iloc[order], y[order])
+        np.testing.assert_array_equal(parameters(clf), parameters(again))
+
+
+def test_a_category_is_known_by_its_name():
+    """True is not 1, but 1 is 1.0 and "1", and numbers come in their order."""
+    column = [
+        True,
+        1,
+        1.0,
+        "1",
+        10,
+        "2",
+        Decimal("0.5"),
+        Fraction(1, 2),
+        -1,
+        "x",
+        1e300,
+    ]
+    table = pd.DataFrame({"a": pd.Series(column, dtype=object)})
+    enc = encoder().fit(table)
+    huge = str(int(1e300))
+    assert list(enc.categories_[0]) == ["-1", "0.5", "1", "2", "10", huge, "True", "x"]
+    same = encoder().fit(pd.DataFrame({"a": ["-1", "0.5", "1", "2", "10", huge, "x"]}))
+    assert list(same.categories_[0]) == ["-1", "0.5", "1", "2", "10", huge, "x"]
+
+
+@pytest.mark.parametrize("words", [["nan", "inf", "-1", "2"], ["1_000", "٣", "2", "9"]])
+def test_words_that_python_reads_as_numbers(words):
+    """Their order is that of text, and does not depend on that of the rows."""
+    one, two = (
+        encoder().fit(pd.DataFrame({"a": order})) for order in (words, words[::-1])
+    )
+    assert list(one.categories_[0]) == list(two.categories_[0])
+    assert set(one.categories_[0]) == set(words)
+
+
+# What is kept
+
+
+def secrets(n=3000):
+    """Return a frame of three words, and of strings that few rows have."""
+    secret = [f"secret-{i // 2}" if i % 3 else f"kept-{i % 4}" for i in range(n)]
+    return pd.DataFrame({"a": WORDS * (n // 3), "b": secret, "c": np.arange(float(n))})
+
+
+@pytest.mark.parametrize("dtype", [object, "category", "string"])
+@pytest.mark.parametrize(
+    "held_out", [{"early_stopping": False}, {"early_stopping": True}, {"refit": True}]
+)
+def test_a_pickle_holds_the_categories_that_it_needs(monkeypatch, dtype, held_out):
+    """No category without a place in the result is in a file, nor in memory."""
+    monkeypatch.setattr(_categories, "MAX_CODES", 8)
+    table, y = secrets().astype({"b": dtype}), np.arange(3000) % 2
+    clf = classifier(max_iter=2, batch_size=1000, **held_out).fit(table, y)
+    for holder in clf, clf.encoder_:
+        held = pickle.dumps(holder)
+        names = set(re.findall(rb"(?:secret|kept)-\d+", held))
+        assert names == {word.encode() for word in clf.encoder_.categories_[1]}
+        assert len(names) == 8
+        # The four that are frequent, and the first of the others.
+        assert sum(name.startswith(b"kept") for name in names) == 4
+    copy = pickle.loads(pickle.dumps(clf))
+    for rows in table, table[:1], table.astype({"b": object}):
+        np.testing.assert_array_equal(copy.predict_proba(rows), clf.predict_proba(rows))
+    assert b"secret-999" not in pickle.dumps(vars(clf.encoder_))
+
+
+def test_a_stream_holds_the_categories_that_it_needs(monkeypatch):
+    """So it is after `partial_fit`, and before training has ended."""
+    monkeypatch.setattr(_categories, "MAX_LEVELS", 5)
+    table = secrets(600)
+    clf = classifier(max_one_hot=None)
+    clf.partial_fit(table, np.arange(600) % 2, [0, 1])
+    assert len(re.findall(rb"secret-\d+", pickle.dumps(clf))) == 0
+    enc = encoder()
+    enc.fit_rows(enc.validate(enc, table, reset=True), np.arange(600))
+    assert len(re.findall(rb"secret-\d+", pickle.dumps(enc))) == 0
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(enc)).transform(table), enc.transform(table)
+    )
+
+
+def test_names_of_levels_that_are_kept(monkeypatch):
+    """Names and codes are those of the categories that are kept."""
+    monkeypatch.setattr(_categories, "MAX_LEVELS", 3)
+    enc = encoder().fit(pd.DataFrame({"a": ["u", "w", "w", "x", "z", "z", "z", None]}))
+    assert list(enc.get_feature_names_out()) == ["a_rare", "a_w", "a_z"]
+    assert list(enc.categories_[0]) == ["w", "z"]
+    np.testing.assert_array_equal(enc.levels_[0], [_categories.RARE, 1, 3])
+    np.testing.assert_allclose(enc.known_shares_, [5 / 7])
+
+
+def test_the_index_is_built_once(monkeypatch):
+    """What finds the code of a category is built when it is first needed, and once."""
+    built = []
+
+    def index_of(names, codes):
+        built.append(len(names))
+        return original(names, codes)
+
+    original = encoding.index_of
+    monkeypatch.setattr(encoding, "index_of", index_of)
+    clf = pickle.loads(pickle.dumps(classifier().fit(frame(), [0, 1] * 4)))
+    for _ in range(3):
+        clf.predict(frame()[:1])
+        clone(clf)
+    assert built == [3, 2]
