@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import deepcopy
+from math import ceil
 from time import perf_counter
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skdnn._architecture import architecture
+from skdnn._baseline import FEWEST_STEPS, learned_nothing
 from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, plain
 from skdnn._persistence import pack, unpack, without_transient
 from skdnn._recipe import resolve
@@ -421,7 +423,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                     trainer.run(batches, n_epochs or 1, *hooks)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=7)
-        self._warn_if_it_went_badly(trainer, rule, n_epochs)
+        n_steps = len(trainer.losses) * ceil(len(batch.X) / size)
+        self._warn_if_it_went_badly(trainer, rule, n_epochs, batch, n_steps)
         vars(self).update(self._fitted_attributes(trainer, rule, n_epochs))
         self._progress = _progress(trainer, run.streams)
 
@@ -476,7 +479,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             start_epoch=progress.get("epoch", 0),
         )
 
-    def _warn_if_it_went_badly(self, trainer, rule, n_epochs):
+    def _warn_if_it_went_badly(self, trainer, rule, n_epochs, batch, n_steps):
         losses = trainer.losses
         advice = (
             f"in epoch {trainer.epoch + 1} the loss or the weights were no longer "
@@ -492,6 +495,19 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=8,
             )
+        elif n_epochs and self._learned_nothing(
+            trainer, rule, n_epochs, batch, n_steps
+        ):
+            warnings.warn(
+                f"Training learned nothing: in none of {len(losses)} epochs was the "
+                "loss lower than that of a prediction that is the same for all rows. "
+                "Either the columns say nothing about the target, or the network could "
+                "not learn what they say: try another learning_rate (it began with "
+                f"{self.learning_rate_}), fewer hidden layers, residual=True or less "
+                "dropout or alpha.",
+                ConvergenceWarning,
+                stacklevel=8,
+            )
         elif len(losses) == n_epochs and rule.should_have_stopped():
             warnings.warn(
                 f"Training reached max_iter={n_epochs} epochs and has not "
@@ -499,6 +515,24 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=8,
             )
+
+    def _learned_nothing(self, trainer, rule, n_epochs, batch, n_steps):
+        """Whether training had time to learn something, and has not."""
+        validate = rule.validate
+        # A refit is as good as the training that was watched.
+        if validate is None and self.refit:
+            return False
+        done = isinstance(trainer.optimizer, LBFGS) and len(trainer.losses) < n_epochs
+        if not (done or rule.stopped) and n_steps < FEWEST_STEPS:
+            return False
+        return learned_nothing(
+            self._loss,
+            self.n_outputs_,
+            (batch.y, batch.weight),
+            trainer.losses,
+            None if validate is None else validate.targets,
+            rule.validation_losses,
+        )
 
     def _fitted_attributes(self, trainer, rule, n_epochs):
         """Return what training leaves behind, as if it stopped now."""

@@ -14,7 +14,6 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax, xlogy
 from sklearn.base import BaseEstimator
 
-
 #: From so many columns on, NumPy's maximum of each row takes less time than a copy of
 #: the transposed array and a maximum over its rows.
 WIDE = 48
