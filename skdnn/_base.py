@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import copy, deepcopy
+from math import ceil
 from time import perf_counter
 from types import SimpleNamespace
 
@@ -538,7 +539,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             if not rule.n_epochs:
                 raise
             interrupted = True
-        return End(trainer, rule, interrupted)
+        n_steps = rule.n_epochs * ceil(len(batch.X) / size)
+        return End(trainer, rule, interrupted, batch, n_steps)
 
     def _conclude(self, end, run):
         """Keep what there is to tell about a training."""

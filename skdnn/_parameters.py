@@ -26,7 +26,7 @@ CONSTRAINTS = {
     "activation": [StrOptions({"auto", *ACTIVATIONS}), "array-like"],
     "parametric_activation": [AUTO, "boolean"],
     "batch_norm": ["boolean"],
-    "residual": ["boolean"],
+    "residual": [AUTO, "boolean"],
     "dropout": [AUTO, Interval(Real, 0, 1, closed="left"), "array-like"],
     "alpha": [AUTO, Interval(Real, 0, None, closed="left")],
     "solver": [StrOptions({"bgd", "sgd", "minibatch"})],

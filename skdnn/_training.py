@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skdnn._baseline import FEWEST_STEPS, learned_nothing
 from skdnn._rows import Rows, canonical_rows
 from skdnn._warnings import warn
 
@@ -338,11 +339,16 @@ class End(NamedTuple):
     rule : StoppingRule
     interrupted : bool
         Whether Ctrl-C ended it.
+    batch : Batch
+        The training rows.
+    n_steps : int
     """
 
     trainer: object
     rule: StoppingRule
     interrupted: bool
+    batch: object
+    n_steps: int
 
     def check(self, n_epochs):
         """Warn if training went badly, or raise an error if nothing came of it.
@@ -368,6 +374,22 @@ class End(NamedTuple):
                 "converged yet. Increase max_evaluations.",
                 ConvergenceWarning,
             )
+        elif n_epochs and self._learned_nothing(n_epochs):
+            began = (
+                ""
+                if trainer.learning_rate is None
+                else (
+                    f"another learning_rate (it began with {trainer.learning_rate}), "
+                )
+            )
+            warn(
+                f"Training learned nothing: in none of {rule.n_epochs} epochs was the "
+                "loss lower than that of a prediction that is the same for all rows. "
+                "Either the columns say nothing about the target, or the network could "
+                f"not learn what they say: try {began}fewer hidden layers, "
+                "residual=True or less dropout or alpha.",
+                ConvergenceWarning,
+            )
         elif rule.n_epochs == n_epochs and rule.should_have_stopped():
             or_faster = "" if trainer.learning_rate is None else " or learning_rate"
             warn(
@@ -375,6 +397,21 @@ class End(NamedTuple):
                 f"converged yet. Increase max_iter{or_faster}.",
                 ConvergenceWarning,
             )
+
+    def _learned_nothing(self, n_epochs):
+        """Whether training had time to learn something, and has not."""
+        trainer, rule = self.trainer, self.rule
+        done = trainer.learning_rate is None and rule.n_epochs < n_epochs
+        if not (done or rule.stopped) and self.n_steps < FEWEST_STEPS:
+            return False
+        return learned_nothing(
+            trainer.loss,
+            trainer.network.n_outputs,
+            (self.batch.y, self.batch.weight),
+            trainer.losses,
+            None if rule.validate is None else rule.validate.targets,
+            [validation.loss for validation in rule.validations],
+        )
 
     def _check_divergence(self):
         trainer, rule = self.trainer, self.rule

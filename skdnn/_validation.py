@@ -84,6 +84,11 @@ class Validator:
             return Validation(loss, -loss, temperature)
         return Validation(loss, self._score(temperature), temperature)
 
+    @property
+    def targets(self):
+        """Targets of the validation rows, and their weights."""
+        return self._y, self._weight
+
     def _loss(self):
         """Return the loss, and the temperature that it has it with."""
         loss, y, weight = self.estimator._loss, self._y, self._weight

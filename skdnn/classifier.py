@@ -41,9 +41,11 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Whether to standardize each unit over the batch, before its activation.
         Predictions use running averages.
 
-    residual : bool, default=False
-        Whether to add its input to the output of each hidden layer that is as wide as
-        the one below, see :class:`~skdnn.nn.layers.Residual`.
+    residual : bool or "auto", default="auto"
+        Whether to add its input to the output of each hidden layer but the first, see
+        :class:`~skdnn.nn.layers.Residual`: the input is cut, or filled up with zeros,
+        to the width of the layer, and outputs are divided by the root of the number of
+        such layers. `"auto"` does so in the tuned recipe with 5 hidden layers or more.
 
     dropout : float in [0, 1), list of float or "auto", default="auto"
         Share of hidden units that each training step leaves out, the same for all or
@@ -330,7 +332,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         activation="auto",
         parametric_activation="auto",
         batch_norm=False,
-        residual=False,
+        residual="auto",
         dropout="auto",
         alpha="auto",
         loss="log_loss",

@@ -15,6 +15,7 @@ LEVELS = [
     {"skdnn._recipe", "skdnn._validation"},
     {
         "skdnn._architecture",
+        "skdnn._baseline",
         "skdnn._calibration",
         "skdnn._persistence",
         "skdnn._scoring",

@@ -193,7 +193,7 @@ def test_parametric():
 
 
 def test_residual(rng):
-    """x + layers(x), around hidden layers that are as wide as their input."""
+    """x + layers(x) / sqrt(n), around each of the n hidden layers behind the first."""
     network = make_network(rng, residual=True, n_numbers=0)
     kinds = [type(layer).__name__ for layer in network.layers]
     assert kinds == ["Dense", "Activate", "Residual", "Residual", "Dense"]
@@ -201,7 +201,7 @@ def test_residual(rng):
     assert isinstance(block, Residual)
     x = rng.standard_normal((4, 5))
     dense = block.layers[0]
-    expected = x + np.tanh(x @ dense.weight + dense.bias)
+    expected = x + np.tanh(x @ dense.weight + dense.bias) / np.sqrt(2)
     np.testing.assert_allclose(block.forward(x), expected, rtol=1e-12)
 
 

@@ -201,27 +201,24 @@ def test_parametric_activation_starts_as_the_activation(make):
 
 
 @both
-def test_residual_adds_the_input_of_a_layer_to_its_output(make):
-    """Layers that are as wide as the one below get a connection around them."""
+@pytest.mark.parametrize("dims", [(6, 6, 6), (6, 4, 7), (5,), (6, 3)])
+def test_residual_adds_the_input_of_a_layer_to_its_output(make, dims):
+    """All layers but the first get a connection around them, cut or filled up."""
     X, y = binary(d=6)
-    est = make((6, 6, 4), residual=True, batch_size=20, **UNSCALED).fit(X, y)
+    est = make(dims, residual=True, batch_size=20, **UNSCALED).fit(X, y)
     h = X
-    for k in range(3):
+    for k, width in enumerate(dims):
         z = relu(h @ est.coefs_[k] + est.intercepts_[k])
-        # The table itself is no hidden layer.
-        h = h + z if k == 1 else z
-    raw = h @ est.coefs_[3] + est.intercepts_[3]
+        if k > 0:
+            # The table itself is no hidden layer.
+            z /= np.sqrt(len(dims) - 1)
+            shared = min(width, dims[k - 1])
+            z[:, :shared] += h[:, :shared]
+        h = z
+    raw = h @ est.coefs_[-1] + est.intercepts_[-1]
     np.testing.assert_allclose(est._predict_raw(X), raw, rtol=1e-10, atol=1e-12)
     kinds = [type(ly) for ly in est.network_.layers]
-    assert kinds == [Dense, Activate, Residual, Dense, Activate, Dense]
-
-
-@both
-def test_residual_of_other_widths_changes_nothing(make):
-    """Without two layers of the same width, there is nothing to go around."""
-    X, y = binary()
-    one, two = (make((6, 5, 6), residual=r).fit(X, y) for r in (False, True))
-    np.testing.assert_array_equal(parameters(one), parameters(two))
+    assert kinds == [Dense, Activate, *[Residual] * (len(dims) - 1), Dense]
 
 
 @both

@@ -1,7 +1,7 @@
 """A feed-forward network on one flat parameter vector, and the memory to train it."""
 
 from itertools import repeat
-from math import prod
+from math import prod, sqrt
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -365,8 +365,8 @@ def build_mlp(
         Length of the vectors that stand for codes.
     input_scaling, ntk, parametric, residual : bool
         Whether to have `Scale` below the first dense layer, the neural-tangent
-        parametrization, `Parametric` activations, and `Residual` connections around
-        hidden layers that are as wide as their input.
+        parametrization, `Parametric` activations, and `Residual` connections around all
+        hidden layers but the first.
     n_members : int, default=None
         Size of the ensemble; None is a single network.
     shared : bool
@@ -403,8 +403,9 @@ def build_mlp(
             block.append(activate(n_units, activations[i], n_members))
         if dropout[i] > 0:
             block.append(Dropout(n_units, dropout[i], n_members))
-        goes_around = residual and i > 0 and n_units == width
-        layers.extend([Residual(block)] if goes_around else block)
+        if residual and i > 0:
+            block = [Residual(block, scale=1 / sqrt(len(hidden) - 1))]
+        layers.extend(block)
         width = n_units
     layers.append(
         Dense(width, n_outputs, initializers[-1], ntk=ntk, n_members=n_members)
