@@ -276,6 +276,12 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             del self._seen
             self._index = None
 
+    def __copy__(self):
+        # Of all that there is, unlike what is saved.
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self))
+        return copy
+
     def __getstate__(self):
         # Categories without a place in the result are nobody's business.
         state = super().__getstate__()

@@ -150,6 +150,7 @@ def test_without_it_the_temperature_is_one():
     assert classifier().partial_fit(X, y, classes=[0, 1]).temperature_ == 1
 
 
+@pytest.mark.filterwarnings("ignore:Training knows not one of the categories")
 @recipes
 def test_classes_stay_the_same(recipe):
     """The temperature changes probabilities, and no class."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skdnn import _base, _validation
+from skdnn import _base, _training, _validation
 from skdnn.callbacks import FitTasks, ProgressLine
 from skdnn.nn.losses import LogLoss
 from skdnn.nn.network import Network
@@ -45,7 +45,7 @@ def interrupt(monkeypatch, owner, name, n=1):
 
 #: Where an interrupt leaves nothing to keep: owner, function, call.
 BEFORE_AN_EPOCH = {
-    "joining rows": (_base, "distinct_rows", 1),
+    "joining rows": (_training, "canonical_rows", 1),
     "splitting": (_base, "hold_out", 1),
     "fitting the encoder": (_base.TabularEncoder, "fit_rows", 1),
     "encoding": (_base.TabularEncoder, "encode_rows", 1),
