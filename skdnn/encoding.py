@@ -287,6 +287,12 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         state = super().__getstate__()
         return {k: v for k, v in state.items() if k not in ("_seen", "_index")}
 
+    def __copy__(self):
+        # Unlike a pickle, a copy may learn from other rows of the same table.
+        same = object.__new__(type(self))
+        same.__dict__ = vars(self).copy()
+        return same
+
     def _warn_of_odd(self, table, codes):
         """Warn of columns of text that were not meant as categories, it seems."""
         numbers, identifiers = [], []
