@@ -355,6 +355,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 self.numeric_scaling,
                 categorical_features=self.categorical_features,
                 max_one_hot=self.max_one_hot,
+                min_frequency=self.min_frequency,
                 dtype=self.dtype,
             )
         return streams

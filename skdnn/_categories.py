@@ -21,8 +21,8 @@ UNKNOWN, MISSING, RARE = -1, -2, -3
 #: The most columns that a column of categories becomes.
 MAX_LEVELS = 100
 
-#: The most levels with a code of their own in a column of codes.
-MAX_CODES = 1000
+#: The most levels with a code of their own: a float32 can't tell more numbers apart.
+MAX_CODES = 2**24 - 1
 
 #: Up to so many rows, looking each of them up is quicker than finding equal ones.
 FEW_ROWS = 32
@@ -243,11 +243,11 @@ def warn_of(what, columns, way_out):
         warn(f"{what}: {', '.join(columns)}. {way_out}")
 
 
-def learn_levels(column, weight, max_one_hot=None):
+def learn_levels(column, weight, max_one_hot=None, min_frequency=1):
     """Return the codes that have a level of their own, and what becomes of levels.
 
     The rare ones of many share a level, with the unknown ones. A column that holds the
-    same in all rows has none.
+    same in all rows has none, nor has one of codes in which all are rare.
 
     Parameters
     ----------
@@ -257,6 +257,9 @@ def learn_levels(column, weight, max_one_hot=None):
         Not zero.
     max_one_hot : int or None
         Of more levels, each becomes a number in one column, otherwise a column.
+    min_frequency : int
+        What a level must weigh to have a number of its own. Where the mean weight is
+        less than one, it is the unit.
 
     Returns
     -------
@@ -272,7 +275,12 @@ def learn_levels(column, weight, max_one_hot=None):
         return levels[:0], False
     is_coded = max_one_hot is not None and len(levels) > max_one_hot
     if is_coded:
-        n_own = MAX_CODES
+        unit = 1 if weight is None else min(1, weight.mean())
+        # But for rounding errors of the sums.
+        n_own = np.count_nonzero(count >= min_frequency * unit * (1 - 1e-10))
+        n_own = min(n_own, MAX_CODES)
+        if not n_own:
+            return levels[:0], False
     elif len(levels) > MAX_LEVELS:
         n_own = MAX_LEVELS - 1
     else:

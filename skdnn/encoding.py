@@ -70,8 +70,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     where it stands. Missing ones have such a column too. Of more than 100, the rarest
     share a column, with those that training did not see; where no column is shared,
     unseen ones are zeros. With `max_one_hot`, a column of more categories becomes one
-    column of codes instead, at the end: 1, 2, ... for the 1,000 that are most frequent,
-    missing ones among them, and 0 for all others.
+    column of codes instead, at the end: 1, 2, ... for those that are frequent, missing
+    ones among them, and 0 for all others.
 
     A column that is the same in all rows of training says nothing and is left out,
     unless its numbers are to stay as they are. Where all columns are so, the result is
@@ -84,9 +84,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
           ``z / sqrt(1 + (z / 3)^2)``, which leaves the middle as it is and keeps
           outliers within 3 (Holzmueller et al., 2024). Where the quartiles are equal,
           half the range stands in for their difference.
-        - ``"standard"``: zero mean and unit variance.
+        - ``"standard"``: zero mean and unit variance. Numbers whose squares would
+          overflow `dtype` are cut off there (1.8e19 in float32).
         - ``"quantile"``: through the column's distribution function to a normal one.
-        - None: as they are, constant columns included; missing numbers are an error.
+        - None: as they are, constant columns included, cut off likewise. Missing
+          numbers are an error, and so are, in `fit`, those that would be cut off.
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         Which columns are categories: those of a data frame whose dtype says so
@@ -95,6 +97,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     max_one_hot : int or None, default=None
         Columns with more categories than that, missing ones counted as one, become
         codes, for an embedding to look up; None is no column.
+    min_frequency : int, default=2
+        Number of rows in which a category must stand to have a code of its own; those
+        that are rarer share 0, and a column of these alone is left out. A row counts as
+        often as its weight says; where weights are less than one on average, in units
+        of their mean.
     dtype : {"float32", "float64"}, default="float32"
         Of the result.
 
@@ -137,11 +144,13 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         *,
         categorical_features="from_dtype",
         max_one_hot=None,
+        min_frequency=2,
         dtype="float32",
     ):
         self.numeric_scaling = numeric_scaling
         self.categorical_features = categorical_features
         self.max_one_hot = max_one_hot
+        self.min_frequency = min_frequency
         self.dtype = dtype
 
     def fit(self, X, y=None, sample_weight=None):
@@ -276,12 +285,6 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             del self._seen
             self._index = None
 
-    def __copy__(self):
-        # Of all that there is, unlike what is saved.
-        copy = object.__new__(type(self))
-        vars(copy).update(vars(self))
-        return copy
-
     def __getstate__(self):
         # Categories without a place in the result are nobody's business.
         state = super().__getstate__()
@@ -405,7 +408,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
     def _learn_levels(self, X, columns, rows, weight):
         """Learn what becomes of the categories in some columns of codes."""
-        learned = [learn_levels(X[rows, j], weight, self.max_one_hot) for j in columns]
+        how = self.max_one_hot, self.min_frequency
+        learned = [learn_levels(X[rows, j], weight, *how) for j in columns]
         self.levels_ = [levels for levels, _ in learned]
         self.coded_columns_ = np.flatnonzero([is_coded for _, is_coded in learned])
         self.cardinalities_ = [len(self.levels_[k]) for k in self.coded_columns_]

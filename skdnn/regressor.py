@@ -187,6 +187,12 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Columns of more categories are embedded: each category becomes a vector that is
         learned. Those of fewer become a column for each category. None embeds none.
 
+    min_frequency : int, default=2
+        Number of rows in which a category of an embedded column must stand to have a
+        vector of its own. Rarer ones, and those that training did not see, share one.
+        A row counts as often as its weight says; where weights are less than one on
+        average, in units of their mean.
+
     category_width : int, default=8
         Length of the vectors of embedded categories.
 
@@ -351,6 +357,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         input_scaling="auto",
         categorical_features="from_dtype",
         max_one_hot=8,
+        min_frequency=2,
         category_width=8,
         n_ensemble="auto",
         ensemble_weights="own",
@@ -394,6 +401,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             input_scaling=input_scaling,
             categorical_features=categorical_features,
             max_one_hot=max_one_hot,
+            min_frequency=min_frequency,
             category_width=category_width,
             n_ensemble=n_ensemble,
             ensemble_weights=ensemble_weights,

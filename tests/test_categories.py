@@ -12,9 +12,11 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_score
+from sklearn.preprocessing import TargetEncoder
 
-from skdnn import _categories, encoding
+from skdnn import DNNClassifier, _categories, encoding
 from skdnn.encoding import TabularEncoder
 from tests import plain
 from tests.tables import binary, classifier, parameters, regressor
@@ -37,7 +39,7 @@ def frame(dtype="category"):
 
 
 def encoder(**params):
-    return TabularEncoder(None, **params)
+    return TabularEncoder(None, **{"min_frequency": 1, **params})
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -311,7 +313,11 @@ def test_codes_beside_indicators(dtype):
     """Numbers, where they are missing, columns of categories, then codes."""
     table = np.array([["a", 1, 7], ["b", np.nan, 8], ["c", 3, 7]], dtype=object)
     enc = TabularEncoder(
-        "standard", categorical_features=[0, 2], max_one_hot=2, dtype=dtype
+        "standard",
+        categorical_features=[0, 2],
+        max_one_hot=2,
+        min_frequency=1,
+        dtype=dtype,
     )
     encoded = enc.fit_transform(table)
     names = ["x1", "x1_missing", "x2_7", "x2_8", "x0"]
@@ -341,25 +347,80 @@ def test_unknown_codes_are_zero():
     np.testing.assert_array_equal(enc.transform(other), [[0, 0], [1, 0], [3, 2]])
 
 
-def test_rare_codes_are_zero(monkeypatch):
-    """Only the most frequent have a code of their own, in order of the categories."""
-    monkeypatch.setattr(_categories, "MAX_CODES", 2)
+def test_rare_codes_are_zero():
+    """Only the frequent have a code of their own, in order of the categories."""
     table = pd.DataFrame({"c": list("ccbaaad")})
-    one = encoder(max_one_hot=3).fit(table)
+    one = encoder(max_one_hot=3, min_frequency=2).fit(table)
     np.testing.assert_array_equal(one.transform(table)[:, 0], [2, 2, 0, 1, 1, 1, 0])
     assert one.cardinalities_ == [3]
-    two = encoder(max_one_hot=3).fit(table, sample_weight=[1, 1, 5, 1, 1, 1, 4])
+    weight = [1, 1, 5, 1, 1, 1, 4]
+    two = encoder(max_one_hot=3, min_frequency=4).fit(table, sample_weight=weight)
     np.testing.assert_array_equal(two.transform(table)[:, 0], [0, 0, 1, 0, 0, 0, 2])
 
 
-def test_codes_for_a_thousand():
-    """A column of codes has room for more categories than there are columns for."""
-    table = pd.DataFrame({"c": [*range(1003), *range(3, 1003)]}, dtype="category")
-    enc = encoder(max_one_hot=100).fit(table)
-    assert (enc.cardinalities_, enc.n_features_out_) == ([1001], 1)
-    expected = [0, 0, 0, *range(1, 1001), *range(1, 1001)]
+@pytest.mark.parametrize(
+    ("min_frequency", "cardinalities"),
+    [(1, [6]), (2, [5]), (3, [4]), (4, [2]), (5, [])],
+)
+def test_min_frequency(min_frequency, cardinalities):
+    """A category that stands in so many rows has a code; a hole is one of them."""
+    table = pd.DataFrame({"c": [*"aaaabbbcc", None, None, None, "d"]})
+    enc = encoder(max_one_hot=3, min_frequency=min_frequency).fit(table)
+    assert enc.cardinalities_ == cardinalities
+    # Where all are rare, the column says nothing.
+    assert enc.n_features_out_ == 1
+    assert list(enc.get_feature_names_out()) == ["c"]
+
+
+@pytest.mark.parametrize("unit", [1e-300, 0.1, 1.0])
+def test_min_frequency_in_units_of_small_weights(unit):
+    """Weights of any scale below one count as rows, as those of one do."""
+    table = pd.DataFrame({"c": list("aaabbbccd")})
+    enc = encoder(max_one_hot=3, min_frequency=3)
+    enc.fit(table, sample_weight=np.full(9, unit))
+    assert enc.cardinalities_ == [3]
+    # A weight of 3 is three rows.
+    enc.fit(table, sample_weight=[1, 1, 1, 1, 1, 1, 1, 1, 3])
+    assert enc.cardinalities_ == [4]
+
+
+def test_as_many_codes_as_there_are_rows_for():
+    """The number of codes follows the rows; that of columns has a limit."""
+    table = pd.DataFrame({"c": [*range(5003), *range(3, 5003)]}, dtype="category")
+    enc = encoder(max_one_hot=100, min_frequency=2).fit(table)
+    assert (enc.cardinalities_, enc.n_features_out_) == ([5001], 1)
+    expected = [0, 0, 0, *range(1, 5001), *range(1, 5001)]
     np.testing.assert_array_equal(enc.transform(table)[:, 0], expected)
     assert encoder().fit(table).n_features_out_ == _categories.MAX_LEVELS
+
+
+def test_codes_that_a_float_can_hold(monkeypatch):
+    """There are no more codes than numbers; the most frequent have them."""
+    monkeypatch.setattr(_categories, "MAX_CODES", 2)
+    table = pd.DataFrame({"c": list("cccbbaaad")})
+    enc = encoder(max_one_hot=3).fit(table)
+    np.testing.assert_array_equal(
+        enc.transform(table)[:, 0], [2, 2, 2, 0, 0, 1, 1, 1, 0]
+    )
+    assert np.float32(2**24 - 1) != np.float32(2**24)
+
+
+def test_learning_from_thousands_of_categories():
+    """Of 2,000 categories of 8 rows each, as much is learned as by target encoding."""
+    rng = np.random.default_rng(0)
+    effect = 2 * rng.standard_normal(2000)
+    level = np.tile(np.arange(2000), 10)
+    y = (rng.random(len(level)) < 1 / (1 + np.exp(-effect[level]))).astype(int)
+    table = pd.DataFrame({"id": level}, dtype="category")
+    table["other"] = rng.standard_normal(len(level))
+    train, test = slice(16_000), slice(16_000, None)
+    clf = DNNClassifier(
+        (16,), n_ensemble=1, max_iter=12, early_stopping=False, random_state=0
+    )
+    proba = clf.fit(table[train], y[train]).predict_proba(table[test])[:, 1]
+    encoded = TargetEncoder(random_state=0).fit(table[["id"]][train], y[train])
+    expected = roc_auc_score(y[test], encoded.transform(table[["id"]][test]))
+    assert roc_auc_score(y[test], proba) > expected - 0.01
 
 
 def test_rows_of_weight_zero_have_no_category():

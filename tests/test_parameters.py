@@ -1131,6 +1131,26 @@ def test_max_one_hot_is_what_more_categories_are_embedded_than(
 
 
 @both
+@pytest.mark.parametrize(("min_frequency", "n_vectors"), [(1, 6), (2, 5), (3, 3)])
+def test_min_frequency_is_what_a_category_needs_for_a_vector(
+    make, min_frequency, n_vectors
+):
+    """A category in fewer rows shares the first vector with what is unknown."""
+    words = np.repeat(list("abcde"), [9, 5, 2, 2, 1])
+    table = pd.DataFrame({"word": words, "n": np.arange(19)})
+    est = make(max_one_hot=4, min_frequency=min_frequency)
+    est.fit(table, np.arange(19) % 2)
+    (embedding,) = layers(est, CategoricalEmbedding)
+    assert embedding.vectors.shape[-2:] == (n_vectors, est.category_width)
+    rare = table.iloc[[-1]]
+    alike = np.array_equal(est.predict(rare), est.predict(rare.assign(word="new")))
+    codes = est.encoder_.transform(pd.concat([rare, rare.assign(word="new")]))[:, -1]
+    assert (codes[0] == codes[1] == 0) == (min_frequency > 1) <= alike
+    with pytest.raises(ValueError, match="min_frequency was"):
+        est.set_params(min_frequency=7).partial_fit(table, np.arange(19) % 2)
+
+
+@both
 @pytest.mark.parametrize("width", [1, 2, 7])
 def test_category_width_is_the_length_of_the_vectors(make, width):
     """A category enters the first layer as so many numbers, which are learned."""
