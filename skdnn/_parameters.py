@@ -1,5 +1,6 @@
 """What the constructor parameters may be, alone and together."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -19,6 +20,9 @@ from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
 from skdnn.nn.schedules import SCHEDULES, Constant, Schedule
 
 AUTO = StrOptions({"auto"})
+
+#: With fewer units that dropout keeps, on average, there is a warning.
+FEWEST_KEPT = 0.1
 
 #: What each parameter may be that classifier and regressor share.
 CONSTRAINTS = {
@@ -121,7 +125,10 @@ def check_together(params):
             params, "activation", lambda v: isinstance(v, str) and v in ACTIVATIONS
         )
     if not is_auto(params["dropout"]):
-        per_layer(params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1)
+        rates = per_layer(
+            params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1
+        )
+        _warn_of_dropout(rates, params["hidden_layer_dims"])
     for name in PARTS:
         _check_ranges(params[name])
     _check_multipliers(params["learning_rate_multipliers"])
@@ -253,6 +260,19 @@ def _check_dims(hidden_layer_dims):
             "hidden_layer_dims must be a sequence of integers >= 1, got "
             f"{hidden_layer_dims!r}."
         )
+
+
+def _warn_of_dropout(rates, widths):
+    """Warn if most rows lose all units of a layer, and with them all their columns."""
+    for rate, n_units in zip(rates, widths, strict=True):
+        if (1 - rate) * n_units < FEWEST_KEPT:
+            warnings.warn(
+                f"dropout={rate} keeps {(1 - rate) * n_units:.2g} of {n_units} units "
+                "on average, so that in training most rows lose what their columns "
+                "say. Lower dropout.",
+                stacklevel=6,
+            )
+            return
 
 
 def _check_ranges(part):

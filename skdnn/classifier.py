@@ -49,7 +49,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     dropout : float in [0, 1), list of float or "auto", default="auto"
         Share of hidden units that each training step leaves out, the same for all or
-        one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
+        one a hidden layer, rounded to multiples of 1 / 65536 below 1. `"auto"` is 0.2
+        in the tuned recipe, else 0.
 
     alpha : float >= 0 or "auto", default="auto"
         Strength of the L2 penalty on the weights (biases are free). The objective is

@@ -46,7 +46,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     dropout : float in [0, 1), list of float or "auto", default="auto"
         Share of hidden units that each training step leaves out, the same for all or
-        one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
+        one a hidden layer, rounded to multiples of 1 / 65536 below 1. `"auto"` is 0.2
+        in the tuned recipe, else 0.
 
     alpha : float >= 0 or "auto", default="auto"
         Strength of the L2 penalty on the weights (biases are free). The objective is
@@ -207,9 +208,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         hidden layers and the embeddings in common (TabM, Gorishniy et al., 2025).
 
     target_scaling : bool, default=True
-        Whether to train on a standardized target: all losses, and their parameters, are
-        then in units of its standard deviation. A loss with an exponential link divides
-        by the mean alone.
+        Whether to train on a standardized target: all losses, their parameters and
+        `alpha` are then in units of its standard deviation, of which that of squared
+        error counts outliers in full. Robust losses (absolute, Huber, quantile) take
+        the median, or their quantile, for the mean, and a robust standard deviation:
+        that of a normal distribution with as many targets, 80 % of those that deviate,
+        as close to the median. Targets beyond 1e8 of these count as that far out. A
+        loss with an exponential link divides by the mean alone.
 
     clip_predictions : bool or "auto", default="auto"
         Whether predictions stay within the range of the training targets. `"auto"` does

@@ -377,7 +377,9 @@ class Huber(Loss):
     Parameters
     ----------
     delta : float > 0, default=1.0
-        In units of the target's standard deviation where `target_scaling` is on.
+        In units of the target's robust standard deviation where `target_scaling` is on:
+        1.28 of these are the 80 % quantile of the absolute deviations from the median,
+        those of 0 left out.
     """
 
     center = 0.5
