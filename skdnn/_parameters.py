@@ -1,5 +1,6 @@
 """What the constructor parameters may be, alone and together."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,13 +13,16 @@ from sklearn.utils._param_validation import (
 )
 
 from skdnn.nn.activations import ACTIVATIONS
-from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
+from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, Embedding
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import KINDS
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
 from skdnn.nn.schedules import SCHEDULES, Constant, Schedule
 
 AUTO = StrOptions({"auto"})
+
+#: With fewer units that dropout keeps, on average, there is a warning.
+FEWEST_KEPT = 0.1
 
 #: What each parameter may be that classifier and regressor share.
 CONSTRAINTS = {
@@ -57,7 +61,7 @@ CONSTRAINTS = {
     "numeric_scaling": [StrOptions({"robust", "standard", "quantile"}), None],
     "numeric_embedding": [
         StrOptions({"auto", *NUMERIC_EMBEDDINGS}),
-        *NUMERIC_EMBEDDINGS.values(),
+        Embedding,
         None,
     ],
     "input_scaling": [AUTO, "boolean"],
@@ -116,7 +120,10 @@ def check_together(params):
             params, "activation", lambda v: isinstance(v, str) and v in ACTIVATIONS
         )
     if not is_auto(params["dropout"]):
-        per_layer(params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1)
+        rates = per_layer(
+            params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1
+        )
+        _warn_of_dropout(rates, params["hidden_layer_dims"])
     for name in PARTS:
         _check_ranges(params[name])
     _check_multipliers(params["learning_rate_multipliers"])
@@ -171,14 +178,23 @@ def plain(params, name):
     return value
 
 
-def with_link(loss, links):
-    """Return the loss with the first of `links`, unless it has another of them."""
-    links = [link for link in links if link in loss.links]
-    if loss.link == "auto":
-        return clone(loss).set_params(link=links[0])
-    if loss.link not in links:
+def with_link(loss, links, targets):
+    """Return the loss with the first of `links`, unless it has another of them.
+
+    `targets` is what those are called that have these links.
+    """
+    able = loss.links or (loss.link,)
+    possible = [link for link in links if link in able]
+    if not possible:
         raise ValueError(
-            f"loss={loss!r}: link must be one of {links} for this target, got "
+            f"loss={loss!r} is not for {targets}: its link is one of {list(able)}, and "
+            f"must be one of {links}."
+        )
+    if loss.link == "auto":
+        return clone(loss).set_params(link=possible[0])
+    if loss.link not in possible:
+        raise ValueError(
+            f"loss={loss!r}: link must be one of {possible} for {targets}, got "
             f"{loss.link!r}."
         )
     return loss
@@ -194,6 +210,19 @@ def _check_dims(hidden_layer_dims):
             "hidden_layer_dims must be a sequence of integers >= 1, got "
             f"{hidden_layer_dims!r}."
         )
+
+
+def _warn_of_dropout(rates, widths):
+    """Warn if most rows lose all units of a layer, and with them all their columns."""
+    for rate, n_units in zip(rates, widths, strict=True):
+        if (1 - rate) * n_units < FEWEST_KEPT:
+            warnings.warn(
+                f"dropout={rate} keeps {(1 - rate) * n_units:.2g} of {n_units} units "
+                "on average, so that in training most rows lose what their columns "
+                "say. Lower dropout.",
+                stacklevel=6,
+            )
+            return
 
 
 def _check_ranges(part):

@@ -8,7 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from skdnn.nn.activations import ACTIVATIONS
-from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, CategoricalEmbedding
+from skdnn.nn.embeddings import (
+    NUMERIC_EMBEDDINGS,
+    CategoricalEmbedding,
+    Embedding,
+)
 from skdnn.nn.layers import (
     Activate,
     BatchNorm,
@@ -22,6 +26,9 @@ from skdnn.nn.layers import (
     leaf_caches,
     leaves,
 )
+
+#: How far raw predictions stay from the largest number.
+HEADROOM = 2.0**20
 
 
 class ParameterGroup(NamedTuple):
@@ -150,6 +157,21 @@ class Network:
         for layer, cache in zip(self.layers, caches or repeat(None), strict=False):
             x = layer.forward(x, cache, weight)
         return x
+
+    def predict(self, x):
+        """Return the raw predictions for `x`, finite for every finite row.
+
+        What overflows on the way is computed in float64.  So large, it says no more
+        than that, and is limited: sums over members stay finite too.
+        """
+        raw = self.forward(x)
+        limit = np.finfo(raw.dtype).max / HEADROOM
+        if not -limit < raw.min() <= raw.max() < limit:
+            largest = np.finfo(np.float32).max
+            exact = self.forward(np.clip(x.astype(np.float64), -largest, largest))
+            exact = np.clip(exact, -limit, limit)
+            np.copyto(raw, exact, "same_kind", where=~(np.abs(raw) < limit))
+        return raw
 
     def backward(self, grad, caches):
         """Compute every parameter's gradient from that of the raw predictions."""
@@ -335,8 +357,8 @@ def build_mlp(
     batch_norm : bool
     n_numbers : int
         Columns of numbers, which are the first.
-    numeric_embedding : (str, dict), default=None
-        Name and parameters of a row of `NUMERIC_EMBEDDINGS`.
+    numeric_embedding : (str, dict) or Embedding, default=None
+        Name and parameters of a row of `NUMERIC_EMBEDDINGS`, or one that has no row.
     cardinalities : sequence of int
         Number of codes of each column of codes, which are the last.
     category_width : int
@@ -396,8 +418,10 @@ def _embeddings(
     """Return the layers that embed numbers and categories, if there are any."""
     layers = []
     if numeric_embedding is not None and n_numbers:
-        name, params = numeric_embedding
-        embedding = NUMERIC_EMBEDDINGS[name](**params)
+        embedding = numeric_embedding
+        if not isinstance(embedding, Embedding):
+            name, params = embedding
+            embedding = NUMERIC_EMBEDDINGS[name](**params)
         layers.append(embedding.layer(n_inputs, n_numbers, n_members))
         n_inputs = layers[-1].n_outputs
     if cardinalities:
