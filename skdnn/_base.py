@@ -171,7 +171,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """
         copy = object.__new__(type(self))
         copy.__dict__ = vars(self).copy()
-        yield copy
+        # What overflows is looked at, and what underflows is zero.
+        with np.errstate(all="ignore"):
+            yield copy
         self.__dict__ = vars(copy)
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val):
@@ -492,6 +494,13 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=8,
             )
+        elif rule.scores and rule.best_snapshot is None:
+            raise ValueError(
+                f"The validation loss was not finite in any of {len(losses)} epochs: "
+                "the network predicts no finite loss for the rows held out, or for "
+                "X_val and y_val. Look for targets or columns there that are far from "
+                "those of training, lower learning_rate or set early_stopping=False."
+            )
         elif len(losses) == n_epochs and rule.should_have_stopped():
             warnings.warn(
                 f"Training reached max_iter={n_epochs} epochs and has not "
@@ -527,35 +536,32 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _predict_raw(self, X):
         """Return the raw predictions (n_samples, n_outputs)."""
-        return self._predict_with(X, lambda raw: raw, None)
+        return self._predict_with(X, lambda raw: raw, self.network_.params.dtype)
 
-    def _predict_linked(self, X):
-        """Return the predictions of the network, behind the link of the loss."""
-        # In float64, as a float32 can't tell a probability of 1 - 1e-9 from 1.
-        return self._predict_with(X, self._loss.inverse_link, np.float64)
-
-    def _predict_with(self, X, finish, dtype):
+    @np.errstate(all="ignore")
+    def _predict_with(self, X, finish, dtype=np.float64):
         """Return ``finish(raw predictions)``, computed a few rows at a time.
 
-        `dtype` is that of raw predictions and results; None is that of the network.
+        `dtype` is that of raw predictions: a float32 can't tell a probability of
+        1 - 1e-9 from 1.
         """
         X = self.encoder_.validate(self, X, reset=False)
         # That of the network, whatever the parameter has been set to since.
-        network_dtype = self.network_.params.dtype
-        dtype = np.dtype(dtype or network_dtype)
-        out = np.empty((X.shape[0], self.n_outputs_), dtype)
+        network_dtype, dtype = self.network_.params.dtype, np.dtype(dtype)
+        out = None
         spans = list(chunks(*X.shape, PREDICTED_ROWS, PADDED_ROWS))
         rows = np.zeros(
             (_padded(spans[0]), self.encoder_.n_features_out_), network_dtype
         )
-        # What overflows ends as an infinite prediction or a probability of 0 or 1.
-        with np.errstate(over="ignore", invalid="ignore"):
-            for span in spans:
-                n = span.stop - span.start
-                self.encoder_.encode(dense(X, span), out=rows[:n])
-                raw = self.network_.forward(rows[: _padded(span)])[..., :n, :]
-                raw = raw.astype(dtype, copy=False) / dtype.type(self.temperature_)
-                out[span] = finish(self._combined(raw))
+        for span in spans:
+            n = span.stop - span.start
+            self.encoder_.encode(dense(X, span), out=rows[:n])
+            raw = self.network_.predict(rows[: _padded(span)])[..., :n, :]
+            raw = raw.astype(dtype, copy=False) / dtype.type(self.temperature_)
+            part = finish(self._combined(raw))
+            if out is None:
+                out = np.empty((X.shape[0], part.shape[1]), part.dtype)
+            out[span] = part
         return out
 
     def __getstate__(self):

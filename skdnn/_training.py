@@ -213,7 +213,8 @@ class StoppingRule:
             loss, score, temperature = self.validate()
             self.validation_losses.append(loss)
             self.scores.append(score)
-        improved = self.tol is None or score >= self.best_score + self.tol
+        better = score > -np.inf and score >= self.best_score + (self.tol or 0.0)
+        improved = self.tol is None or better
         self.n_stalled = 0 if improved else self.n_stalled + 1
         if score > self.best_score:
             self._keep(score, temperature)

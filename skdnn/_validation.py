@@ -97,7 +97,7 @@ class Validator:
         of_judges = np.split(self._positions, len(self._judges))
         for judge, rows in zip(self._judges, of_judges, strict=True):
             for chunk in chunks(len(rows), self._X.shape[1], VALIDATED_ROWS):
-                raw.append(judge.network_.forward(self._X[rows[chunk]]))
+                raw.append(judge.network_.predict(self._X[rows[chunk]]))
         return np.concatenate(raw, axis=-2)
 
     def _score(self, temperature):

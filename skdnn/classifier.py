@@ -1,6 +1,7 @@
 """A deep neural network that predicts classes."""
 
 import numpy as np
+from scipy.special import log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
@@ -10,7 +11,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._parameters import named, with_link
-from skdnn.nn.losses import CLASSIFIER_LOSSES, LogLoss, SquaredError
+from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
 
 
 class DNNClassifier(ClassifierMixin, BaseDNN):
@@ -45,7 +46,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     dropout : float in [0, 1), list of float or "auto", default="auto"
         Share of hidden units that each training step leaves out, the same for all or
-        one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
+        one a hidden layer, rounded to multiples of 1 / 65536 below 1. `"auto"` is 0.2
+        in the tuned recipe, else 0.
 
     alpha : float >= 0, default=1e-4
         Strength of the L2 penalty on the weights (biases are free). The objective is
@@ -304,7 +306,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     _parameter_constraints = {
         **BaseDNN._parameter_constraints,
-        "loss": [StrOptions(set(CLASSIFIER_LOSSES)), LogLoss, SquaredError],
+        "loss": [StrOptions(set(CLASSIFIER_LOSSES)), Loss],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "temperature_scaling": [StrOptions({"auto"}), "boolean"],
     }
@@ -446,6 +448,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         y = check_array(
             y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name=name
         )
+        if y.dtype == object and y.ndim == 2 and y.shape[1] > 1:
+            y = np.array(y.tolist())  # as columns of several dtypes come in
         kind = type_of_target(y, input_name=name)
         multilabel = kind == "multilabel-indicator"
         if multilabel:
@@ -469,7 +473,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
                 f"{self.n_outputs_ if self._multilabel else 'one'} a row; got an array "
                 f"of shape {y.shape}."
             )
-        return y if multilabel else self._class_indices(y, name)
+        return y.astype(np.intp) if multilabel else self._class_indices(y, name)
 
     def _learn_classes(self, y, classes):
         self._multilabel = y.ndim == 2
@@ -497,7 +501,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     def _resolve_loss(self):
         loss = named(self.loss, CLASSIFIER_LOSSES)
         exclusive = self.n_outputs_ > 1 and not self._multilabel
-        return with_link(loss, ["softmax", "sigmoid"] if exclusive else ["sigmoid"])
+        if exclusive:
+            return with_link(loss, ["softmax", "sigmoid"], "more than two classes")
+        targets = "labels" if self._multilabel else "two classes"
+        return with_link(loss, ["sigmoid"], targets)
 
     def _learn_targets(self, targets, rows):
         """Learn the weight of each class, of each column of the targets."""
@@ -578,16 +585,33 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             label on its own. In float64, whatever `dtype`.
         """
         fitted = self._as_it_is()
-        proba = fitted._predict_linked(X)
-        if fitted._multilabel:
+        return fitted._predict_with(X, fitted._probabilities)
+
+    def _probabilities(self, raw):
+        if self._exclusive_sigmoids:
+            return softmax(log_expit(raw), axis=1)
+        proba = self._loss.inverse_link(raw)
+        if self._multilabel or self.n_outputs_ > 1:
             return proba
-        if fitted.n_outputs_ == 1:
-            # With a single class, the only column is that class.
-            proba = np.hstack([1 - proba, proba])
-            return proba if len(fitted.classes_) == 2 else np.ones_like(proba[:, :1])
-        if fitted._loss.link == "sigmoid":
-            proba /= proba.sum(axis=1, keepdims=True)
-        return proba
+        # With a single class, the only column is that class.
+        proba = np.hstack([1 - proba, proba])
+        return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
+
+    def _log_probabilities(self, raw):
+        if self._multilabel:
+            return log_expit(raw)
+        if self.n_outputs_ == 1:
+            log_proba = log_expit(np.hstack([-raw, raw]))
+            return log_proba if len(self.classes_) == 2 else np.zeros_like(raw)
+        if self._exclusive_sigmoids:
+            raw = log_expit(raw)
+        return log_softmax(raw, axis=1)
+
+    @property
+    def _exclusive_sigmoids(self):
+        """Whether the probabilities of classes are sigmoids, over their sum."""
+        several = self.n_outputs_ > 1 and not self._multilabel
+        return several and self._loss.link == "sigmoid"
 
     def predict_log_proba(self, X):
         """Predict logarithms of the probabilities of the classes.
@@ -600,10 +624,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
-            ``log(predict_proba(X))``.
+            ``log(predict_proba(X))``, finite where a probability rounds to 0.
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        fitted = self._as_it_is()
+        return fitted._predict_with(X, fitted._log_probabilities)
 
     def decision_function(self, X):
         """Return the raw outputs of the network.

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._parameters import named, with_link
+from skdnn._target_scaling import FARTHEST, location_and_scale
 from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, Loss
 
 
@@ -42,7 +43,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     dropout : float in [0, 1), list of float or "auto", default="auto"
         Share of hidden units that each training step leaves out, the same for all or
-        one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
+        one a hidden layer, rounded to multiples of 1 / 65536 below 1. `"auto"` is 0.2
+        in the tuned recipe, else 0.
 
     alpha : float >= 0, default=1e-4
         Strength of the L2 penalty on the weights (biases are free). The objective is
@@ -190,9 +192,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         hidden layers and the embeddings in common (TabM, Gorishniy et al., 2025).
 
     target_scaling : bool, default=True
-        Whether to train on a standardized target: all losses, and their parameters, are
-        then in units of its standard deviation. A loss with an exponential link divides
-        by the mean alone.
+        Whether to train on a standardized target: all losses, their parameters and
+        `alpha` are then in units of its standard deviation, of which that of squared
+        error counts outliers in full. Robust losses (absolute, Huber, quantile) take
+        the median, or their quantile, for the mean, and a robust standard deviation:
+        that of a normal distribution with as many targets, 80 % of those that deviate,
+        as close to the median. Targets beyond 1e8 of these count as that far out. A
+        loss with an exponential link divides by the mean alone.
 
     clip_predictions : bool or "auto", default="auto"
         Whether predictions stay within the range of the training targets. `"auto"` does
@@ -435,32 +441,39 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         loss = named(self.loss, REGRESSOR_LOSSES)
         if isinstance(loss, LogLoss):
             raise ValueError(f"loss={loss!r} is for DNNClassifier.")
-        return with_link(loss, ["identity", "sigmoid", "exp"])
+        return with_link(loss, ["identity", "sigmoid", "exp"], "numbers")
 
     def _learn_targets(self, targets, rows):
         """Learn location and scale of each output."""
         y = targets[rows.index].reshape(len(rows.index), -1)
         self._target_range = None
-        link = self._resolve_loss().link
         self._target_mean = np.zeros(y.shape[1])
         self._target_scale = np.ones(y.shape[1])
-        if not self.target_scaling or link == "sigmoid":
-            return
-        mean = np.average(y, axis=0, weights=rows.weight)
-        if link == "exp":
-            self._target_scale = _nonzero(mean)
-        else:
-            self._target_mean = mean
-            # In units of the range, whose square does not overflow.
-            span = _nonzero(np.abs(y - mean).max(axis=0))
-            variance = np.average(((y - mean) / span) ** 2, axis=0, weights=rows.weight)
-            self._target_scale = _nonzero(np.sqrt(variance) * span)
+        if self.target_scaling:
+            self._target_mean, self._target_scale = location_and_scale(
+                y, rows.weight, self._resolve_loss()
+            )
 
     def _network_targets(self, targets):
-        targets = targets.reshape(len(targets), -1)
-        self._loss.check_targets(targets)
-        targets = (targets - self._target_mean) / self._target_scale
-        return targets.astype(self.dtype)
+        y, loss = targets.reshape(len(targets), -1), self._loss
+        loss.check_targets(y)
+        location, scale = self._target_mean, self._target_scale
+        # In halves, as a difference may overflow.
+        scaled = (0.5 * y - 0.5 * location) / (0.5 * scale)
+        if self.target_scaling and loss.center is not None:
+            np.clip(scaled, -FARTHEST, FARTHEST, out=scaled)
+        scaled = scaled.astype(self.dtype)
+        lost = ~np.isfinite(scaled)
+        if loss.link == "exp" and (y > 0).all():
+            lost |= scaled == 0
+        if lost.any():
+            row, output = np.argwhere(lost)[0]
+            raise ValueError(
+                f"A target of {y[row, output]:g} is too large or too small for "
+                f"dtype={self.dtype!r}: the network is trained on "
+                f"(y - {location[output]:g}) / {scale[output]:g}."
+            )
+        return scaled
 
     def predict(self, X):
         """Predict the target.
@@ -476,12 +489,20 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             Predictions.
         """
         fitted = self._as_it_is()
-        y = fitted._predict_linked(X)
-        y *= fitted._target_scale
-        y += fitted._target_mean
-        if fitted._target_range is not None:
-            np.clip(y, *fitted._target_range, out=y)
+        y = fitted._predict_with(X, fitted._from_raw)
         return y if fitted._multioutput else y[:, 0]
+
+    def _from_raw(self, raw):
+        """Return finite predictions in units of the target, from raw ones."""
+        y = self._loss.inverse_link(raw)
+        y *= self._target_scale
+        y += self._target_mean
+        limits = np.finfo(y.dtype)
+        low, high = self._target_range or (limits.min, limits.max)
+        if self._loss.link == "exp":
+            # An exponential is above zero, which the deviances insist on.
+            low = np.maximum(low, limits.tiny)
+        return np.clip(y, low, high, out=y)
 
     def _note_range(self, targets, rows, settings):
         """Keep the range of all targets trained on so far, if it bounds predictions."""
@@ -499,7 +520,3 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _nonzero(scale):
-    return np.where(scale > 0, scale, 1.0)

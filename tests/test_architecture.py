@@ -22,7 +22,7 @@ LEVELS = [
         "skdnn.encoding",
     },
     {"skdnn._parameters"},
-    {"skdnn._categories", "skdnn._rows", "skdnn._version"},
+    {"skdnn._categories", "skdnn._rows", "skdnn._target_scaling", "skdnn._version"},
     {"skdnn.nn.trainer"},
     {"skdnn.nn.network", "skdnn.nn.batches"},
     {"skdnn.nn.embeddings"},

@@ -14,6 +14,9 @@ from skdnn.nn.layers import leaves
 from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import BLOCK
 
+#: Rows of the last batch that an epoch is judged by, besides its loss.
+PROBED_ROWS = 32
+
 #: Bytes of activations that a pass keeps, above which a batch goes through in slabs.
 SLAB_BYTES = 2**21
 
@@ -57,8 +60,8 @@ class Trainer:
         The objective of each epoch of this run: measured before each step, averaged
         over the rows.
     diverged : bool
-        Whether the run ended because loss or parameters were no longer finite.  The
-        network then holds the parameters from before the epoch.
+        Whether the run ended because loss, parameters, statistics or predictions were
+        no longer finite.  The network is then as it was before the epoch.
     """
 
     def __init__(
@@ -141,12 +144,12 @@ class Trainer:
                 if self._average is not None:
                     self._average.keep()
                 try:
-                    loss = self._run_epoch(batches, step)
+                    loss, batch = self._run_epoch(batches, step)
                 except KeyboardInterrupt:
                     network.restore(before)
                     self._adopt_average(undo=True)
                     raise
-                if self._ends(loss, before) or self._watched(on_epoch_end):
+                if self._ends(loss, batch, before) or self._watched(on_epoch_end):
                     break
         self._adopt_average(undo=self.diverged)
 
@@ -168,7 +171,7 @@ class Trainer:
             network.params[...] = params
             loss = evaluated[0]
             del evaluated[:-1]
-            ends = self._ends(loss, before)
+            ends = self._ends(loss, batch, before)
             network.snapshot(out=before)
             if ends or on_epoch_end():
                 return True
@@ -187,20 +190,34 @@ class Trainer:
                 network.restore(before)
                 raise
             if not self.losses and not self.diverged:
-                self._ends(evaluated[0], before)
+                self._ends(evaluated[0], batch, before)
             if not self.diverged:
                 network.params[...] = best
 
-    def _ends(self, loss, before):
-        """Record an epoch, or undo it and return True if numbers overflowed."""
-        params = self.network.params
-        self.diverged = not (isfinite(loss) and isfinite(np.dot(params, params)))
+    def _ends(self, loss, batch, before):
+        """Record an epoch, or undo it and return True if numbers overflowed.
+
+        `batch` is the last: its loss was that before the last step.
+        """
+        self.diverged = not (isfinite(loss) and self._is_finite(batch))
         if self.diverged:
             self.network.restore(before)
         else:
             self.losses.append(loss)
             self.epoch += 1
         return self.diverged
+
+    def _is_finite(self, batch):
+        """Whether the network as it is has finite numbers, and predicts finite ones."""
+        network, rows = self.network, slice(PROBED_ROWS)
+        norm = np.dot(network.params, network.params)
+        if not (isfinite(norm) and np.isfinite(network.statistics).all()):
+            return False
+        raw = network.forward(batch.X[rows])
+        if raw.ndim == 3:
+            raw = self.loss.average(raw)
+        loss, _ = self.loss.loss_gradient(batch.y[rows], raw)
+        return isfinite(loss) and bool(np.isfinite(raw).all())
 
     def _watched(self, on_epoch_end):
         """Call what watches training, which sees the average of the parameters."""
@@ -217,7 +234,10 @@ class Trainer:
             self.network.params[...] = self._average.params
 
     def _run_epoch(self, batches, step):
-        """Take one step a batch; return the objective, averaged over the rows."""
+        """Take one step a batch.
+
+        Return the objective, averaged over the rows, and the last batch.
+        """
         total, n_seen, n_samples = 0.0, 0, batches.n_samples
         for batch in batches:
             n, epoch = len(batch.X), self.epoch + n_seen / n_samples
@@ -229,7 +249,7 @@ class Trainer:
             if self._average is not None:
                 self._average.update()
             n_seen += n
-        return total / n_samples
+        return total / n_samples, batch
 
     def _regularization(self, epoch):
         if self.regularization_schedule is None:
