@@ -574,6 +574,20 @@ def test_partial_fit_with_lbfgs(make, optimizer):
     assert not hasattr(make(optimizer=optimizer, solver="bgd"), "partial_fit")
 
 
+@pytest.mark.parametrize(
+    ("dropout", "named"), [(0.9999999, "0.9999999"), ([0.0, 0.999], "0.999")]
+)
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+def test_dropout_that_keeps_nothing(dropout, named, way):
+    """It trains, with one warning, which names the rate and the line of the user."""
+    reg = regressor((8, 8), dropout=dropout)
+    with pytest.warns(UserWarning, match=f"dropout={named} keeps") as record:
+        getattr(reg, way)(*regression())
+    assert len(record) == 1
+    assert record[0].filename == __file__
+    assert np.isfinite(reg.predict(numbers())).all()
+
+
 def test_log_loss_for_numbers():
     """Log loss is an error for a regressor."""
     with pytest.raises(ValueError, match=r"LogLoss.*DNNClassifier"):
