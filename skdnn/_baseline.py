@@ -8,16 +8,19 @@ from skdnn._rows import chunks
 #: With fewer steps, nothing learned is no surprise.
 FEWEST_STEPS = 100
 
-#: By what share a loss has to be below that of a constant prediction.
+#: By what share the loss has to be below that of a constant prediction.
 MARGIN = 1e-3
+
+#: By what share it is where noise is learned by heart. A training loss is measured
+#: while the network changes, and of few rows comes out that much lower by chance.
+BY_HEART = 1e-2
 
 
 def learned_nothing(loss, n_outputs, train, losses, held_out=None, validated=()):
     """Whether no epoch was better than a prediction that is the same for all rows.
 
-    It has to be so for the rows held out, where the best of such predictions is the
-    best for these very rows, and for the training rows: to learn noise by heart is to
-    learn something.
+    The rows held out decide, where the best of such predictions is the best for these
+    very rows; but to learn training rows by heart is to learn something.
 
     Parameters
     ----------
@@ -30,15 +33,19 @@ def learned_nothing(loss, n_outputs, train, losses, held_out=None, validated=())
         The loss of each epoch, on these rows.
     """
 
-    def is_constant(best, y, weight):
+    def is_below(best, margin, y, weight):
         constant = constant_loss(loss, n_outputs, y, weight)
-        return best >= constant - MARGIN * abs(constant)
+        return best < constant - margin * abs(constant)
 
     if (train[0] == train[0][0]).all():
         return False
-    if held_out is not None and not is_constant(min(validated), *held_out):
-        return False
-    return is_constant(min(losses), *train)
+    if held_out is None:
+        return not is_below(min(losses), MARGIN, *train)
+    # The training rows, which are many, only if there is need.
+    return not (
+        is_below(min(validated), MARGIN, *held_out)
+        or is_below(min(losses), BY_HEART, *train)
+    )
 
 
 def constant_loss(loss, n_outputs, y, weight=None):

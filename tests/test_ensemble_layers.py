@@ -21,6 +21,7 @@ SWITCHES = {
     "ntk": {"ntk": True},
     "parametric": {"parametric": True},
     "residual": {"residual": True},
+    "residual of other widths": {"residual": True, "hidden": [5, 3, 6]},
     "periodic": {"numeric_embedding": ("periodic", {"frequency_scale": 0.3})},
     "piecewise_linear": {
         "numeric_embedding": ("piecewise_linear", {"n_bins": 3, "width": 2})
@@ -37,7 +38,7 @@ def make_network(rng, activation="tanh", n_outputs=1, **options):
     n_inputs = N_NUMBERS + N_OTHERS + len(options.get("cardinalities", ()))
     network = build_mlp(
         n_inputs,
-        [5, 5, 5],
+        options.pop("hidden", [5, 5, 5]),
         n_outputs,
         activations=[activation] * 3,
         initializers=["he_normal"] * 4,
