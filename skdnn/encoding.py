@@ -251,13 +251,14 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
     def _write_codes(self, table, out, reset):
         """Write the codes of categories to `out`; learn them if `reset`."""
+        indexes = None if reset else self._indexes()
         for k, j in enumerate(self.categorical_columns_):
             column = table.values(j)
             if reset:
                 out[:, k], names = codes_and_names(column)
                 self._seen.append(names)
             else:
-                out[:, k] = look_up(column, self._indexes()[k])
+                out[:, k] = look_up(column, indexes[k])
         if not reset:
             self._warn_of_unknown(table, out)
         elif is_from_dtype(self.categorical_features):
@@ -322,16 +323,16 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
     def _warn_of_unknown(self, table, codes):
         """Warn of columns in which training knows not one category."""
-        unknown = []
-        shares = vars(self).get("known_shares_", [1] * codes.shape[1])
-        for k, j in enumerate(self.categorical_columns_):
-            n_unknown = np.count_nonzero(codes[:, k] == UNKNOWN)
-            is_all = n_unknown == np.count_nonzero(codes[:, k] != MISSING)
-            if is_all and n_unknown * shares[k] >= UNKNOWN_ROWS:
-                unknown.append(table.title(j))
+        if len(codes) < UNKNOWN_ROWS:
+            return
+        share = np.array(vars(self).get("known_shares_", 1))
+        n_unknown = np.count_nonzero(codes == UNKNOWN, axis=0)
+        is_all = n_unknown == np.count_nonzero(codes != MISSING, axis=0)
+        columns = self.categorical_columns_
+        unknown = columns[is_all & (n_unknown * share >= UNKNOWN_ROWS)]
         warn_of(
             "Training knows not one of the categories that these columns hold now",
-            unknown,
+            [table.title(j) for j in unknown],
             "Are they written in another way?",
         )
 
@@ -423,7 +424,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             self.categories_.append(object_array(names[code] for code in own))
             codes = X[rows, j].astype(np.intp)
             count = np.bincount(codes[codes >= 0], minlength=len(names))
-            self.known_shares_.append(count[own].sum() / max(1, count.sum()))
+            self.known_shares_.append(float(count[own].sum() / max(1, count.sum())))
 
     def _fit_robust(self, X, rows, weight, half_range):
         q25, self.median_, q75 = quantiles(
