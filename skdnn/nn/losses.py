@@ -7,6 +7,7 @@ To add a loss, write a class with `pointwise` and its row in `CLASSIFIER_LOSSES`
 `REGRESSOR_LOSSES`.
 """
 
+from copy import copy
 from numbers import Real
 from types import SimpleNamespace
 
@@ -27,14 +28,14 @@ def softmax(raw, out):
     return out
 
 
-def copy(raw, out):
+def identity(raw, out):
     out[...] = raw
     return out
 
 
 #: name -> function (raw, out) that turns raw predictions into predictions
 INVERSE_LINKS = {
-    "identity": copy,
+    "identity": identity,
     "sigmoid": expit,
     "softmax": softmax,
     "exp": np.exp,
@@ -170,6 +171,13 @@ class Loss(BaseEstimator):
         total = float(np.add.reduce(losses, axis=None, dtype=np.float64))
         return scale * total, grad
 
+    def smoothed(self, share):
+        """Return this loss, with so much of each label spread evenly over all classes.
+
+        Only that of a probability grows without end, so that others have no need of it.
+        """
+        return self
+
     def average(self, raw):
         """Return raw predictions whose inverse link is the mean of the members'.
 
@@ -258,6 +266,11 @@ class LogLoss(_SoftmaxMixin, Loss):
     def __init__(self, label_smoothing=0.0, link="auto"):
         self.label_smoothing = label_smoothing
         self.link = link
+
+    def smoothed(self, share):
+        smoothed = copy(self)
+        smoothed.label_smoothing = 1 - (1 - self.label_smoothing) * (1 - share)
+        return smoothed
 
     def pointwise(self, y, raw, cache):
         if self.link == "softmax":
