@@ -103,11 +103,12 @@ def codes_and_names(column):
         In an order of their own: numbers by value, then text.
     """
     own, values = _distinct(column)
-    of_values = _names(values)
-    names = sorted({name for name in of_values if name is not None}, key=_numbers_first)
+    of_values = list(map(_name, values))
+    names = _in_order(set(of_values) - {None})
     index = {name: code for code, name in enumerate(names)}
-    codes = [index.get(name, MISSING) for name in of_values]
-    return np.array([*codes, MISSING])[own], names
+    codes = np.full(len(values) + 1, MISSING)
+    codes[:-1] = [index.get(name, MISSING) for name in of_values]
+    return codes[own], names
 
 
 def index_of(names, codes):
@@ -140,7 +141,8 @@ def look_up(column, index):
     """
     own, values = _distinct(column)
     codes = np.full(len(values) + 1, MISSING)
-    for k, (value, name) in enumerate(zip(values, _names(values), strict=True)):
+    for k, value in enumerate(values):
+        name = _name(value)
         if name is None:
             continue
         code = index.get(name, UNKNOWN)
@@ -182,13 +184,11 @@ def _distinct_of_categorical(column):
     return own[column.codes], np.asarray(categories.take(used), dtype=object)
 
 
-def _names(values):
-    """Return the name of each category, None where it is missing."""
-    return [_name(value) for value in values]
-
-
 def _name(value):
-    """Return the name of a category; equal values of different types have one name."""
+    """Return the name of a category, None where it is missing.
+
+    Equal values of different types have one name.
+    """
     kind = type(value)
     if kind is str:
         return value
@@ -221,8 +221,11 @@ def _as_float(value):
         return np.inf
 
 
-def _numbers_first(name):
-    return (0, float(name), name) if NUMBER.fullmatch(name) else (1, 0.0, name)
+def _in_order(names):
+    """Return a set of names as a list, numbers by value, then text."""
+    numbers = {name for name in names if NUMBER.fullmatch(name)}
+    by_value = sorted(numbers, key=lambda name: (float(name), name))
+    return by_value + sorted(names - numbers)
 
 
 def seem_numbers(names):

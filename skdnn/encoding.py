@@ -92,8 +92,9 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         Which columns are categories: those of a data frame whose dtype says so
-        (categorical, string, object, bool), or a mask, positions or names; None is
-        none. Dates and times are refused.
+        (categorical, string, bool, objects that are not all numbers), or a mask,
+        positions or names; None is none. What is neither numbers, text nor bool, such
+        as dates, is refused.
     max_one_hot : int or None, default=None
         Columns with more categories than that, missing ones counted as one, become
         codes, for an embedding to look up; None is no column.

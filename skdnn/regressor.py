@@ -181,8 +181,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         Which columns are categories: those of a data frame whose dtype says so
-        (categorical, string, object, bool), or a mask, positions or names; None is
-        none. See :class:`~skdnn.encoding.TabularEncoder`.
+        (categorical, string, bool, objects that are not all numbers), or a mask,
+        positions or names; None is none. See :class:`~skdnn.encoding.TabularEncoder`.
 
     max_one_hot : int or None, default=8
         Columns of more categories are embedded: each category becomes a vector that is
