@@ -3,6 +3,7 @@
 PLAIN = {
     "activation": "relu",
     "parametric_activation": False,
+    "residual": False,
     "dropout": 0.0,
     "optimizer": "adam",
     "learning_rate_multipliers": None,

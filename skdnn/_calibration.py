@@ -1,14 +1,70 @@
 """Temperature scaling: how sure a classifier may be, by rows that it has not seen."""
 
-from math import exp
+from functools import cache
+from math import exp, isfinite
 
-from scipy.optimize import minimize_scalar
+import numpy as np
+from scipy.optimize import brentq
+
+from skdnn._rows import chunks
 
 #: How far the logarithm of the inverse temperature may go.
 LIMIT = 2.0
 
 #: Standard deviation of its prior, which matters where there are few rows.
 PRIOR = 0.5
+
+#: How far it mostly goes.
+NEAR = 0.5
+
+#: How exact it has to be.
+TOLERANCE = 0.01
+
+
+class MeanLoss:
+    """Mean loss of rows, as a function of what their raw predictions are scaled by.
+
+    A few rows pass at a time, through memory that is allocated once.
+
+    Parameters
+    ----------
+    loss : Loss
+    y : ndarray of shape (n, n_outputs), or (n,) of class indices
+    raw : ndarray of shape (n, n_outputs), or (n_members, n, n_outputs)
+    weight : ndarray of shape (n, 1), default=None
+        Of mean 1.
+    """
+
+    def __init__(self, loss, y, raw, weight=None):
+        self.loss, self.y, self.raw, self.weight = loss, y, raw, weight
+        self._chunks = list(chunks(len(y), raw.size // len(y)))
+        n_rows = {len(y[rows]) for rows in self._chunks}
+        n_outputs, dtype = raw.shape[-1], raw.dtype
+        self._caches = {n: loss.allocate(n, n_outputs, dtype) for n in n_rows}
+        self._scaled = np.empty((*raw.shape[:-2], max(n_rows), n_outputs), dtype)
+
+    def __call__(self, factor):
+        """Return the mean loss, and its derivative in the logarithm of `factor`."""
+        factor = self.raw.dtype.type(factor)
+        loss, slope, scale = 0.0, 0.0, 1 / len(self.y)
+        for rows in self._chunks:
+            y = self.y[rows]
+            raw, moves = self._scaled_rows(rows, len(y), factor)
+            weight = None if self.weight is None else self.weight[rows]
+            part, grad = self.loss.loss_gradient(
+                y, raw, weight, scale, self._caches[len(y)]
+            )
+            loss += part
+            slope += float(np.vdot(grad, moves))
+        return loss, slope
+
+    def _scaled_rows(self, rows, n, factor):
+        """Return raw predictions (n, n_outputs), and how they move with `factor`."""
+        scaled = self._scaled[..., :n, :]
+        np.multiply(self.raw[..., rows, :], factor, out=scaled)
+        if scaled.ndim == 2:
+            return scaled, scaled
+        return self.loss.average(scaled), self.loss.average_slope(scaled)
 
 
 def fit_temperature(loss, y, raw, weight=None, n=None):
@@ -20,11 +76,8 @@ def fit_temperature(loss, y, raw, weight=None, n=None):
 
     Parameters
     ----------
-    loss : Loss
-    y : ndarray of shape (n, n_outputs), or (n,) of class indices
-    raw : ndarray of shape (n, n_outputs), or (n_members, n, n_outputs)
-    weight : ndarray of shape (n, 1), default=None
-        Of mean 1.
+    loss, y, raw, weight
+        As in `MeanLoss`.
     n : float, default=None
         How many rows they stand for, if not as many as there are: a row of weight 2 is
         as good as two.
@@ -32,21 +85,25 @@ def fit_temperature(loss, y, raw, weight=None, n=None):
     Returns
     -------
     temperature : float
+        1 if the loss is not finite.
     loss : float
         Mean of the rows, without the prior.
     """
-    n = len(y) if n is None else n
+    strength = 1 / (PRIOR**2 * (len(y) if n is None else n))
+    mean_loss = cache(MeanLoss(loss, y, raw, weight))
 
-    def mean_loss(s):
-        scaled = raw * raw.dtype.type(exp(s))
-        if scaled.ndim == 3:
-            scaled = loss.average(scaled)
-        return loss.loss_gradient(y, scaled, weight)[0]
+    def slope(s):
+        return mean_loss(exp(s))[1] + strength * s
 
-    def objective(s):
-        return mean_loss(s) + s * s / (2 * PRIOR**2 * n)
+    s = _downhill(slope) if isfinite(mean_loss(1.0)[0]) else 0.0
+    return exp(-s), mean_loss(exp(s))[0]
 
-    best = minimize_scalar(
-        objective, bounds=(-LIMIT, LIMIT), method="bounded", options={"xatol": 0.01}
-    ).x
-    return exp(-best), mean_loss(best)
+
+def _downhill(slope):
+    """Return where the slope changes its sign, or the limit on the way down from 0."""
+    s, direction = 0.0, -np.sign(slope(0.0))
+    for distance in NEAR, LIMIT:
+        before, s = s, float(direction * distance)
+        if slope(before) * slope(s) <= 0:
+            return brentq(slope, before, s, xtol=TOLERANCE)
+    return s

@@ -9,7 +9,7 @@ from skdnn._version import __version__
 from skdnn.nn.network import build_mlp
 
 #: Counts up when an older skdnn could not make sense of a newer state, or the reverse.
-FORMAT = 1
+FORMAT = 2
 
 #: What a fit that is running keeps on the estimator, for `sklearn.callback`.
 TRANSIENT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
@@ -18,6 +18,11 @@ TRANSIENT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 def without_transient(attributes):
     """Return the attributes without those of a fit that is running."""
     return {k: v for k, v in attributes.items() if k not in TRANSIENT}
+
+
+def transient(attributes):
+    """Return those attributes of a fit that is running."""
+    return {k: v for k, v in attributes.items() if k in TRANSIENT}
 
 
 def pack(attributes):

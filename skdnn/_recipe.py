@@ -76,6 +76,10 @@ FEW_ROWS, MEMBERS_OF_FEW_ROWS = 1000, 4
 #: these limits.
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
 
+#: From so many hidden layers on, the tuned recipe has residual connections: without
+#: them, the signal that reaches the output is lost in the noise of dropout.
+DEEP = 5
+
 
 def resolve(params, n_columns, n_rows=None, is_classifier=True):
     """Return the parameters with what ``"auto"`` stands for in its place.
@@ -102,6 +106,7 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
         # Nobody knows how long it will go on: a wave would have ended at rate 0.
         choices.update(schedule="constant", regularization_schedule=None)
     choices["early_stopping"] = n_rows is not None and _splits(params, tuned, n_rows)
+    choices["residual"] = tuned and len(params["hidden_layer_dims"]) >= DEEP
     choices.update(_by_rows(tuned, n_rows, params["max_iter"]))
     settings = {**params, **{name: choices[name] for name in autos if name in choices}}
     settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)

@@ -7,6 +7,7 @@ from tests import tables
 PLAIN = {
     "activation": "relu",
     "parametric_activation": False,
+    "residual": False,
     "dropout": 0.0,
     "optimizer": "adam",
     "learning_rate_multipliers": None,

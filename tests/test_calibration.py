@@ -1,5 +1,7 @@
 """The temperature of a classifier: that which suits the validation rows."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
@@ -109,6 +111,45 @@ def test_weights_are_repeated_rows(name, rng):
     np.testing.assert_allclose(weighted, repeated, rtol=1e-6)
 
 
+class Counting(LogLoss):
+    """Log loss that counts the rows it is asked for."""
+
+    n_rows = 0
+
+    def pointwise(self, y, raw, cache):
+        self.n_rows += len(raw)
+        super().pointwise(y, raw, cache)
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.4])
+@pytest.mark.parametrize(("n", "k"), [(300, 5), (2000, 300)])
+def test_it_takes_few_passes(n, k, temperature, rng):
+    """A temperature as they mostly are is found in six passes over the rows."""
+    raw = 2 * rng.standard_normal((n, k)).astype(np.float32)
+    y = (raw + rng.gumbel(size=raw.shape)).argmax(axis=1)
+    loss = Counting(link="softmax")
+    found, value = fit_temperature(loss, y, temperature * raw)
+    assert loss.n_rows <= 6 * n
+    # The rows go in several parts, and the loss is that of all.
+    scaled = temperature * raw.astype(float) / found
+    np.testing.assert_allclose(
+        value, LogLoss(link="softmax").loss_gradient(y, scaled)[0], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("n_members", [None, 2])
+def test_memory_does_not_grow_with_classes(n_members, rng):
+    """A few rows at a time: 4,000 rows of 500 classes take less than they are."""
+    shape = (4000, 500) if n_members is None else (n_members, 4000, 500)
+    raw = rng.standard_normal(shape).astype(np.float32)
+    y = rng.integers(500, size=shape[-2])
+    tracemalloc.start()
+    fit_temperature(LogLoss(link="softmax"), y, raw)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < raw.nbytes
+
+
 # In a classifier
 
 TASKS = {"binary": binary, "multiclass": multiclass, "multilabel": multilabel}
@@ -150,6 +191,7 @@ def test_without_it_the_temperature_is_one():
     assert classifier().partial_fit(X, y, classes=[0, 1]).temperature_ == 1
 
 
+@pytest.mark.filterwarnings("ignore:Training knows not one of the categories")
 @recipes
 def test_classes_stay_the_same(recipe):
     """The temperature changes probabilities, and no class."""

@@ -21,6 +21,7 @@ SWITCHES = {
     "ntk": {"ntk": True},
     "parametric": {"parametric": True},
     "residual": {"residual": True},
+    "residual of other widths": {"residual": True, "hidden": [5, 3, 6]},
     "periodic": {"numeric_embedding": ("periodic", {"frequency_scale": 0.3})},
     "piecewise_linear": {
         "numeric_embedding": ("piecewise_linear", {"n_bins": 3, "width": 2})
@@ -37,7 +38,7 @@ def make_network(rng, activation="tanh", n_outputs=1, **options):
     n_inputs = N_NUMBERS + N_OTHERS + len(options.get("cardinalities", ()))
     network = build_mlp(
         n_inputs,
-        [5, 5, 5],
+        options.pop("hidden", [5, 5, 5]),
         n_outputs,
         activations=[activation] * 3,
         initializers=["he_normal"] * 4,
@@ -193,7 +194,7 @@ def test_parametric():
 
 
 def test_residual(rng):
-    """x + layers(x), around hidden layers that are as wide as their input."""
+    """x + layers(x) / sqrt(n), around each of the n hidden layers behind the first."""
     network = make_network(rng, residual=True, n_numbers=0)
     kinds = [type(layer).__name__ for layer in network.layers]
     assert kinds == ["Dense", "Activate", "Residual", "Residual", "Dense"]
@@ -201,7 +202,7 @@ def test_residual(rng):
     assert isinstance(block, Residual)
     x = rng.standard_normal((4, 5))
     dense = block.layers[0]
-    expected = x + np.tanh(x @ dense.weight + dense.bias)
+    expected = x + np.tanh(x @ dense.weight + dense.bias) / np.sqrt(2)
     np.testing.assert_allclose(block.forward(x), expected, rtol=1e-12)
 
 

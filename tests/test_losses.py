@@ -5,6 +5,7 @@ import pytest
 from scipy.special import expit, log_softmax, softmax, xlogy
 
 from skdnn.nn.losses import (
+    AVERAGE_SLOPES,
     AVERAGES,
     CLASSIFIER_LOSSES,
     INVERSE_LINKS,
@@ -16,6 +17,7 @@ from skdnn.nn.losses import (
     Poisson,
     Quantile,
     SquaredError,
+    _row_maxima,
 )
 from tests.gradcheck import assert_gradient
 
@@ -352,7 +354,28 @@ def test_targets_at_the_edge_of_the_range(loss, y):
 
 # What the members of an ensemble predict together
 
+
 #: link -> a loss with it, and the inverse link
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (7, 47), (7, 48), (90, 3)])
+def test_row_maxima(shape, dtype, rng):
+    """They are NumPy's, of few columns and of many."""
+    raw = rng.standard_normal(shape).astype(dtype)
+    cache = LogLoss(link="softmax").allocate(*shape, dtype)
+    maxima = _row_maxima(raw, cache.transposed, out=cache.row)
+    np.testing.assert_array_equal(maxima, raw.max(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("name", ["softmax log", "smooth softmax log", "softmax squared"])
+@pytest.mark.parametrize("k", [2, 47, 48, 49, 500])
+def test_many_classes(name, k, rng):
+    """Few classes or many, the loss is that of the formula."""
+    loss, _, formula = CASES[name]
+    raw, y = 5 * rng.standard_normal((9, k)), rng.integers(k, size=9)
+    value, _ = loss.loss_gradient(y, raw)
+    np.testing.assert_allclose(value, formula(y, raw).mean(), rtol=1e-12)
+
+
 LINKS = {
     "identity": (SquaredError(link="identity"), lambda raw: raw),
     "sigmoid": (LogLoss(link="sigmoid"), expit),
@@ -364,7 +387,8 @@ every_link = pytest.mark.parametrize("link", LINKS)
 
 def test_every_link_has_a_case_of_its_own():
     """The table of links is all tested here."""
-    assert LINKS.keys() == AVERAGES.keys() == INVERSE_LINKS.keys()
+    tables = AVERAGES, AVERAGE_SLOPES, INVERSE_LINKS
+    assert all(LINKS.keys() == table.keys() for table in tables)
     assert all(loss.link == link for link, (loss, _) in LINKS.items())
 
 
@@ -380,6 +404,28 @@ def test_average(link, n_members, rng):
     np.testing.assert_array_equal(raw, before)
     expected = inverse(raw).mean(axis=0)
     np.testing.assert_allclose(loss.inverse_link(average), expected, rtol=1e-12)
+
+
+@every_link
+def test_slope_of_the_average(link, rng):
+    """It is the derivative in a factor, and finite where the average is."""
+    loss, _ = LINKS[link]
+    raw = 3 * rng.standard_normal((4, 7, 3))
+    difference = loss.average(raw * (1 + 1e-6)) - loss.average(raw * (1 - 1e-6))
+    np.testing.assert_allclose(
+        loss.average_slope(raw), difference / 2e-6, rtol=1e-6, atol=1e-8
+    )
+    assert np.isfinite(loss.average_slope(np.array(FAR[link][0], np.float32))).all()
+
+
+@every_link
+def test_prediction_of_members(link, rng):
+    """What members predict together is the mean of what each predicts."""
+    loss, _ = LINKS[link]
+    raw = 3 * rng.standard_normal((4, 7, 3))
+    each = [loss.inverse_link(of_member) for of_member in raw]
+    np.testing.assert_array_equal(loss.predict(raw), np.mean(each, axis=0))
+    np.testing.assert_array_equal(loss.predict(raw[0]), each[0])
 
 
 @every_link

@@ -450,9 +450,9 @@ class Dropout(Layer):
     """Zero each entry with probability `rate`, scale the others by ``1 / (1 - rate)``.
 
     Inference passes everything through (inverted dropout, Srivastava et al., 2014).
-    Rates are rounded to multiples of ``1 / 65536``.  ``cache.noise`` has the random
-    generator, whose bits come in words of 64, and what a schedule multiplies the rate
-    with.
+    Rates are rounded to multiples of ``1 / 65536`` below 1.  ``cache.noise`` has the
+    random generator, whose bits come in words of 64, and what a schedule multiplies the
+    rate with.
     """
 
     def __init__(self, n_features, rate, n_members=None):
@@ -466,7 +466,7 @@ class Dropout(Layer):
     def forward(self, x, cache=None, weight=None):
         if cache is None:
             return x
-        dropped = round(self.rate * cache.noise.strength * 2**16)
+        dropped = min(round(self.rate * cache.noise.strength * 2**16), 2**16 - 1)
         bits = cache.noise.rng.bit_generator
         mask = cache.mask.reshape(-1)
         for start in range(0, len(mask), RANDOM_BLOCK):
@@ -483,17 +483,29 @@ class Dropout(Layer):
 
 
 class Residual(Layer):
-    """Layers in a row, and a connection around them: ``x + layers(x)``.
+    """Layers in a row, and a connection around them: ``x + scale * layers(x)``.
 
     Gradients reach the layers below undiminished (He et al., 2016; for tables,
-    Gorishniy et al., 2021).  The first layer inside must not overwrite its input.
+    Gorishniy et al., 2021).  Where widths differ, the connection drops the last columns
+    of `x`, or fills up with zeros (He et al., 2016, option A).  The first layer inside
+    must not overwrite its input.
+
+    Parameters
+    ----------
+    layers : list of Layer
+    scale : float, default=1.0
+        In a network of ``n`` such blocks, ``1 / sqrt(n)`` keeps both signal and
+        gradient from growing with depth (Hayou et al., 2021), and the noise of dropout
+        too.
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers, scale=1.0):
         below, above = layers[0], layers[-1]
         super().__init__(below.n_inputs, above.n_outputs, above.n_members)
         self.layers = tuple(layers)
+        self.scale = scale
         self.couples_rows = any(layer.couples_rows for layer in layers)
+        self._around = slice(min(self.n_inputs, self.n_outputs))
 
     def allocate(self, n, dtype, scratch, first):
         shape = self.output_shape(n)
@@ -504,23 +516,27 @@ class Residual(Layer):
         )
 
     def forward(self, x, cache=None, weight=None):
+        y, around = x, self._around
         if cache is None:
-            y = x
             for layer in self.layers:
                 y = layer.forward(y)
-            return x + y
-        y = x
-        for layer, inner in zip(self.layers, cache.caches, strict=True):
-            y = layer.forward(y, inner, weight)
-        return np.add(x, y, out=cache.y)
+            y = y * self.scale
+        else:
+            for layer, inner in zip(self.layers, cache.caches, strict=True):
+                y = layer.forward(y, inner, weight)
+            y = np.multiply(y, self.scale, out=cache.y)
+        y[..., around] += x[..., around]
+        return y
 
     def backward(self, grad, cache):
+        around = self._around
         np.copyto(cache.grad, grad)
+        grad *= self.scale
         for layer, inner in zip(
             reversed(self.layers), reversed(cache.caches), strict=True
         ):
             grad = layer.backward(grad, inner)
-        grad += cache.grad
+        grad[..., around] += cache.grad[..., around]
         return grad
 
 

@@ -1,0 +1,80 @@
+"""Whether training has learned anything: what a constant prediction is worth."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from skdnn._rows import chunks
+
+#: With fewer steps, nothing learned is no surprise.
+FEWEST_STEPS = 100
+
+#: By what share the loss has to be below that of a constant prediction.
+MARGIN = 1e-3
+
+#: By what share it is where noise is learned by heart. A training loss is measured
+#: while the network changes, and of few rows comes out that much lower by chance.
+BY_HEART = 1e-2
+
+
+def learned_nothing(loss, n_outputs, train, losses, held_out=None, validated=()):
+    """Whether no epoch was better than a prediction that is the same for all rows.
+
+    The rows held out decide, where the best of such predictions is the best for these
+    very rows; but to learn training rows by heart is to learn something.
+
+    Parameters
+    ----------
+    loss : Loss
+    n_outputs : int
+    train, held_out : tuple (y, weight)
+        Targets as the loss reads them, and weights of mean 1 or None. `held_out` is
+        None where there are none.
+    losses, validated : sequence of float
+        The loss of each epoch, on these rows.
+    """
+
+    def is_below(best, margin, y, weight):
+        constant = constant_loss(loss, n_outputs, y, weight)
+        return best < constant - margin * abs(constant)
+
+    if (train[0] == train[0][0]).all():
+        return False
+    if held_out is None:
+        return not is_below(min(losses), MARGIN, *train)
+    # The training rows, which are many, only if there is need.
+    return not (
+        is_below(min(validated), MARGIN, *held_out)
+        or is_below(min(losses), BY_HEART, *train)
+    )
+
+
+def constant_loss(loss, n_outputs, y, weight=None):
+    """Return the lowest mean loss of a prediction that is the same for all rows.
+
+    Parameters
+    ----------
+    loss : Loss
+    n_outputs : int
+    y : ndarray of shape (n, n_outputs), or (n,) of class indices
+    weight : ndarray of shape (n, 1) or (n, n_members), default=None
+        Of mean 1.
+    """
+    share = np.ones(len(y)) if weight is None else weight.mean(axis=1, dtype=float)
+    start = np.zeros(n_outputs)
+    if y.ndim == 1:
+        # Of all rows of a class, one is enough.
+        of_class = np.bincount(y, share, minlength=n_outputs)
+        y = np.flatnonzero(of_class)
+        share, start = of_class[y], np.log(of_class + 1e-3)
+    share = share[:, None] / share.sum()
+
+    def objective(raw):
+        value, slope = 0.0, np.zeros(n_outputs)
+        for rows in chunks(len(y), n_outputs):
+            repeated = np.tile(raw, (len(y[rows]), 1))
+            part, grad = loss.loss_gradient(y[rows], repeated, share[rows], 1.0)
+            value += part
+            slope += grad.sum(axis=0)
+        return value, slope
+
+    return minimize(objective, start, jac=True, method="L-BFGS-B").fun
