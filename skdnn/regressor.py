@@ -59,7 +59,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             "gamma"} or Loss, default="squared_error"
         What training minimizes; every squared error is ``1/2 (a - y)^2``. An instance
         from :mod:`skdnn.nn.losses` sets its own parameters, e.g. ``Quantile(0.9)``.
-        `"poisson"` and `"gamma"` predict through an exponential.
+        `"poisson"` and `"gamma"` predict through an exponential, which is always above
+        zero and, like all predictions, finite.
 
     solver : {"bgd", "sgd", "minibatch"}, default="minibatch"
         How many rows each step looks at: all, one, or `batch_size`.
