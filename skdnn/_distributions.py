@@ -23,7 +23,7 @@ def holes_and_range(X, n_columns, rows):
         part = X[rows]
         holes = np.zeros(n_columns, dtype=bool)
         holes[part.indices[np.isnan(part.data)]] = True
-        low, high = (m(axis=0).toarray() for m in (part.nanmin, part.nanmax))
+        low, high = (m(axis=0).toarray().ravel() for m in (part.nanmin, part.nanmax))
         # That of no number is NaN.
         return holes, np.fmin(low, np.inf), np.fmax(high, -np.inf)
     holes = np.zeros(n_columns, dtype=bool)
