@@ -366,7 +366,9 @@ def test_row_maxima(shape, dtype, rng):
     np.testing.assert_array_equal(maxima, raw.max(axis=1, keepdims=True))
 
 
-@pytest.mark.parametrize("name", ["softmax log", "smooth softmax log", "softmax squared"])
+@pytest.mark.parametrize(
+    "name", ["softmax log", "smooth softmax log", "softmax squared"]
+)
 @pytest.mark.parametrize("k", [2, 47, 48, 49, 500])
 def test_many_classes(name, k, rng):
     """Few classes or many, the loss is that of the formula."""
