@@ -6,14 +6,18 @@ VENV = .venv
 RUN = $(VENV)/bin/python
 INSTALLED = $(VENV)/.installed
 
-# The versions of scikit-learn to test beside the newest.
-OLDER = 1.7 1.8
+# The versions of scikit-learn to test beside the oldest and the newest.
+OLDER = 1.8
 
-# Products as small as those of the tests only get slower with more threads.
-PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q
+# The oldest version of each requirement that pyproject.toml allows.
+OLDEST = $(shell sed -n 's/^ *"\([a-z-]*\)>=\([0-9.]*\)".*/\1==\2/p' pyproject.toml)
+
+# Products as small as those of the tests only get slower with more threads, so that each
+# core runs a test of its own.
+PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL = help
-.PHONY: help demo examples test test-matrix slow lint benchmark clean
+.PHONY: help demo examples test test-matrix test-oldest slow lint benchmark clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -29,12 +33,16 @@ examples: $(INSTALLED) ## Run all the other examples
 test: lint ## Run lint, unit tests, doctests and the code in the README
 	@$(PYTEST) -m "not slow"
 
-test-matrix: $(OLDER:%=test-with-%) test ## Test with older versions of scikit-learn too
+test-matrix: test-oldest $(OLDER:%=test-with-%) test ## Test with older versions too
 
 # Each version has an environment of its own.
 test-with-%:
 	@echo "scikit-learn $*"
 	@$(MAKE) --no-print-directory VENV=.venv-$* PIN="scikit-learn==$*.*" test-pinned
+
+test-oldest: ## Test with the oldest versions of all requirements together
+	@echo "$(OLDEST)"
+	@$(MAKE) --no-print-directory VENV=.venv-oldest PIN="$(OLDEST)" test-pinned
 
 test-pinned: $(INSTALLED)
 	@$(PYTEST) -m "not slow"
@@ -53,7 +61,8 @@ benchmark: $(INSTALLED) ## Measure time and memory
 	@$(RUN) benchmarks/search.py
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(OLDER:%=$(VENV)-%) .pytest_cache .ruff_cache build dist *.egg-info *.png
+	rm -rf $(VENV) $(OLDER:%=$(VENV)-%) $(VENV)-oldest build dist *.egg-info *.png
+	rm -rf .pytest_cache .ruff_cache .hypothesis
 	find skdnn tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml

@@ -1,5 +1,7 @@
 """From the parameters of an estimator to the plain data that describes its network."""
 
+from sklearn.base import clone
+
 from skdnn._parameters import named, per_layer
 from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
@@ -52,9 +54,11 @@ def _initializers(settings, activations):
 
 
 def _embedding(value):
-    """Return name and parameters of an embedding of numbers."""
+    """Return name and parameters of an embedding, or one of the user's own class."""
     if value is None:
         return None
     embedding = named(value, NUMERIC_EMBEDDINGS)
     kinds = {kind: name for name, kind in NUMERIC_EMBEDDINGS.items()}
+    if type(embedding) not in kinds:
+        return clone(embedding)
     return kinds[type(embedding)], embedding.get_params()

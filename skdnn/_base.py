@@ -1,31 +1,40 @@
 """What classifier and regressor share: parameters, training, raw predictions."""
 
-import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from math import ceil
 from time import perf_counter
 from types import SimpleNamespace
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, _fit_context, is_classifier
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import BaseEstimator, _fit_context, clone, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from skdnn._advice import check_alone, check_parts, other_name
 from skdnn._architecture import architecture
-from skdnn._baseline import FEWEST_STEPS, learned_nothing
-from skdnn._parameters import CONSTRAINTS, FIXED, check_together, named, plain
-from skdnn._persistence import pack, unpack, without_transient
+from skdnn._parameters import (
+    CALIBRATION,
+    CONSTRAINTS,
+    FIXED,
+    check_going_on,
+    check_together,
+    is_auto,
+    is_lbfgs,
+    named,
+    set_for_validation,
+)
+from skdnn._persistence import pack, transient, unpack, without_transient
 from skdnn._recipe import resolve
-from skdnn._rows import chunks, dense, distinct_rows, rows_with_weight
+from skdnn._rows import chunks, rows_with_weight
 from skdnn._threads import shared_threads, threads_for
 from skdnn._training import (
     WATCHED,
     Clock,
     Data,
+    End,
     HeldOut,
     Run,
     StoppingRule,
@@ -33,6 +42,7 @@ from skdnn._training import (
     validation_size,
 )
 from skdnn._validation import Validator
+from skdnn._warnings import warn
 from skdnn.callbacks import (
     CallbackSupportMixin,
     FitTasks,
@@ -45,6 +55,12 @@ from skdnn.nn.network import build_mlp
 from skdnn.nn.optimizers import LBFGS
 from skdnn.nn.schedules import SCHEDULES
 from skdnn.nn.trainer import Trainer
+
+#: Strength of the penalty by default.
+ALPHA = 1e-4
+
+#: Below this mean of the weights, a given strength is seldom what is meant.
+SMALL_WEIGHT = 0.01
 
 #: Rows that embeddings of numbers learn their bins from.
 LEARNED_ROWS = 100_000
@@ -61,9 +77,39 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     _parameter_constraints = CONSTRAINTS
     _fixed = FIXED
 
+    def __new__(cls, *args, **params):
+        # Python alone says that there is no such name, not what it is called here.
+        other = other_name(params)
+        if other is not None:
+            raise TypeError(f"{cls.__name__} has no parameter {other}.")
+        return super().__new__(cls)
+
     @abstractmethod
     def __init__(self, **params):
         vars(self).update(params)
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by their names; ``optimizer__beta_1`` is that of an object.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+        """
+        other = other_name(params)
+        if other is not None:
+            raise ValueError(f"{type(self).__name__} has no parameter {other}.")
+        check_parts(params, vars(self))
+        return super().set_params(**params)
+
+    def _validate_params(self):
+        params, owner = self.get_params(deep=False), type(self).__name__
+        check_alone(params, self._parameter_constraints, owner)
 
     @abstractmethod
     def _check_targets(self, y, name, reset, classes=None):
@@ -88,9 +134,17 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Return `rows` with the weights that their targets give them."""
         return rows
 
+    @abstractmethod
+    def _check_scoring(self):
+        """Raise an error for the name of a scorer that does not suit the target."""
+
     def _strata(self, targets):
         """Return the groups that a validation split keeps in proportion."""
         return None
+
+    def _labels(self, targets):
+        """Return checked targets as scorers see them."""
+        return targets
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -140,7 +194,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """
         started = perf_counter()
         tasks = FitTasks(self, X, y, sample_weight)
-        with self._in_training() as trained, shared_threads():
+        with self._in_training(tasks) as trained, shared_threads():
             check_together(vars(self))
             given = self._check_validation_data(X_val, y_val, sample_weight_val)
             going_on = self.warm_start and hasattr(self, "network_")
@@ -148,14 +202,13 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             if not self.warm_start:
                 # Prediction does not need it, and it is twice as large as the network.
                 trained._progress = None
-        tasks.end_fit()
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Train for one epoch, from where training stands."""
         with self._in_training() as trained, shared_threads():
             check_together(vars(self))
-            if self.early_stopping is True:
+            if self.early_stopping and not is_auto(self.early_stopping):
                 raise ValueError(
                     "partial_fit does not support early_stopping=True, as it never "
                     "sees all the data."
@@ -165,16 +218,25 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         return self
 
     @contextmanager
-    def _in_training(self):
+    def _in_training(self, tasks=None):
         """Yield a copy to train, which takes this one's place if nothing is raised.
 
         Until then this one is as it was, and predicts in other threads. The copy is
         shallow: training replaces what was fitted, and changes nothing in place.
         """
-        copy = object.__new__(type(self))
-        copy.__dict__ = vars(self).copy()
-        yield copy
-        self.__dict__ = vars(copy)
+        before, trained = vars(self), object.__new__(type(self))
+        trained.__dict__ = before.copy()
+        # What overflows is looked at, and what underflows is zero.
+        with np.errstate(all="ignore"):
+            yield trained
+        trained.encoder_.forget()
+        self.__dict__ = vars(trained) | transient(before)
+        if tasks is not None:
+            try:
+                tasks.end_fit()
+            except BaseException:
+                self.__dict__ = before
+                raise
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val):
         """Return the three, or None where there is no validation data."""
@@ -186,7 +248,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError("X_val is provided, but y_val was not provided.")
         if X_val is None:
             raise ValueError("y_val is provided, but X_val was not provided.")
-        if self.early_stopping is False:
+        if not self.early_stopping:
             raise ValueError(
                 "X_val and y_val are passed to fit while early_stopping is False. To "
                 "use them, set early_stopping to True or 'auto'."
@@ -203,67 +265,106 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if given is not None:
             given = self._check_data(*given, "_val", False)
         if self.shuffle:
-            data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
-        n_rows, n_columns = len(data.rows.index), data.X.shape[1]
-        settings = resolve(vars(self), n_columns, n_rows, is_classifier(self))
-        if going_on:
-            # With other rows, "auto" may stand for another number of members.
-            settings.n_ensemble = self.network_.n_members or 1
+            data = data.in_canonical_order()
+        settings = self._resolve(data.X.shape[1], data.n_rows, going_on)
         rows, held_out = data.rows, None if given is None else HeldOut([given])
         if given is None and settings.early_stopping:
             # A copy, so that a warm start holds the same rows out.
             rows, held_out = self._split(data, settings, deepcopy(streams["split"]))
-        clock = Clock(self.max_time, started, share=0.5 if self.refit else 1.0)
-        run = Run(settings, streams, settings.max_iter, clock, tasks)
-        self._train_on(data, rows, held_out, run, going_on)
-        if self.refit and held_out is not None and given is None:
-            self._train_again(data, run)
+        self._warn_of_no_effect(held_out, given)
+        if held_out is not None and isinstance(self.scoring, str):
+            self._check_scoring()
+        end_time = None if self.max_time is None else started + self.max_time
+        n_epochs = settings.max_iter
+        run = Run(settings, streams, n_epochs, n_epochs, end_time, tasks)
+        refits = self.refit and held_out is not None and given is None
+        if refits and end_time is not None:
+            run = run._replace(end_time=started + self.max_time / 2)
+        tasks.begin_fit(n_epochs)
+        end = self._train_on(data, rows, held_out, run, going_on)
+        self._conclude(end, run)
+        if refits and not (end.interrupted or tasks.stopped):
+            max_epochs = end.trainer.max_epochs
+            run = run._replace(max_epochs=max_epochs, end_time=end_time, tasks=None)
+            self._refit(data, run, end.trainer.time_for)
+
+    def _warn_of_no_effect(self, held_out, given):
+        """Warn of parameters set by hand that need rows to be held out."""
+        for name in set_for_validation(vars(self)):
+            if held_out is None and self.early_stopping:
+                why = (
+                    "no rows are held out, of so few or with this optimizer. Set "
+                    "early_stopping=True or pass X_val."
+                )
+            elif name == "refit" and given is not None:
+                why = "with X_val, no rows of X are held out: all are trained on."
+            else:
+                continue
+            warn(f"{name}={getattr(self, name)!r} has no effect: {why}")
+
+    def _refit(self, data, run, clock):
+        """Replace the network by one trained on all rows, if nothing comes between.
+
+        What is told of training is that of the first, which was watched.
+        """
+        before, trouble = vars(self).copy(), f"has no time (max_time={self.max_time})"
+        if clock is None or clock.has_time(run.end_time):
+            trouble = self._train_again(data, run)
+        if trouble is None:
+            vars(self).update({name: before[name] for name in WATCHED})
+        else:
+            self.__dict__ = before
+            warn(f"The refit {trouble}: the network from before it is kept.")
 
     def _train_again(self, data, run):
-        """Train a new network on all rows, for as many epochs as were best."""
-        watched = {name: getattr(self, name) for name in WATCHED}
+        """Train a new network on all rows; return what went wrong, if anything."""
         self._progress = None
-        # Neither loss nor clock may end it before; the schedules are those of before.
-        max_iter = min(run.settings.max_iter, run.clock.max_epochs)
-        changed = {"tol": None, "max_iter": max_iter}
+        self.encoder_ = copy(self.encoder_)
+        # Nothing but the clock may end it before; schedules are those of before.
         run = run._replace(
-            settings=SimpleNamespace(**{**vars(run.settings), **changed}),
+            settings=SimpleNamespace(**{**vars(run.settings), "tol": None}),
             streams=self._random_streams(),
             n_epochs=max(1, self.best_iter_),
-            clock=Clock(None),
-            tasks=None,
         )
-        self._train_on(data, data.rows, None, run, going_on=False)
-        vars(self).update(watched)
+        try:
+            end = self._train_on(data, data.rows, None, run, going_on=False)
+        except KeyboardInterrupt:
+            return "was interrupted by user"
+        if end.interrupted:
+            return "was interrupted by user"
+        return "diverged" if end.trainer.diverged else None
 
     def _train_an_epoch(self, X, y, sample_weight, going_on, classes):
         """Train on a part of the data, as a part of a longer run."""
         streams = self._begin(going_on)
         data = self._check_data(X, y, sample_weight, "", not going_on, classes)
         if self.shuffle:
-            data = data._replace(rows=distinct_rows(data.X, data.targets, data.rows))
-        settings = resolve(vars(self), data.X.shape[1], None, is_classifier(self))
-        run = Run(settings, streams, None, Clock(None), None)
-        self._train_on(data, data.rows, None, run, going_on)
+            data = data.in_canonical_order()
+        settings = self._resolve(data.X.shape[1], None, going_on)
+        run = Run(settings, streams, None, settings.max_iter)
+        self._conclude(self._train_on(data, data.rows, None, run, going_on), run)
 
     def _begin(self, going_on):
         """Prepare for the data; return the random streams."""
         self._progress = deepcopy(self._progress) if going_on else None
         streams = self._random_streams()
         if going_on:
-            self._check_unchanged()
+            check_going_on(vars(self), self._built_with, self._fixed)
         else:
-            self._built_with = {name: plain(vars(self), name) for name in self._fixed}
             self.encoder_ = TabularEncoder(
                 self.numeric_scaling,
                 categorical_features=self.categorical_features,
                 max_one_hot=self.max_one_hot,
+                min_frequency=self.min_frequency,
                 dtype=self.dtype,
             )
         return streams
 
     def _train_on(self, data, rows, held_out, run, going_on):
-        """Train on some rows of checked data, while others may be held out."""
+        """Train on some rows of checked data, while others may be held out.
+
+        Return how it ended.
+        """
         if not going_on:
             self.encoder_.fit_rows(
                 data.X, rows.index, rows.weight, drop_constant=run.n_epochs is not None
@@ -273,6 +374,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             self.temperature_ = 1.0
         self._note_range(data.targets, rows, run.settings)
         batch, total_weight = self._encode(data, rows)
+        penalty = _penalty(run.settings.alpha, rows, total_weight)
         if going_on:
             self.network_ = self.network_.copy()
         else:
@@ -281,17 +383,24 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if held_out is not None:
             scaling = run.settings.temperature_scaling
             validate = Validator(self, held_out, batch, scaling)
-        self._run(batch, total_weight, validate, run)
+        return self._run(batch, penalty, validate, run)
 
-    def _check_unchanged(self):
-        """Raise an error if going on would take another network, loss or encoding."""
-        for name, before in self._built_with.items():
-            if plain(vars(self), name) != before:
-                raise ValueError(
-                    f"{name} was {before!r} when training began and is now "
-                    f"{getattr(self, name)!r}: warm_start and partial_fit can't change "
-                    "it. Train a clone instead."
-                )
+    def _resolve(self, n_columns, n_rows, going_on):
+        """Return the parameters with what ``"auto"`` stands for in its place.
+
+        Where training goes on, that is what it stood for when training began.
+        """
+        params = vars(self)
+        if going_on:
+            before = self._built_with.items()
+            params = params | {k: v for k, v in before if is_auto(params.get(k))}
+        settings = resolve(params, n_columns, n_rows, is_classifier(self))
+        if not going_on:
+            self._built_with = {
+                name: clone(getattr(settings, name), safe=False)
+                for name in (*self._fixed, *CALIBRATION)
+            }
+        return settings
 
     def _random_streams(self):
         """Return one generator a purpose: dropout does not change the order of rows."""
@@ -325,8 +434,8 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         rows = rows_with_weight(n_samples, sample_weight)
         # Not all sparse formats have rows to take.
         frame = X_checked if issparse(X) else X
-        labels = y.tocsr() if issparse(y) else y
-        return Data(X_checked, targets, rows, frame, labels)
+        is_weighted = sample_weight is not None
+        return Data(X_checked, targets, rows, len(rows.index), frame, is_weighted)
 
     def _split(self, data, settings, rng):
         """Return the training rows, and those that are held out.
@@ -335,13 +444,14 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         in common, as scaling and bins, learns from the rows of all.
         """
         n_rows = len(data.rows.index)
-        n_validation = validation_size(self.validation_fraction, n_rows)
-        if n_validation >= n_rows:
+        n_validation = validation_size(self.validation_fraction, data.n_rows)
+        if n_validation >= data.n_rows:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} leaves no row to "
-                f"train on: there are {n_rows} different rows of non-zero weight. Set "
-                "early_stopping=False or lower validation_fraction."
+                f"train on: there are {data.n_rows} rows of non-zero weight, copies "
+                "counted once. Set early_stopping=False or lower validation_fraction."
             )
+        n_validation = max(1, round(n_validation * n_rows / data.n_rows))
         strata = self._strata(data.targets[data.rows.index])
         own = settings.ensemble_weights == "own" and settings.n_ensemble > 1
         n_members = settings.n_ensemble if own else 1
@@ -383,7 +493,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                     "times class_weight, must have a sum that is finite and not zero: "
                     f"{sum_of_member}."
                 )
-        return (weight * (n / total)).astype(self.dtype), float(total.mean())
+        return (weight / total * n).astype(self.dtype), float(total.mean())
 
     def _build_network(self, settings, batch, streams):
         """Return a network with its initial parameters."""
@@ -403,43 +513,55 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Return raw predictions, those of an ensemble as one."""
         return raw if raw.ndim == 2 else self._loss.average(raw)
 
-    def _run(self, batch, total_weight, validate, run):
-        """Train the network, and keep what there is to tell about it."""
+    def _run(self, batch, penalty, validate, run):
+        """Train the network; return how it ended."""
         settings, n_epochs = run.settings, run.n_epochs
-        trainer = self._make_trainer(total_weight, run)
+        trainer = self._make_trainer(penalty, run)
         tol = settings.tol if n_epochs else None
-        rule = StoppingRule(trainer, settings.n_iter_no_change, tol, validate)
+        # That of before is a part of the model, until other rows have their say.
+        temperature = self.temperature_ if settings.temperature_scaling else 1.0
+        patience = settings.n_iter_no_change
+        rule = StoppingRule(trainer, patience, tol, validate, temperature)
         hooks = self._hooks(trainer, rule, run)
         size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
-        size = size[self.solver]
+        size = size[settings.solver]
+        interrupted = False
         try:
             with threads_for(2 * size * self.network_.largest_matrix):
                 if isinstance(trainer.optimizer, LBFGS):
                     tol = 0.0 if settings.tol is None else settings.tol
                     trainer.minimize(batch, n_epochs, tol, *hooks)
                 else:
-                    order = run.streams["order"] if self.shuffle else None
+                    order = run.streams["order"] if settings.shuffle else None
                     batches = Batches(*batch, size, order)
                     trainer.run(batches, n_epochs or 1, *hooks)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=7)
-        n_steps = len(trainer.losses) * ceil(len(batch.X) / size)
-        self._warn_if_it_went_badly(trainer, rule, n_epochs, batch, n_steps)
-        vars(self).update(self._fitted_attributes(trainer, rule, n_epochs))
-        self._progress = _progress(trainer, run.streams)
+            # Before an epoch has ended, there is nothing to keep.
+            if not rule.n_epochs:
+                raise
+            interrupted = True
+        n_steps = rule.n_epochs * ceil(len(batch.X) / size)
+        return End(trainer, rule, interrupted, batch, n_steps)
+
+    def _conclude(self, end, run):
+        """Keep what there is to tell about a training."""
+        end.check(run.n_epochs)
+        vars(self).update(self._fitted_attributes(end.trainer, end.rule, run.n_epochs))
+        self._progress = _progress(end.trainer, run.streams)
 
     def _hooks(self, trainer, rule, run):
         """Return what the trainer calls at the end of an epoch, and at its start."""
         n_epochs, tasks = run.n_epochs, run.tasks
-        line = ProgressLine(n_epochs or 1) if self.verbose else None
+        line = ProgressLine(n_epochs or 1) if run.settings.verbose else None
 
         def on_epoch_end():
-            stops = rule() | run.clock(trainer)
+            clock = trainer.time_for
+            stops = rule() | (clock is not None and clock.is_over(trainer.epoch))
             if line is not None:
                 values = {"loss": trainer.losses[-1]}
                 if rule.validate is not None:
-                    values["validation loss"] = rule.validation_losses[-1]
-                    values["score"] = rule.scores[-1]
+                    values["validation loss"] = rule.validations[-1].loss
+                    values["score"] = rule.validations[-1].score
                 line.print(trainer.epoch, len(trainer.losses), values)
             if tasks is not None:
                 stops |= tasks.end_epoch(
@@ -447,7 +569,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
                         **without_transient(vars(self)),
                         **self._fitted_attributes(trainer, rule, n_epochs),
                         "_progress": deepcopy(_progress(trainer, run.streams))
-                        if self.warm_start
+                        if run.settings.warm_start
                         else None,
                     }
                 )
@@ -455,10 +577,12 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
         return on_epoch_end, tasks.begin_epoch if tasks is not None else lambda: None
 
-    def _make_trainer(self, total_weight, run):
+    def _make_trainer(self, penalty, run):
         settings, progress = run.settings, self._progress or {}
-        optimizer = settings.optimizer
-        state = None
+        optimizer, start_epoch = settings.optimizer, progress.get("epoch", 0)
+        state = clock = None
+        if run.end_time is not None:
+            clock = Clock(run.end_time, start_epoch, run.n_epochs, run.max_epochs)
         if progress.get("optimizer") == type(optimizer).__name__:
             state = progress["state"]
         self.learning_rate_ = settings.learning_rate
@@ -470,83 +594,26 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             named(settings.schedule, SCHEDULES),
             learning_rate=settings.learning_rate,
             slowdown=progress.get("slowdown", 1.0),
-            penalty=self.alpha / total_weight,
-            max_epochs=settings.max_iter,
+            penalty=penalty,
+            max_epochs=run.max_epochs,
             regularization_schedule=schedule and named(schedule, SCHEDULES),
-            averaging=self.weight_averaging,
+            averaging=settings.weight_averaging,
             state=state,
             dropout_rng=run.streams["dropout"],
-            start_epoch=progress.get("epoch", 0),
-        )
-
-    def _warn_if_it_went_badly(self, trainer, rule, n_epochs, batch, n_steps):
-        losses = trainer.losses
-        advice = (
-            f"in epoch {trainer.epoch + 1} the loss or the weights were no longer "
-            "finite. Lower learning_rate, scale the columns (numeric_scaling='robust') "
-            "or, for a regressor, the target (target_scaling=True)."
-        )
-        if trainer.diverged:
-            validated = rule.validate is not None
-            if not losses or (validated and rule.best_snapshot is None):
-                raise ValueError(f"Training diverged: {advice}")
-            warnings.warn(
-                f"Training diverged: {advice} The weights from before are kept.",
-                ConvergenceWarning,
-                stacklevel=8,
-            )
-        elif n_epochs and self._learned_nothing(
-            trainer, rule, n_epochs, batch, n_steps
-        ):
-            warnings.warn(
-                f"Training learned nothing: in none of {len(losses)} epochs was the "
-                "loss lower than that of a prediction that is the same for all rows. "
-                "Either the columns say nothing about the target, or the network could "
-                "not learn what they say: try another learning_rate (it began with "
-                f"{self.learning_rate_}), fewer hidden layers, residual=True or less "
-                "dropout or alpha.",
-                ConvergenceWarning,
-                stacklevel=8,
-            )
-        elif len(losses) == n_epochs and rule.should_have_stopped():
-            warnings.warn(
-                f"Training reached max_iter={n_epochs} epochs and has not "
-                "converged yet. Increase max_iter or learning_rate.",
-                ConvergenceWarning,
-                stacklevel=8,
-            )
-
-    def _learned_nothing(self, trainer, rule, n_epochs, batch, n_steps):
-        """Whether training had time to learn something, and has not."""
-        validate = rule.validate
-        # A refit is as good as the training that was watched.
-        if validate is None and self.refit:
-            return False
-        done = isinstance(trainer.optimizer, LBFGS) and len(trainer.losses) < n_epochs
-        if not (done or rule.stopped) and n_steps < FEWEST_STEPS:
-            return False
-        return learned_nothing(
-            self._loss,
-            self.n_outputs_,
-            (batch.y, batch.weight),
-            trainer.losses,
-            None if validate is None else validate.targets,
-            rule.validation_losses,
+            start_epoch=start_epoch,
+            time_for=clock,
         )
 
     def _fitted_attributes(self, trainer, rule, n_epochs):
         """Return what training leaves behind, as if it stopped now."""
-        losses = list(trainer.losses)
         # A copy, since training may go on.
         network = self.network_.copy()
-        if rule.best_snapshot is not None:
-            network.restore(rule.best_snapshot)
+        if rule.best.snapshot is not None:
+            network.restore(rule.best.snapshot)
         return {
             "network_": network,
-            "loss_curve_": losses,
-            "loss_": losses[-1] if losses else None,
-            "n_iter_": len(losses) if n_epochs else trainer.epoch,
-            **rule.best(),
+            "n_iter_": rule.n_epochs if n_epochs else trainer.epoch,
+            **rule.attributes(),
         }
 
     def _as_it_is(self):
@@ -563,6 +630,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         """Return the raw predictions (n_samples, n_outputs)."""
         return self._predict_with(X, self._combined, self.network_.params.dtype)
 
+    @np.errstate(all="ignore")
     def _predict_with(self, X, finish, dtype=np.float64):
         """Return ``finish(raw predictions)``, computed a few rows at a time.
 
@@ -575,22 +643,25 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         n_raw = self.n_outputs_ * (self.network_.n_members or 1)
         spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, PADDED_ROWS)
         spans = list(spans)
-        # In float64, as BLAS may round a product of float32 differently by where in the
-        # array a row stands; what is left of that is rounded away.
-        rows = np.zeros((_padded(spans[0]), self.encoder_.n_features_out_))
-        out = None
-        # What overflows ends as an infinite prediction or a probability of 0 or 1.
-        with np.errstate(over="ignore", invalid="ignore"):
-            for span in spans:
-                n = span.stop - span.start
-                self.encoder_.encode(dense(X, span), out=rows[:n])
-                raw = self.network_.forward(rows[: _padded(span)])[..., :n, :]
-                raw = raw.astype(network_dtype).astype(dtype)
-                raw /= dtype.type(self.temperature_)
-                part = finish(raw)
-                if out is None:
-                    out = np.empty((X.shape[0], *part.shape[1:]), part.dtype)
-                out[span] = part
+        rows = np.zeros(
+            (_padded(spans[0]), self.encoder_.n_features_out_), network_dtype
+        )
+        out = sparse = None
+        if issparse(X):
+            every = np.arange(X.shape[0])
+            sparse = SparseRows(*self.encoder_.encode_sparse_rows(X, every))
+        for span in spans:
+            n = span.stop - span.start
+            if sparse is None:
+                self.encoder_.encode(X[span], out=rows[:n])
+            else:
+                sparse.take(span, out=rows[:n])
+            raw = self.network_.predict(rows[: _padded(span)])[..., :n, :]
+            raw = raw.astype(dtype, copy=False) / dtype.type(self.temperature_)
+            part = finish(raw)
+            if out is None:
+                out = np.empty((X.shape[0], *part.shape[1:]), part.dtype)
+            out[span] = part
         return out
 
     def __getstate__(self):
@@ -637,9 +708,30 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         return self._loss.link
 
 
+def _penalty(alpha, rows, total_weight):
+    """Return what ``|weights|^2 / 2`` is multiplied with, beside the mean loss of rows.
+
+    Warn where a strength that was given is no longer small beside their weights.
+    """
+    learned = rows.learned
+    n_rows = len(rows.index) if learned is None else learned.sum(axis=0).mean()
+    if is_auto(alpha):
+        # As in `canonical_rows`, weights below one are no numbers of rows.
+        return ALPHA / max(n_rows, total_weight)
+    mean_weight = total_weight / n_rows
+    if alpha and mean_weight < SMALL_WEIGHT:
+        warn(
+            f"The weights of the rows are {mean_weight:g} on average, and alpha is "
+            f"relative to their sum: alpha={alpha:g} is as strong as "
+            f"{alpha / mean_weight:g} would be without weights. Scale the weights to a "
+            "mean of 1, or set alpha='auto'."
+        )
+    return alpha / total_weight
+
+
 def optimizer_takes_steps(estimator):
     """Whether the optimizer can train on a part of the data at a time."""
-    if estimator.optimizer == "lbfgs" or isinstance(estimator.optimizer, LBFGS):
+    if is_lbfgs(estimator.optimizer):
         raise AttributeError("partial_fit is not available with optimizer='lbfgs'.")
     return True
 

@@ -72,7 +72,9 @@ def fit_temperature(loss, y, raw, weight=None, n=None):
 
     It divides the raw predictions (Guo et al., 2017), those of each member of an
     ensemble before they are averaged.  With ``s`` the logarithm of its inverse,
-    ``mean loss + s^2 / (2 prior^2 n)`` is minimal.
+    ``mean loss + s^2 / (2 prior^2 n)`` is minimal, where the loss is that beside one
+    more row that could be of any class: few rows that are all predicted well don't tell
+    how sure to be (Platt, 1999, who does the same to his targets).
 
     Parameters
     ----------
@@ -89,13 +91,15 @@ def fit_temperature(loss, y, raw, weight=None, n=None):
     loss : float
         Mean of the rows, without the prior.
     """
-    strength = 1 / (PRIOR**2 * (len(y) if n is None else n))
-    mean_loss = cache(MeanLoss(loss, y, raw, weight))
+    n = len(y) if n is None else n
+    mean_loss = MeanLoss(loss.smoothed(1 / (n + 1)), y, raw, weight)
 
+    @cache
     def slope(s):
-        return mean_loss(exp(s))[1] + strength * s
+        return mean_loss(exp(s))[1] + s / (PRIOR**2 * n)
 
     s = _downhill(slope) if isfinite(mean_loss(1.0)[0]) else 0.0
+    mean_loss.loss = loss
     return exp(-s), mean_loss(exp(s))[0]
 
 

@@ -1,5 +1,6 @@
 """What the constructor parameters may be, alone and together."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,13 +13,16 @@ from sklearn.utils._param_validation import (
 )
 
 from skdnn.nn.activations import ACTIVATIONS
-from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
+from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, Embedding
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import KINDS
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
 from skdnn.nn.schedules import SCHEDULES, Constant, Schedule
 
 AUTO = StrOptions({"auto"})
+
+#: With fewer units that dropout keeps, on average, there is a warning.
+FEWEST_KEPT = 0.1
 
 #: What each parameter may be that classifier and regressor share.
 CONSTRAINTS = {
@@ -28,7 +32,7 @@ CONSTRAINTS = {
     "batch_norm": ["boolean"],
     "residual": [AUTO, "boolean"],
     "dropout": [AUTO, Interval(Real, 0, 1, closed="left"), "array-like"],
-    "alpha": [Interval(Real, 0, None, closed="left")],
+    "alpha": [AUTO, Interval(Real, 0, None, closed="left")],
     "solver": [StrOptions({"bgd", "sgd", "minibatch"})],
     "batch_size": [AUTO, Interval(Integral, 1, None, closed="left")],
     "optimizer": [StrOptions({"auto", *OPTIMIZERS}), Optimizer, LBFGS],
@@ -57,12 +61,13 @@ CONSTRAINTS = {
     "numeric_scaling": [StrOptions({"robust", "standard", "quantile"}), None],
     "numeric_embedding": [
         StrOptions({"auto", *NUMERIC_EMBEDDINGS}),
-        *NUMERIC_EMBEDDINGS.values(),
+        Embedding,
         None,
     ],
     "input_scaling": [AUTO, "boolean"],
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
     "max_one_hot": [Interval(Integral, 0, None, closed="left"), None],
+    "min_frequency": [Interval(Integral, 1, None, closed="left")],
     "category_width": [Interval(Integral, 1, None, closed="left")],
     "n_ensemble": [AUTO, Interval(Integral, 1, None, closed="left")],
     "ensemble_weights": [StrOptions({"own", "shared"})],
@@ -94,11 +99,15 @@ FIXED = (
     "input_scaling",
     "categorical_features",
     "max_one_hot",
+    "min_frequency",
     "category_width",
     "n_ensemble",
     "ensemble_weights",
     "dtype",
 )
+
+#: What can change, though ``"auto"`` goes on to mean what it meant.
+CALIBRATION = ("temperature_scaling", "clip_predictions")
 
 
 def check_together(params):
@@ -116,22 +125,70 @@ def check_together(params):
             params, "activation", lambda v: isinstance(v, str) and v in ACTIVATIONS
         )
     if not is_auto(params["dropout"]):
-        per_layer(params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1)
+        rates = per_layer(
+            params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1
+        )
+        _warn_of_dropout(rates, params["hidden_layer_dims"])
     for name in PARTS:
         _check_ranges(params[name])
     _check_multipliers(params["learning_rate_multipliers"])
-    if params["optimizer"] == "lbfgs" or isinstance(params["optimizer"], LBFGS):
+    if is_lbfgs(params["optimizer"]):
         _check_lbfgs(params)
-    if params.get("temperature_scaling") is True and params["early_stopping"] is False:
-        raise ValueError(
-            "temperature_scaling=True needs rows that are held out, got "
-            "early_stopping=False."
-        )
     if params["refit"] and params["warm_start"]:
         raise ValueError(
             "refit=True trains a network anew on all rows, while warm_start=True goes "
             "on with the one there is: choose one of them."
         )
+    for name in set_for_validation(params):
+        if not params["early_stopping"] and name != "scoring":
+            raise ValueError(
+                f"{name}={params[name]!r} needs rows that are held out, got "
+                "early_stopping=False."
+            )
+
+
+def check_going_on(params, before, fixed):
+    """Raise an error for parameters with which training can't go on.
+
+    Parameters
+    ----------
+    params : dict
+        With the parameters of an estimator.
+    before : dict
+        With those that training began with, nothing left on ``"auto"``, which goes on
+        to stand for the same.
+    fixed : sequence of str
+        Those that can't change.
+    """
+    for name in fixed:
+        if not is_auto(params[name]) and plain(params, name) != plain(before, name):
+            raise ValueError(
+                f"{name} was {before[name]!r} when training began and is now "
+                f"{params[name]!r}: warm_start and partial_fit can't change it. Train "
+                "a clone instead."
+            )
+    if is_lbfgs(params["optimizer"]) and any(per_layer(before, "dropout")):
+        raise ValueError(
+            "optimizer='lbfgs' needs dropout=0, an objective that stands still; "
+            f"training began with dropout={before['dropout']!r}, which warm_start "
+            "can't change. Train a clone instead."
+        )
+
+
+def set_for_validation(params):
+    """Return the names of parameters set by hand that need rows to validate on."""
+    idle = {
+        "temperature_scaling": ("auto", False),
+        "refit": (False,),
+        "scoring": ("loss",),
+    }
+    return [n for n in idle if n in params and params[n] not in idle[n]]
+
+
+def is_lbfgs(optimizer):
+    """Whether an optimizer is L-BFGS, by name or as an instance."""
+    by_name = isinstance(optimizer, str) and optimizer == "lbfgs"
+    return by_name or isinstance(optimizer, LBFGS)
 
 
 def is_auto(value):
@@ -166,19 +223,28 @@ def plain(params, name):
         return per_layer(params, name)
     if isinstance(value, BaseEstimator):
         return [type(value).__name__, value.get_params()]
-    if isinstance(value, tuple | np.ndarray):
+    if isinstance(value, tuple) or hasattr(value, "__array__"):
         return np.asarray(value).tolist()
     return value
 
 
-def with_link(loss, links):
-    """Return the loss with the first of `links`, unless it has another of them."""
-    links = [link for link in links if link in loss.links]
-    if loss.link == "auto":
-        return clone(loss).set_params(link=links[0])
-    if loss.link not in links:
+def with_link(loss, links, targets):
+    """Return the loss with the first of `links`, unless it has another of them.
+
+    `targets` is what those are called that have these links.
+    """
+    able = loss.links or (loss.link,)
+    possible = [link for link in links if link in able]
+    if not possible:
         raise ValueError(
-            f"loss={loss!r}: link must be one of {links} for this target, got "
+            f"loss={loss!r} is not for {targets}: its link is one of {list(able)}, and "
+            f"must be one of {links}."
+        )
+    if loss.link == "auto":
+        return clone(loss).set_params(link=possible[0])
+    if loss.link not in possible:
+        raise ValueError(
+            f"loss={loss!r}: link must be one of {possible} for {targets}, got "
             f"{loss.link!r}."
         )
     return loss
@@ -194,6 +260,19 @@ def _check_dims(hidden_layer_dims):
             "hidden_layer_dims must be a sequence of integers >= 1, got "
             f"{hidden_layer_dims!r}."
         )
+
+
+def _warn_of_dropout(rates, widths):
+    """Warn if most rows lose all units of a layer, and with them all their columns."""
+    for rate, n_units in zip(rates, widths, strict=True):
+        if (1 - rate) * n_units < FEWEST_KEPT:
+            warnings.warn(
+                f"dropout={rate} keeps {(1 - rate) * n_units:.2g} of {n_units} units "
+                "on average, so that in training most rows lose what their columns "
+                "say. Lower dropout.",
+                stacklevel=6,
+            )
+            return
 
 
 def _check_ranges(part):
@@ -223,17 +302,13 @@ def _check_multipliers(multipliers):
 
 
 def _check_lbfgs(params):
-    schedule, dropout = params["schedule"], params["dropout"]
-    if not is_auto(schedule):
-        schedule = named(schedule, SCHEDULES)
-        schedule = "auto" if _stands_still(schedule) else schedule
-    regularization = params["regularization_schedule"]
+    dropout = params["dropout"]
     meaningless = {
         "solver": params["solver"] != "bgd",
         "dropout": not is_auto(dropout) and any(per_layer(params, "dropout")),
         "learning_rate": not is_auto(params["learning_rate"]),
-        "schedule": not is_auto(schedule),
-        "regularization_schedule": regularization not in ("auto", None),
+        "schedule": not _stands_still(params["schedule"]),
+        "regularization_schedule": not _stands_still(params["regularization_schedule"]),
         "learning_rate_multipliers": params["learning_rate_multipliers"]
         not in ("auto", None, {}),
         "weight_averaging": params["weight_averaging"] > 0,
@@ -257,4 +332,7 @@ def _check_lbfgs(params):
 
 
 def _stands_still(schedule):
+    if schedule is None or is_auto(schedule):
+        return True
+    schedule = named(schedule, SCHEDULES)
     return type(schedule) is Constant and schedule.warm_up == 0

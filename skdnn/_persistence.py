@@ -20,6 +20,11 @@ def without_transient(attributes):
     return {k: v for k, v in attributes.items() if k not in TRANSIENT}
 
 
+def transient(attributes):
+    """Return those attributes of a fit that is running."""
+    return {k: v for k, v in attributes.items() if k in TRANSIENT}
+
+
 def pack(attributes):
     """Return the attributes of an estimator as a state to save."""
     state = without_transient(attributes)

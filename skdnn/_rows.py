@@ -9,6 +9,20 @@ from sklearn.utils import gen_batches
 #: The most numbers, of 8 bytes, to look at a time.
 CHUNK_NUMBERS = 2**18
 
+#: Equal rows are observations of their own if so large a share of them stands beside
+#: rows of the same columns and another target: copies have the same.
+MIXED = 0.1
+
+#: Where the columns set the target, they are if they come so often on average, and no
+#: column tells them apart.
+OFTEN = 5
+
+#: A column of more values than that, and than half of the rows, tells them apart.
+FEW_VALUES = 10
+
+#: The most rows that they are spread out to; weights may be of any size.
+MOST_SPREAD = 2**17
+
 
 def chunks(n_rows, n_columns, at_most=4096, multiple_of=1):
     """Return slices of `n_rows` rows; as few as fit, so that no chunk is large.
@@ -44,6 +58,13 @@ class Rows(NamedTuple):
         """Return some of the rows, by their position among these."""
         return Rows(*(a if a is None else a[positions] for a in self))
 
+    def spread(self, counts):
+        """Return each row `counts` times, with as much less weight."""
+        weight = np.repeat(self.weight / counts, counts)
+        # As where nobody speaks of weights.
+        weight = None if (weight == 1).all() else weight
+        return Rows(np.repeat(self.index, counts), weight)
+
     @staticmethod
     def joined(parts):
         """Return the rows of several parts, one below the other."""
@@ -59,34 +80,103 @@ def rows_with_weight(n_samples, sample_weight):
     return Rows(index, sample_weight[index])
 
 
-def distinct_rows(X, targets, rows):
-    """Join equal rows, adding up their weights, in an order that only their values set.
+def canonical_rows(X, targets, rows):
+    """Return rows that do not depend on the order in which they come, and their number.
 
-    A row that counts twice then *is* a row that stands there twice, and the order in
-    which rows arrive makes no difference, to the last bit and for every solver.
+    Equal rows are joined, so that a row that counts twice *is* a row that stands there
+    twice, to the last bit and for every solver.  Copies of one observation (repeated,
+    resampled, weighted) stay joined, and so on one side of a split: what is learned
+    from one is no news about the other.  In a table of few different rows, where equal
+    ones are observations of their own, they are spread out again.
 
     Parameters
     ----------
     X : ndarray or CSR array of shape (n_samples, n_features)
     targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
     rows : Rows
+
+    Returns
+    -------
+    rows : Rows
+    n_rows : int
+        How many observations they stand for.
     """
-    words = X.shape[1] + (1 if targets.ndim == 1 else targets.shape[1])
-    # Fixed: the hash has no part in the randomness of training.
-    multipliers = np.random.default_rng(0).integers(
-        2**63, size=2 * words, dtype=np.uint64
-    )
-    hashes = np.empty(len(rows.index), dtype=np.uint64)
-    for chunk in chunks(len(hashes), words):
-        values = _values(X, targets, rows.index[chunk])
-        hashes[chunk] = values.view(np.uint32).astype(np.uint64) @ (2 * multipliers + 1)
-    order = np.argsort(hashes, kind="stable")
+    # Weights below one on average are no numbers of rows.
+    unit = 1.0 if rows.weight is None else min(1.0, np.sort(rows.weight).mean())
+    rows = distinct_rows(X, targets, rows)
+    if rows.weight is None:
+        return rows, len(rows.index)
+    counts = np.maximum(1.0, np.rint(rows.weight / unit))
+    if not _are_observations(X, targets, rows, counts):
+        return rows, len(rows.index)
+    n_rows = counts.sum()
+    if n_rows > MOST_SPREAD:
+        counts = np.maximum(1.0, np.rint(counts * (MOST_SPREAD / n_rows)))
+    return rows.spread(counts.astype(np.intp)), int(n_rows)
+
+
+def distinct_rows(X, targets, rows):
+    """Join equal rows, adding up their weights, in an order that only their values set.
+
+    Parameters and `rows` of the result are as in `canonical_rows`.
+    """
+    hashes = np.add(*_hashes(X, targets, rows.index))
+    # By weight too, as the rounding of a sum depends on its order.
+    order = np.lexsort((hashes,) if rows.weight is None else (rows.weight, hashes))
     starts = _starts_of_equals(X, targets, rows.index[order], hashes[order])
     rows = rows.take(order)
     if len(starts) == len(order):
         return rows
     weight = np.ones(len(order)) if rows.weight is None else rows.weight
     return Rows(rows.index[starts], np.add.reduceat(weight, starts))
+
+
+def _hashes(X, targets, index):
+    """Return hashes of the columns of some rows, and of their targets."""
+    n_words = 2 * X.shape[1]
+    n_columns = X.shape[1] + (1 if targets.ndim == 1 else targets.shape[1])
+    # Fixed: the hash has no part in the randomness of training.
+    multipliers = np.random.default_rng(0).integers(
+        2**63, size=2 * n_columns, dtype=np.uint64
+    )
+    multipliers = 2 * multipliers + 1
+    hashes = np.empty((2, len(index)), dtype=np.uint64)
+    for chunk in chunks(len(index), n_columns):
+        words = _values(X, targets, index[chunk]).view(np.uint32).astype(np.uint64)
+        hashes[0, chunk] = words[:, :n_words] @ multipliers[:n_words]
+        hashes[1, chunk] = words[:, n_words:] @ multipliers[n_words:]
+    return hashes
+
+
+def _are_observations(X, targets, rows, counts):
+    """Whether rows that come several times are not copies of one.
+
+    Parameters
+    ----------
+    X, targets : array
+    rows : Rows
+        Different ones.
+    counts : ndarray of shape (n_rows,)
+        How often each comes.
+    """
+    of_columns, of_targets = _hashes(X, targets, rows.index)
+    if counts.max() < 2 or _tells_apart(of_targets, len(rows.index)):
+        return False
+    _, place = np.unique(of_columns, return_inverse=True)
+    n_rows, n_targets = np.bincount(place, counts), np.bincount(place)
+    often = n_rows >= 2
+    if n_rows[often & (n_targets > 1)].sum() >= MIXED * n_rows[often].sum():
+        return True
+    return n_rows.mean() >= OFTEN and not any(
+        _tells_apart(column, len(n_rows))
+        for part in chunks(X.shape[1], len(rows.index))
+        for column in dense(X[:, part], rows.index).T
+    )
+
+
+def _tells_apart(column, n_rows):
+    """Whether a column has more values than one of a table of few different rows."""
+    return len(np.unique(column)) > max(FEW_VALUES, n_rows // 2)
 
 
 def _starts_of_equals(X, targets, index, hashes):

@@ -1,12 +1,16 @@
 """What scikit-learn means by training: which rows validate, and when to stop."""
 
+from math import ceil, floor
 from numbers import Integral
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
-from skdnn._rows import Rows
+from skdnn._baseline import FEWEST_STEPS, learned_nothing
+from skdnn._rows import Rows, canonical_rows
+from skdnn._warnings import warn
 
 
 class Data(NamedTuple):
@@ -19,15 +23,25 @@ class Data(NamedTuple):
         Class indices or numbers.
     rows : Rows
         Those to use.
-    frame, labels : array-like
-        `X` and `y` as they came, for scorers.
+    n_rows : int
+        How many observations they stand for.
+    frame : array-like
+        `X` as it came, for scorers.
+    is_weighted : bool
+        Whether the user gave weights.
     """
 
     X: np.ndarray
     targets: np.ndarray
     rows: Rows
+    n_rows: int
     frame: object
-    labels: object
+    is_weighted: bool
+
+    def in_canonical_order(self):
+        """Return the same data, whatever the order in which its rows come."""
+        rows, n_rows = canonical_rows(self.X, self.targets, self.rows)
+        return self._replace(rows=rows, n_rows=n_rows)
 
 
 class HeldOut(NamedTuple):
@@ -117,7 +131,10 @@ class Run(NamedTuple):
     streams : dict of Generator
     n_epochs : int or None
         At most so many; None is one, as a part of a longer run.
-    clock : Clock
+    max_epochs : float
+        What schedules stretch over, if there is time.
+    end_time : float or None
+        When to end at the latest, as of `time.perf_counter`; None is never.
     tasks : FitTasks or None
         What callbacks hear from.
     """
@@ -125,56 +142,96 @@ class Run(NamedTuple):
     settings: object
     streams: dict
     n_epochs: int | None
-    clock: "Clock"
-    tasks: object
+    max_epochs: float
+    end_time: float | None = None
+    tasks: object = None
 
 
 class Clock:
-    """Ends training in time, with the schedules drawn in to end at the same time.
+    """Says how many epochs there is time for, by how long those so far have taken.
 
     Parameters
     ----------
-    max_time : float or None
-        Seconds.
-    started : float, default=0.0
-        When they began to count, as from `time.perf_counter`.
-    share : float, default=1.0
-        How much of them this training may take.
-
-    Attributes
-    ----------
+    end_time : float
+        When training is to end, as of `time.perf_counter`.
+    start_epoch : int
+        The epoch that it starts from.
+    n_epochs : int
+        At most so many are run.
     max_epochs : float
-        How many epochs there seems to be time for.
+        What schedules stretch over, if there is time for all of them.
     """
 
-    def __init__(self, max_time, started=0.0, share=1.0):
-        self.max_time = max_time
-        self.share = share
-        self.started = started
-        self.max_epochs = np.inf
-        self._began = perf_counter()
+    def __init__(self, end_time, start_epoch, n_epochs, max_epochs):
+        self.end_time = end_time
+        self.start_epoch = start_epoch
+        self.n_epochs = n_epochs
+        self.max_epochs = max_epochs
+        self._began = self._last_end = perf_counter()
+        self._n_ended = 0
+        self._seconds = 0.0
 
-    def __call__(self, trainer):
-        """Take note of an epoch; return whether there is no time for another."""
-        if self.max_time is None:
-            return False
-        now, n_epochs = perf_counter(), len(trainer.losses)
-        left = self.share * self.max_time - (now - self.started)
-        n_more = left / ((now - self._began) / n_epochs)
-        self.max_epochs = min(self.max_epochs, trainer.epoch + max(0.0, n_more))
-        trainer.max_epochs = min(trainer.max_epochs, self.max_epochs)
-        return n_more < 1
+    def __call__(self, epoch):
+        """Return what schedules stretch over, to end with the last whole epoch."""
+        share = self._n_possible(epoch - self.start_epoch) / self.n_epochs
+        return min(self.max_epochs, self.start_epoch + share * self.max_epochs)
+
+    def is_over(self, epoch):
+        """Return whether there is no time for another epoch."""
+        n_done = epoch - self.start_epoch
+        return self._n_possible(n_done) <= n_done
+
+    def has_time(self, end_time):
+        """Return whether one more epoch would end before that."""
+        return perf_counter() + self._seconds <= end_time
+
+    def _n_possible(self, n_done):
+        """Return how many epochs there is time for, those that have begun included."""
+        now, n_ended = perf_counter(), floor(n_done)
+        if n_ended > self._n_ended:
+            self._last_end, self._n_ended = now, n_ended
+            self._seconds = (now - self._began) / n_ended
+        # Most of an epoch is its steps, but validation comes at its end.
+        this, progress = self._seconds, n_done - n_ended
+        if progress:
+            this = max(this, (now - self._last_end) / progress)
+        if this == 0:
+            return self.n_epochs
+        left = self.end_time - self._last_end - this
+        n = n_ended + 1 + floor(left / (self._seconds or this))
+        return min(self.n_epochs, max(ceil(n_done), n))
 
 
 #: Fitted attributes that training with validation rows has the last word on.
 WATCHED = (
+    "loss_curve_",
+    "loss_",
+    "n_iter_",
     "best_loss_",
+    "best_iter_",
     "validation_loss_curve_",
     "validation_scores_",
     "best_validation_score_",
-    "best_iter_",
     "temperature_",
 )
+
+
+class Best(NamedTuple):
+    """The best epoch so far.
+
+    Attributes
+    ----------
+    score : float
+    epoch : int
+    temperature : float
+    snapshot : tuple or None
+        Of the network, if there are validation rows.
+    """
+
+    score: float
+    epoch: int
+    temperature: float
+    snapshot: tuple | None = None
 
 
 class StoppingRule:
@@ -190,33 +247,47 @@ class StoppingRule:
     patience : int
     tol : float, or None to never stop
     validate : Validator, default=None
+    temperature : float, default=1.0
+        Holds until validation says otherwise.
+
+    Attributes
+    ----------
+    validations : list of Validation
+        Of each epoch, if there are validation rows.
+    best : Best
     """
 
-    def __init__(self, trainer, patience, tol, validate=None):
+    def __init__(self, trainer, patience, tol, validate=None, temperature=1.0):
         self.trainer = trainer
         self.patience = patience
         self.tol = tol
         self.validate = validate
-        self.validation_losses = []
-        self.scores = []
-        self.best_score = -np.inf
-        self.best_epoch = trainer.epoch
-        self.best_snapshot = None
-        self.best_temperature = 1.0
+        self.validations = []
+        self.best = Best(-np.inf, trainer.epoch, temperature)
         self.n_stalled = 0
         self.stopped = False
 
+    @property
+    def n_epochs(self):
+        """Number of epochs that have ended, validation included."""
+        return len(self.trainer.losses if self.validate is None else self.validations)
+
     def __call__(self):
         """Take note of an epoch; return whether to stop."""
-        score, temperature = -self.trainer.losses[-1], 1.0
+        trainer, best = self.trainer, self.best
+        score, temperature, snapshot = -trainer.losses[-1], best.temperature, None
         if self.validate is not None:
-            loss, score, temperature = self.validate()
-            self.validation_losses.append(loss)
-            self.scores.append(score)
-        improved = self.tol is None or score >= self.best_score + self.tol
+            validation = self.validate()
+            score, temperature = validation.score, validation.temperature
+            if score > best.score:
+                snapshot = trainer.network.snapshot()
+            # Whoever interrupts what takes time undoes the epoch; now it has ended.
+            self.validations.append(validation)
+        if score > best.score:
+            self.best = Best(score, trainer.epoch, temperature, snapshot)
+        better = score > -np.inf and score >= best.score + (self.tol or 0.0)
+        improved = self.tol is None or better
         self.n_stalled = 0 if improved else self.n_stalled + 1
-        if score > self.best_score:
-            self._keep(score, temperature)
         if self.n_stalled > self.patience:
             self.stopped = not self._lower_learning_rate()
         return self.stopped
@@ -229,26 +300,26 @@ class StoppingRule:
         ends = self.trainer.schedule.ends
         return had_time and watched_loss and not self.stopped and not ends
 
-    def best(self):
-        """Return the fitted attributes about the best epoch; None is for no value."""
+    def attributes(self):
+        """Return the fitted attributes about the epochs; None is for no value."""
+        losses = self.trainer.losses[: self.n_epochs]
         watched = self.validate is not None
+        validation_losses = [validation.loss for validation in self.validations]
+        scores = [validation.score for validation in self.validations]
         return {
-            "best_iter_": self.best_epoch,
-            "best_loss_": None if watched else min(self.trainer.losses, default=None),
-            "validation_loss_curve_": list(self.validation_losses) if watched else None,
-            "validation_scores_": list(self.scores) if watched else None,
-            "best_validation_score_": self.best_score if self.scores else None,
-            "temperature_": self.best_temperature,
+            "loss_curve_": losses,
+            "loss_": losses[-1],
+            "best_loss_": None if watched else min(losses),
+            "best_iter_": self.best.epoch,
+            "validation_loss_curve_": validation_losses if watched else None,
+            "validation_scores_": scores if watched else None,
+            "best_validation_score_": self.best.score if watched else None,
+            "temperature_": self.best.temperature,
         }
 
-    def _keep(self, score, temperature):
-        self.best_score = score
-        self.best_temperature = temperature
-        self.best_epoch = self.trainer.epoch
-        if self.validate is not None:
-            self.best_snapshot = self.trainer.network.snapshot(out=self.best_snapshot)
-
     def _lower_learning_rate(self):
+        if self.trainer.learning_rate is None:  # the optimizer finds its own steps
+            return False
         factor = self.trainer.schedule.on_plateau(
             self.trainer.learning_rate * self.trainer.slowdown
         )
@@ -257,3 +328,104 @@ class StoppingRule:
         self.trainer.slowdown *= factor
         self.n_stalled = 0
         return True
+
+
+class End(NamedTuple):
+    """How training ended.
+
+    Attributes
+    ----------
+    trainer : Trainer
+    rule : StoppingRule
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    batch : Batch
+        The training rows.
+    n_steps : int
+    """
+
+    trainer: object
+    rule: StoppingRule
+    interrupted: bool
+    batch: object
+    n_steps: int
+
+    def check(self, n_epochs):
+        """Warn if training went badly, or raise an error if nothing came of it.
+
+        `n_epochs` is how many there were to be, None if one, as a part of a longer run.
+        """
+        trainer, rule = self.trainer, self.rule
+        if trainer.diverged:
+            self._check_divergence()
+        elif rule.validations and rule.best.snapshot is None:
+            raise ValueError(
+                f"The validation loss was not finite in any of {rule.n_epochs} epochs: "
+                "the network predicts no finite loss for the rows held out, or for "
+                "X_val and y_val. Look for targets or columns there that are far from "
+                "those of training, lower learning_rate or set early_stopping=False."
+            )
+        elif self.interrupted:
+            warn("Training interrupted by user.")
+        elif trainer.ran_out:
+            limit = trainer.optimizer.max_evaluations
+            warn(
+                f"Training reached max_evaluations={limit} of LBFGS and has not "
+                "converged yet. Increase max_evaluations.",
+                ConvergenceWarning,
+            )
+        elif n_epochs and self._learned_nothing(n_epochs):
+            began = (
+                ""
+                if trainer.learning_rate is None
+                else (
+                    f"another learning_rate (it began with {trainer.learning_rate}), "
+                )
+            )
+            warn(
+                f"Training learned nothing: in none of {rule.n_epochs} epochs was the "
+                "loss lower than that of a prediction that is the same for all rows. "
+                "Either the columns say nothing about the target, or the network could "
+                f"not learn what they say: try {began}fewer hidden layers, "
+                "residual=True or less dropout or alpha.",
+                ConvergenceWarning,
+            )
+        elif rule.n_epochs == n_epochs and rule.should_have_stopped():
+            or_faster = "" if trainer.learning_rate is None else " or learning_rate"
+            warn(
+                f"Training reached max_iter={n_epochs} epochs and has not "
+                f"converged yet. Increase max_iter{or_faster}.",
+                ConvergenceWarning,
+            )
+
+    def _learned_nothing(self, n_epochs):
+        """Whether training had time to learn something, and has not."""
+        trainer, rule = self.trainer, self.rule
+        done = trainer.learning_rate is None and rule.n_epochs < n_epochs
+        if not (done or rule.stopped) and self.n_steps < FEWEST_STEPS:
+            return False
+        return learned_nothing(
+            trainer.loss,
+            trainer.network.n_outputs,
+            (self.batch.y, self.batch.weight),
+            trainer.losses,
+            None if rule.validate is None else rule.validate.targets,
+            [validation.loss for validation in rule.validations],
+        )
+
+    def _check_divergence(self):
+        trainer, rule = self.trainer, self.rule
+        lower = "Lower learning_rate, scale"
+        scale = "Scale" if trainer.learning_rate is None else lower
+        advice = (
+            f"in epoch {trainer.epoch + 1} the loss or the weights were no longer "
+            f"finite. {scale} the columns (numeric_scaling='robust') or, for a "
+            "regressor, the target (target_scaling=True)."
+        )
+        nothing = rule.validate is not None and rule.best.snapshot is None
+        if not rule.n_epochs or nothing:
+            raise ValueError(f"Training diverged: {advice}")
+        warn(
+            f"Training diverged: {advice} The weights from before are kept.",
+            ConvergenceWarning,
+        )

@@ -53,6 +53,11 @@ class FitTasks:
         Inside its `fit`, which is decorated by `with_callbacks`.
     X, y : array-like
     sample_weight : array-like or None
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether a callback has asked to stop.
     """
 
     def __init__(self, estimator, X, y, sample_weight):
@@ -60,10 +65,12 @@ class FitTasks:
         self._estimator = estimator
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._hook = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        if hasattr(estimator, "_init_callback_context"):
-            self._fit = estimator._init_callback_context(
-                max_subtasks=estimator.max_iter
-            )
+        self.stopped = False
+
+    def begin_fit(self, n_epochs):
+        """Tell that training begins, of at most so many epochs."""
+        if hasattr(self._estimator, "_init_callback_context"):
+            self._fit = self._estimator._init_callback_context(max_subtasks=n_epochs)
             self._fit.call_on_fit_task_begin(**self._hook)
 
     def begin_epoch(self):
@@ -80,9 +87,10 @@ class FitTasks:
         if self._epoch is None:
             return False
         epoch, self._epoch = self._epoch, None
-        return epoch.call_on_fit_task_end(
+        self.stopped = epoch.call_on_fit_task_end(
             **self._hook, reconstruction_attributes=fitted_attributes
         )
+        return self.stopped
 
     def end_fit(self):
         if self._epoch is not None:

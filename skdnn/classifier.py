@@ -1,6 +1,7 @@
 """A deep neural network that predicts classes."""
 
 import numpy as np
+from scipy.special import log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
@@ -10,7 +11,8 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._parameters import named, with_link
-from skdnn.nn.losses import CLASSIFIER_LOSSES, LogLoss, SquaredError
+from skdnn._scoring import check_scoring_of_classes
+from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
 
 
 class DNNClassifier(ClassifierMixin, BaseDNN):
@@ -47,12 +49,14 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     dropout : float in [0, 1), list of float or "auto", default="auto"
         Share of hidden units that each training step leaves out, the same for all or
-        one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
+        one a hidden layer, rounded to multiples of 1 / 65536 below 1. `"auto"` is 0.2
+        in the tuned recipe, else 0.
 
-    alpha : float >= 0, default=1e-4
+    alpha : float >= 0 or "auto", default="auto"
         Strength of the L2 penalty on the weights (biases are free). The objective is
         ``(sum_i w_i loss_i + alpha / 2 * sum(coefs_^2)) / sum_i w_i``, so that its
-        minimum does not depend on `batch_size`.
+        minimum does not depend on `batch_size`. `"auto"` is 1e-4, and where the weights
+        ``w_i`` are below 1 on average, 1e-4 times their mean.
 
     loss : {"log_loss", "squared_error"} or Loss, \
             default="log_loss"
@@ -119,7 +123,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         ``60 (5000 / n_samples)^(1/4)`` and at most 90.
 
     max_time : float > 0 or None, default=None
-        Seconds that `fit` may take; schedules end with it. At least one epoch is run.
+        Seconds that `fit` may take; no epoch begins that would end later, and schedules
+        end with the last one. At least one epoch is run. With `refit`, each of the two
+        trainings has half of it.
 
     tol : float >= 0 or None, default=1e-4
         What counts as progress, of the loss or of the validation score. None runs all
@@ -130,10 +136,11 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         `"auto"` is 10, in the tuned recipe four fifths of `max_iter`.
 
     shuffle : bool, default=True
-        Whether to visit the rows in a new order each epoch. Rows that are equal in all
-        columns and in the target are then one row with the sum of their weights, and
-        the order of the rows of `X` makes no difference. False takes the rows as they
-        come.
+        Whether to visit the rows in a new order each epoch. The order of the rows of
+        `X` then makes no difference. Rows that are equal in all columns and in the
+        target are one row with the sum of their weights, unless the table has so few
+        different rows that they are observations of their own. False takes the rows as
+        they come.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, watch the score on them instead of the training loss,
@@ -141,19 +148,22 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         with 20 rows or more, else with more than 10,000, or if `fit` gets `X_val`.
 
     validation_fraction : float in (0, 1) or int, default=0.1
-        Share or number of the rows that early stopping holds out, of all classes in
-        proportion. Members of an ensemble with parameters of their own hold out
-        different rows, which they alone predict while training is watched.
+        Share or number of the rows that early stopping holds out, copies counted once,
+        of all classes in proportion. Members of an ensemble with parameters of their
+        own hold out different rows, which they alone predict while training is watched.
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
-        ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
-        `sample_weight`. Where members hold out rows of their own, each is scored, and
-        the mean counts.
+        ``scorer(estimator, X, y)``. Weights given to `fit`, and those of classes, are
+        passed as `sample_weight` to a scorer that takes it; one that takes none sees a
+        row of weight 2 twice. Where members hold out rows of their own, each is scored,
+        and the mean counts.
 
     refit : bool, default=False
         Whether to train a new network on all rows afterwards, those that early stopping
-        held out included, for as many epochs as were best.
+        held out included, for as many epochs as were best. All that is told of training
+        (`loss_curve_`, `n_iter_` and so on) is that of the first, which was watched. If
+        the second is interrupted, diverges or has no time, the first network stays.
 
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
         How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless
@@ -174,12 +184,18 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         Which columns are categories: those of a data frame whose dtype says so
-        (categorical, string, object, bool), or a mask, positions or names; None is
-        none. See :class:`~skdnn.encoding.TabularEncoder`.
+        (categorical, string, bool, objects that are not all numbers), or a mask,
+        positions or names; None is none. See :class:`~skdnn.encoding.TabularEncoder`.
 
     max_one_hot : int or None, default=8
         Columns of more categories are embedded: each category becomes a vector that is
         learned. Those of fewer become a column for each category. None embeds none.
+
+    min_frequency : int, default=2
+        Number of rows in which a category of an embedded column must stand to have a
+        vector of its own. Rarer ones, and those that training did not see, share one.
+        A row counts as often as its weight says; where weights are less than one on
+        average, in units of their mean.
 
     category_width : int, default=8
         Length of the vectors of embedded categories.
@@ -207,7 +223,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended: weights, optimizer,
-        batch norm's averages, scaling and random streams.
+        batch norm's averages, scaling, calibration and random streams. `"auto"` then
+        stands for what it stood for when training began, where it is about these.
 
     verbose : bool or int, default=False
         Whether to print a line an epoch.
@@ -249,7 +266,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         ensemble, (n_members, 1, n_out).
 
     temperature_ : float
-        What raw predictions are divided by; 1 without `temperature_scaling`.
+        What raw predictions are divided by; 1 without `temperature_scaling`. Training
+        that goes on without validation rows keeps it.
 
     encoder_ : TabularEncoder
         What scales the columns.
@@ -261,7 +279,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         The learning rate that training began with; None with `"lbfgs"`.
 
     n_iter_ : int
-        Number of epochs: of the last `fit`, or of all calls to `partial_fit`.
+        Number of epochs: of the last `fit`, or of all calls to `partial_fit`. With
+        `refit`, this and what follows is about the training that was watched.
 
     best_iter_ : int
         Number of epochs after which loss or score was best.
@@ -306,7 +325,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     _parameter_constraints = {
         **BaseDNN._parameter_constraints,
-        "loss": [StrOptions(set(CLASSIFIER_LOSSES)), LogLoss, SquaredError],
+        "loss": [StrOptions(set(CLASSIFIER_LOSSES)), Loss],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "temperature_scaling": [StrOptions({"auto"}), "boolean"],
     }
@@ -322,7 +341,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         batch_norm=False,
         residual="auto",
         dropout="auto",
-        alpha=1e-4,
+        alpha="auto",
         loss="log_loss",
         solver="minibatch",
         batch_size="auto",
@@ -348,6 +367,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         input_scaling="auto",
         categorical_features="from_dtype",
         max_one_hot=8,
+        min_frequency=2,
         category_width=8,
         n_ensemble="auto",
         ensemble_weights="own",
@@ -391,6 +411,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             input_scaling=input_scaling,
             categorical_features=categorical_features,
             max_one_hot=max_one_hot,
+            min_frequency=min_frequency,
             category_width=category_width,
             n_ensemble=n_ensemble,
             ensemble_weights=ensemble_weights,
@@ -448,6 +469,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         y = check_array(
             y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name=name
         )
+        if y.dtype == object and y.ndim == 2 and y.shape[1] > 1:
+            y = np.array(y.tolist())  # as columns of several dtypes come in
         kind = type_of_target(y, input_name=name)
         multilabel = kind == "multilabel-indicator"
         if multilabel:
@@ -459,7 +482,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
                 )
         else:
             if kind not in ("binary", "multiclass"):
-                check_classification_targets(y)  # which finds the words
+                _refuse_labels(y, kind)
             y = column_or_1d(y, warn=True)
         if reset:
             self._learn_classes(y, classes)
@@ -471,7 +494,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
                 f"{self.n_outputs_ if self._multilabel else 'one'} a row; got an array "
                 f"of shape {y.shape}."
             )
-        return y if multilabel else self._class_indices(y, name)
+        return y.astype(np.intp) if multilabel else self._class_indices(y, name)
 
     def _learn_classes(self, y, classes):
         self._multilabel = y.ndim == 2
@@ -499,7 +522,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     def _resolve_loss(self):
         loss = named(self.loss, CLASSIFIER_LOSSES)
         exclusive = self.n_outputs_ > 1 and not self._multilabel
-        return with_link(loss, ["softmax", "sigmoid"] if exclusive else ["sigmoid"])
+        if exclusive:
+            return with_link(loss, ["softmax", "sigmoid"], "more than two classes")
+        targets = "labels" if self._multilabel else "two classes"
+        return with_link(loss, ["sigmoid"], targets)
 
     def _learn_targets(self, targets, rows):
         """Learn the weight of each class, of each column of the targets."""
@@ -537,6 +563,13 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         )
         # Combinations of labels that stand alone share a stratum.
         return np.where(counts[strata] > 1, strata, -1)
+
+    def _labels(self, targets):
+        return targets if self._multilabel else self.classes_[targets]
+
+    def _check_scoring(self):
+        if self.scoring != "loss":
+            check_scoring_of_classes(self.scoring, self.classes_, self._multilabel)
 
     def _network_targets(self, targets):
         if self._loss.link == "softmax":
@@ -583,16 +616,31 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     def _probabilities(self, raw):
         """Return the probabilities (n, n_classes) that raw predictions stand for."""
+        if self._exclusive_sigmoids:
+            return softmax(log_expit(self._combined(raw)), axis=1)
         proba = self._loss.predict(raw)
-        if self._multilabel:
+        if self._multilabel or self.n_outputs_ > 1:
             return proba
+        # With a single class, the only column is that class.
+        proba = np.hstack([1 - proba, proba])
+        return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
+
+    def _log_probabilities(self, raw):
+        raw = self._combined(raw)
+        if self._multilabel:
+            return log_expit(raw)
         if self.n_outputs_ == 1:
-            # With a single class, the only column is that class.
-            proba = np.hstack([1 - proba, proba])
-            return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
-        if self._loss.link == "sigmoid":
-            proba /= proba.sum(axis=1, keepdims=True)
-        return proba
+            log_proba = log_expit(np.hstack([-raw, raw]))
+            return log_proba if len(self.classes_) == 2 else np.zeros_like(raw)
+        if self._exclusive_sigmoids:
+            raw = log_expit(raw)
+        return log_softmax(raw, axis=1)
+
+    @property
+    def _exclusive_sigmoids(self):
+        """Whether the probabilities of classes are sigmoids, over their sum."""
+        several = self.n_outputs_ > 1 and not self._multilabel
+        return several and self._loss.link == "sigmoid"
 
     def _decisions(self, raw):
         """Return the most probable classes (n,), or whether each label is there."""
@@ -612,11 +660,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
-            ``log(predict_proba(X))``.
+            ``log(predict_proba(X))``, finite where a probability rounds to 0.
         """
-        log_proba = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
-            return np.log(log_proba, out=log_proba)
+        fitted = self._as_it_is()
+        return fitted._predict_with(X, fitted._log_probabilities)
 
     def decision_function(self, X):
         """Return the raw outputs of the network.
@@ -640,6 +687,16 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _refuse_labels(y, kind):
+    """Raise an error for what can't be labels, in scikit-learn's words."""
+    try:
+        check_classification_targets(y)
+    except ValueError as error:
+        if not kind.startswith("continuous"):
+            raise
+        raise ValueError(f"{error} For numbers, use DNNRegressor.") from None
 
 
 def _weights_of_classes(class_weight, classes, targets, sample_weight):

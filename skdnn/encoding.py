@@ -1,11 +1,11 @@
 """From a table to the one float array that a network trains on."""
 
+from itertools import count
+
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
@@ -15,14 +15,30 @@ from sklearn.utils.validation import (
 )
 
 from skdnn._categories import (
+    MISSING,
+    UNKNOWN,
+    UNKNOWN_ROWS,
     categorical_columns,
-    codes_and_categories,
+    codes_and_names,
     encode_levels,
+    index_of,
+    is_from_dtype,
     learn_levels,
     level_names,
-    refuse_times,
+    look_up,
+    seem_identifiers,
+    seem_numbers,
+    warn_of,
 )
-from skdnn._rows import chunks, dense, rows_with_weight
+from skdnn._distributions import (
+    holes_and_range,
+    median_mean_and_deviation,
+    quantiles,
+    runs_of_quantiles,
+)
+from skdnn._rows import chunks, rows_with_weight
+from skdnn._tables import as_array, as_table, object_array
+from skdnn.nn.batches import SparseRows
 
 #: Rows looked at to estimate quantiles; their error is well under a percent.
 QUANTILE_ROWS = 100_000
@@ -30,11 +46,18 @@ QUANTILE_ROWS = 100_000
 #: Steps of the empirical distribution that quantile scaling interpolates.
 N_QUANTILES = 1001
 
-#: From here on, the smooth clip gives 3; squares of larger numbers may overflow.
-FAR = 1e12
+#: The levels between them.
+LEVELS = np.linspace(0, 1, N_QUANTILES)
+
+#: How many arrays quantile scaling needs, like the one of the numbers.
+RANK_ARRAYS = 16
 
 #: Where quantile scaling cuts the normal distribution off, as its reach is infinite.
 EDGE = 1e-7
+
+#: Decorates what computes with numbers of any size, whatever the user has made of
+#: NumPy's warnings: too far is far enough, and next to nothing is nothing.
+rounding = np.errstate(over="ignore", under="ignore")
 
 
 class TabularEncoder(TransformerMixin, BaseEstimator):
@@ -47,8 +70,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     where it stands. Missing ones have such a column too. Of more than 100, the rarest
     share a column, with those that training did not see; where no column is shared,
     unseen ones are zeros. With `max_one_hot`, a column of more categories becomes one
-    column of codes instead, at the end: 1, 2, ... for the 1,000 that are most frequent,
-    missing ones among them, and 0 for all others.
+    column of codes instead, at the end: 1, 2, ... for those that are frequent, missing
+    ones among them, and 0 for all others.
 
     A column that is the same in all rows of training says nothing and is left out,
     unless its numbers are to stay as they are. Where all columns are so, the result is
@@ -61,17 +84,25 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
           ``z / sqrt(1 + (z / 3)^2)``, which leaves the middle as it is and keeps
           outliers within 3 (Holzmueller et al., 2024). Where the quartiles are equal,
           half the range stands in for their difference.
-        - ``"standard"``: zero mean and unit variance.
+        - ``"standard"``: zero mean and unit variance. Numbers whose squares would
+          overflow `dtype` are cut off there (1.8e19 in float32).
         - ``"quantile"``: through the column's distribution function to a normal one.
-        - None: as they are, constant columns included; missing numbers are an error.
+        - None: as they are, constant columns included, cut off likewise. Missing
+          numbers are an error, and so are, in `fit`, those that would be cut off.
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         Which columns are categories: those of a data frame whose dtype says so
-        (categorical, string, object, bool), or a mask, positions or names; None is
-        none. Dates and times are refused.
+        (categorical, string, bool, objects that are not all numbers), or a mask,
+        positions or names; None is none. What is neither numbers, text nor bool, such
+        as dates, is refused.
     max_one_hot : int or None, default=None
         Columns with more categories than that, missing ones counted as one, become
         codes, for an embedding to look up; None is no column.
+    min_frequency : int, default=2
+        Number of rows in which a category must stand to have a code of its own; those
+        that are rarer share 0, and a column of these alone is left out. A row counts as
+        often as its weight says; where weights are less than one on average, in units
+        of their mean.
     dtype : {"float32", "float64"}, default="float32"
         Of the result.
 
@@ -98,10 +129,14 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     coded_columns_ : ndarray of int
         Columns of categories that become codes, by position among these.
     categories_ : list of ndarray of object
-        What was seen in each column of categories.
+        The categories of each column that have a column, or a code, in the result, by
+        name: text as it is, numbers as the shortest text for them.
     levels_ : list of ndarray of int
-        The positions in `categories_` that have a column, or a code, in the result; -2
-        is missing, -3 is what is shared.
+        What has a column, or a code, in the result: -3 is what is shared, -2 is
+        missing, and the others are `categories_`, by their rank among all that the
+        column had in training.
+    known_shares_ : list of float
+        The share of the categories in each column's rows that are in `categories_`.
     """
 
     def __init__(
@@ -110,11 +145,13 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         *,
         categorical_features="from_dtype",
         max_one_hot=None,
+        min_frequency=2,
         dtype="float32",
     ):
         self.numeric_scaling = numeric_scaling
         self.categorical_features = categorical_features
         self.max_one_hot = max_one_hot
+        self.min_frequency = min_frequency
         self.dtype = dtype
 
     def fit(self, X, y=None, sample_weight=None):
@@ -143,7 +180,9 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
                     "All weights are zero, there is nothing to learn from."
                 )
         rows = rows_with_weight(X.shape[0], sample_weight)
-        return self.fit_rows(X, rows.index, rows.weight)
+        self.fit_rows(X, rows.index, rows.weight)
+        self.forget()
+        return self
 
     def transform(self, X):
         """Encode rows.
@@ -171,45 +210,134 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             Columns of numbers first, then the codes of categories.
         """
         finite = True if self.numeric_scaling is None else "allow-nan"
-        if isinstance(X, list | tuple) and not isinstance(
-            self.categorical_features, str | None
-        ):
-            X = np.array(X, dtype=object)
-        refuse_times(X)
+        X = X if hasattr(X, "shape") else as_array(X)
+        table = None if issparse(X) or len(X.shape) != 2 else as_table(X)
         if reset:
             wanted = self.categorical_features
-            self.categorical_columns_ = categorical_columns(X, wanted)
-            self.categories_ = []
-        if len(self.categorical_columns_):
-            X = self._with_codes(estimator, X, reset, finite)
-        else:
+            self.categorical_columns_ = categorical_columns(table, wanted)
+            # The names of all categories, some of which `fit_rows` keeps.
+            self._seen, self._index = [], None
+        n_categorical = len(self.categorical_columns_)
+        if issparse(X) and n_categorical:
+            raise ValueError("Columns of categories need a dense table, X is sparse.")
+        if table is None or (table.is_native and not n_categorical):
             X = validate_data(
                 estimator, X, reset=reset, ensure_all_finite=finite, accept_sparse="csr"
+            )
+        else:
+            # Which takes longer than all else if the table is small.
+            if reset or table.columns != _names_seen_by(estimator):
+                validate_data(estimator, X, reset=reset, skip_check_array=True)
+            X = check_array(
+                self._as_one_array(table, reset),
+                ensure_all_finite=finite,
+                estimator=estimator,
+                input_name="X",
             )
         if reset and hasattr(estimator, "feature_names_in_"):
             self.feature_names_in_ = estimator.feature_names_in_
         return _canonical(X) if issparse(X) else X
 
-    def _with_codes(self, estimator, X, reset, finite):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
-        n_rows, n_columns = np.shape(X)
-        out = np.empty((n_rows, n_columns))
-        numeric = np.delete(np.arange(n_columns), self.categorical_columns_)
-        # A few columns at a time, as the check makes a copy of them.
-        for some in chunks(len(numeric), n_rows):
-            out[:, some] = check_array(
-                _safe_indexing(X, numeric[some], axis=1),
-                dtype=np.float64,
-                ensure_all_finite=finite,
-                input_name="X",
-            )
-        for k, j in enumerate(self.categorical_columns_):
-            known = None if reset else self.categories_[k]
-            out[:, len(numeric) + k], categories = codes_and_categories(X, j, known)
-            if reset:
-                self.categories_.append(categories)
+    def _as_one_array(self, table, reset):
+        """Return numbers, then codes of categories; learn the latter if `reset`."""
+        if not len(self.categorical_columns_):
+            numbers = table.plain_numbers()
+            if numbers is not None:
+                return numbers
+        numeric = np.delete(np.arange(table.shape[1]), self.categorical_columns_)
+        out = np.empty(table.shape)
+        table.write_numbers(numeric, out[:, : len(numeric)])
+        self._write_codes(table, out[:, len(numeric) :], reset)
         return out
 
+    def _write_codes(self, table, out, reset):
+        """Write the codes of categories to `out`; learn them if `reset`."""
+        indexes = None if reset else self._indexes()
+        for k, j in enumerate(self.categorical_columns_):
+            column = table.values(j)
+            if reset:
+                out[:, k], names = codes_and_names(column)
+                self._seen.append(names)
+            else:
+                out[:, k] = look_up(column, indexes[k])
+        if not reset:
+            self._warn_of_unknown(table, out)
+        elif is_from_dtype(self.categorical_features):
+            self._warn_of_odd(table, out)
+
+    def _indexes(self):
+        """Return the codes of each column's categories, by their names.
+
+        They are made when they are first needed. Threads that make them at the same
+        time make the same.
+        """
+        index = vars(self).get("_index")
+        if index is None:
+            if hasattr(self, "_seen"):
+                index = [index_of(names, range(len(names))) for names in self._seen]
+            else:
+                kept = zip(self.categories_, self.levels_, strict=True)
+                index = [index_of(names, own[own >= 0].tolist()) for names, own in kept]
+            self._index = index
+        return index
+
+    def forget(self):
+        """Let go of the categories that have no place in the result."""
+        if hasattr(self, "_seen"):
+            del self._seen
+            self._index = None
+
+    def __getstate__(self):
+        # Categories without a place in the result are nobody's business.
+        state = super().__getstate__()
+        return {k: v for k, v in state.items() if k not in ("_seen", "_index")}
+
+    def __copy__(self):
+        # Unlike a pickle, a copy may learn from other rows of the same table.
+        same = object.__new__(type(self))
+        same.__dict__ = vars(self).copy()
+        return same
+
+    def _warn_of_odd(self, table, codes):
+        """Warn of columns of text that were not meant as categories, it seems."""
+        numbers, identifiers = [], []
+        for k, j in enumerate(self.categorical_columns_):
+            if table.is_declared(j):
+                continue
+            if seem_numbers(self._seen[k]):
+                numbers.append(table.title(j))
+            elif seem_identifiers(self._seen[k], (codes[:, k] != MISSING).sum()):
+                identifiers.append(table.title(j))
+        way_out = (
+            "or make them categories (astype('category')) if that is what they are."
+        )
+        warn_of(
+            "Most values of these columns of categories are numbers",
+            numbers,
+            f"Turn them into numbers (pd.to_numeric(errors='coerce')), {way_out}",
+        )
+        warn_of(
+            "Nearly every row has a category of its own in these columns",
+            identifiers,
+            f"Such a category says nothing. Leave the columns out, {way_out}",
+        )
+
+    def _warn_of_unknown(self, table, codes):
+        """Warn of columns in which training knows not one category."""
+        if len(codes) < UNKNOWN_ROWS:
+            return
+        share = np.array(vars(self).get("known_shares_", 1))
+        n_unknown = np.count_nonzero(codes == UNKNOWN, axis=0)
+        is_all = n_unknown == np.count_nonzero(codes != MISSING, axis=0)
+        columns = self.categorical_columns_
+        unknown = columns[is_all & (n_unknown * share >= UNKNOWN_ROWS)]
+        warn_of(
+            "Training knows not one of the categories that these columns hold now",
+            [table.title(j) for j in unknown],
+            "Are they written in another way?",
+        )
+
+    @rounding
     def fit_rows(self, X, rows, weight=None, drop_constant=True):
         """Learn from some rows of an array that was checked before.
 
@@ -233,9 +361,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         columns = np.arange(self.n_features_in_)
         self.numeric_columns_ = np.delete(columns, self.categorical_columns_)
         n_numbers = len(self.numeric_columns_)
-        self._choose_columns(X, n_numbers, rows, drop_constant)
+        low, high = self._choose_columns(X, n_numbers, rows, drop_constant)
         if self.numeric_scaling is not None and self.n_numeric_out_:
-            getattr(self, f"_fit_{self.numeric_scaling}")(X, rows, weight)
+            self._unit = _units(low, high)
+            half_range = 0.5 * high * self._unit - 0.5 * low * self._unit
+            getattr(self, f"_fit_{self.numeric_scaling}")(X, rows, weight, half_range)
         self._learn_levels(X, columns[n_numbers:], rows, weight)
         n_one_hot = sum(map(len, self.levels_)) - sum(self.cardinalities_)
         n_columns = self.n_numeric_out_ + len(self.missing_columns_)
@@ -245,77 +375,124 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         return self
 
     def _choose_columns(self, X, n_numbers, rows, drop_constant):
-        """Learn which columns of numbers, and of holes in them, the result has."""
+        """Learn which columns of numbers, and of holes in them, the result has.
+
+        Returns
+        -------
+        low, high : ndarray of shape (n_numeric_out_,)
+            The range of each of these columns.
+        """
+        has_holes, low, high = holes_and_range(X, n_numbers, rows)
         varies = np.ones(n_numbers, dtype=bool)
-        has_holes = np.zeros(n_numbers, dtype=bool)
-        if self.numeric_scaling is not None:
-            has_holes, low, high = _holes_and_range(X, n_numbers, rows)
-            if drop_constant:
-                varies = low < high
-                # Of no number at all, low is above high.
-                has_holes &= low <= high
+        if self.numeric_scaling is None:
+            self._refuse_what_overflows(low, high)
+        elif drop_constant:
+            varies = low < high
+            # Of no number at all, low is above high.
+            has_holes &= low <= high
         self.varying_columns_ = np.flatnonzero(varies)
         self.missing_columns_ = np.flatnonzero(has_holes)
         self.n_numeric_out_ = len(self.varying_columns_)
+        return low[varies], high[varies]
+
+    def _refuse_what_overflows(self, low, high):
+        """Raise an error for columns of numbers that would be cut off."""
+        limit = _limit(self.dtype)
+        for j in np.flatnonzero((low < -limit) | (high > limit)):
+            position = self.numeric_columns_[j]
+            names = getattr(self, "feature_names_in_", None)
+            name = position if names is None else repr(names[position])
+            raise ValueError(
+                f"Column {name} has numbers from {low[j]:.3g} to {high[j]:.3g}. With "
+                f"numeric_scaling=None and dtype={self.dtype!r}, they must be within "
+                f"{limit:.3g} of zero. Scale them, e.g. by numeric_scaling='robust'."
+            )
 
     def _learn_levels(self, X, columns, rows, weight):
         """Learn what becomes of the categories in some columns of codes."""
-        learned = [learn_levels(X[rows, j], weight, self.max_one_hot) for j in columns]
+        how = self.max_one_hot, self.min_frequency
+        learned = [learn_levels(X[rows, j], weight, *how) for j in columns]
         self.levels_ = [levels for levels, _ in learned]
         self.coded_columns_ = np.flatnonzero([is_coded for _, is_coded in learned])
         self.cardinalities_ = [len(self.levels_[k]) for k in self.coded_columns_]
+        self._keep_categories(X, columns, rows)
 
-    def _fit_robust(self, X, rows, weight):
-        low, q25, self.median_, q75, high = _quantiles(
-            X, self.varying_columns_, rows, weight, [0, 0.25, 0.5, 0.75, 1]
+    def _keep_categories(self, X, columns, rows):
+        """Keep the names of categories that have a level, and how many rows do."""
+        self.categories_, self.known_shares_ = [], []
+        for names, levels, j in zip(self._seen, self.levels_, columns, strict=True):
+            own = levels[levels >= 0]
+            self.categories_.append(object_array(names[code] for code in own))
+            codes = X[rows, j].astype(np.intp)
+            count = np.bincount(codes[codes >= 0], minlength=len(names))
+            self.known_shares_.append(float(count[own].sum() / max(1, count.sum())))
+
+    def _fit_robust(self, X, rows, weight, half_range):
+        q25, self.median_, q75 = quantiles(
+            X, self.varying_columns_, *_sampled(rows, weight), [0.25, 0.5, 0.75]
         )
-        scale = np.where(q75 > q25, q75 - q25, 0.5 * high - 0.5 * low)
-        self.scale_ = np.where(scale > 0, scale, 1)
+        self._center = self.median_ * self._unit
+        spread = q75 * self._unit - q25 * self._unit
+        self._set_scale(np.where(spread > 0, spread, half_range))
 
-    def _fit_standard(self, X, rows, weight):
-        columns = self.varying_columns_
-        low, self.median_, high = _quantiles(X, columns, rows, weight, [0, 0.5, 1])
-        scaler = StandardScaler()
-        # A column without a number has no mean.
-        with np.errstate(invalid="ignore", divide="ignore"):
-            for chunk in chunks(len(rows), X.shape[1]):
-                numbers = dense(X, rows[chunk]).take(columns, axis=1)
-                part = None if weight is None else weight[chunk]
-                scaler.partial_fit(numbers.astype(np.float64, copy=False), None, part)
-        # The sums of a large constant leave rounding errors, which are no scale.
-        varies = (low < high) & (scaler.scale_ > 0)
-        self.mean_ = np.where(varies, scaler.mean_, self.median_)
-        self.scale_ = np.where(varies, scaler.scale_, 1)
+    def _fit_standard(self, X, rows, weight, half_range):
+        self.median_, self._center, deviation = median_mean_and_deviation(
+            X, self.varying_columns_, rows, weight, self._unit
+        )
+        self._set_scale(deviation)
 
-    def _fit_quantile(self, X, rows, weight):
-        levels = np.linspace(0, 1, N_QUANTILES)
-        self.quantiles_ = _quantiles(X, self.varying_columns_, rows, weight, levels)
-        self.median_ = self.quantiles_[N_QUANTILES // 2]
+    def _set_scale(self, scale):
+        # A column that is constant so far keeps its own scale.
+        self._scale = np.where(scale > 0, scale, self._unit)
 
+    def _fit_quantile(self, X, rows, weight, half_range):
+        self._quantiles, self._first = runs_of_quantiles(
+            X, self.varying_columns_, *_sampled(rows, weight), LEVELS
+        )
+        at_median = np.arange(self.n_numeric_out_) * N_QUANTILES + N_QUANTILES // 2
+        run = np.searchsorted(self._first, at_median, side="right") - 1
+        self.median_ = self._quantiles[run]
+        self._quantiles *= self._unit[self._first // N_QUANTILES]
+
+    @rounding
     def encode(self, X, out):
         """Encode rows that were checked before into `out`, and return it."""
         n_numbers = len(self.numeric_columns_)
         n, n_missing = self.n_numeric_out_, len(self.missing_columns_)
         numbers, codes = X[:, :n_numbers], X[:, n_numbers:]
         out[:, n : n + n_missing] = np.isnan(numbers[:, self.missing_columns_])
-        if self.numeric_scaling is None:
-            out[:, :n] = numbers
-        elif n:
-            if n < n_numbers:
-                numbers = numbers.take(self.varying_columns_, axis=1)
-            # In float64, as a float32 can't tell 1e9 from 1e9 + 1.
-            numbers = np.where(np.isnan(numbers), self.median_, numbers)
-            numbers = numbers.astype(np.float64, copy=False)
-            with np.errstate(over="ignore"):
-                out[:, :n] = getattr(self, f"_scale_{self.numeric_scaling}")(numbers)
+        if n < n_numbers:
+            numbers = numbers.take(self.varying_columns_, axis=1)
+        out[:, :n] = self._scaled(numbers, np.arange(n))
         encode_levels(codes, self.levels_, self.coded_columns_, out[:, n + n_missing :])
         return out
 
+    def _scaled(self, numbers, columns):
+        """Return numbers, holes among them, as they are in the result.
+
+        Parameters
+        ----------
+        numbers : ndarray
+        columns : ndarray of int, of the shape of `numbers` or broadcast along its rows
+            Of which column of the result each is.
+        """
+        if self.numeric_scaling is None or not numbers.size:
+            limit = _limit(self.dtype)
+            return np.clip(numbers, -limit, limit, dtype=np.float64)
+        # In float64, as a float32 can't tell 1e9 from 1e9 + 1.
+        numbers = np.where(np.isnan(numbers), self.median_[columns], numbers)
+        numbers = numbers.astype(np.float64, copy=False)
+        numbers *= self._unit[columns]
+        getattr(self, f"_scale_{self.numeric_scaling}")(numbers, columns)
+        return numbers
+
     def encode_rows(self, X, rows):
         """Return some rows, encoded."""
+        if issparse(X):
+            return SparseRows(*self.encode_sparse_rows(X, rows))[:]
         out = np.empty((len(rows), self.n_features_out_), self.dtype)
         for chunk in chunks(len(rows), X.shape[1]):
-            self.encode(dense(X, rows[chunk]), out[chunk])
+            self.encode(X[rows[chunk]], out[chunk])
         return out
 
     def encode_sparse_rows(self, X, rows):
@@ -330,40 +507,82 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         """
         zeros = np.zeros((1, X.shape[1]), X.dtype)
         common = self.encode(zeros, np.empty((1, self.n_features_out_), self.dtype))[0]
+        X = X[rows]
         parts = []
-        for chunk in chunks(len(rows), X.shape[1]):
-            encoded = self.encode_rows(X, rows[chunk])
-            row, column = np.nonzero(encoded != common)
-            parts.append((row + chunk.start, column, encoded[row, column]))
+        for chunk in chunks(len(rows), X.nnz // len(rows)):
+            row, column, entry = self._encode_entries(X[chunk].tocoo())
+            differs = entry != common[column]
+            parts.append((row + chunk.start, column, entry))
+            parts[-1] = [array[differs] for array in parts[-1]]
         row, column, entry = map(np.concatenate, zip(*parts, strict=True))
         shape = len(rows), self.n_features_out_
         return csr_array((entry, (row, column)), shape), common
 
-    def _scale_robust(self, X):
-        X -= self.median_
-        X /= self.scale_
-        np.clip(X, -FAR, FAR, out=X)
+    @rounding
+    def _encode_entries(self, X):
+        """Return rows, columns and values in the result of what a table stores."""
+        (row, column), value = X.coords, X.data
+        place = np.full((2, X.shape[1]), -1)
+        place[0, self.varying_columns_] = np.arange(self.n_numeric_out_)
+        place[1, self.missing_columns_] = np.arange(len(self.missing_columns_))
+        place[1, self.missing_columns_] += self.n_numeric_out_
+        number, hole = place[:, column]
+        hole[~np.isnan(value)] = -1
+        scaled = self._scaled(value[number >= 0], number[number >= 0])
+        is_there = np.concatenate([number >= 0, hole >= 0])
+        entry = np.append(scaled, np.ones(np.count_nonzero(hole >= 0)))
+        row, column = np.tile(row, 2)[is_there], np.append(number, hole)[is_there]
+        return row, column, entry.astype(self.dtype)
+
+    def _scale_robust(self, X, columns):
+        self._scale_standard(X, columns)
         # sqrt(1 + (X / 3)^2), in the memory of one array.
         root = X / 3
         np.square(root, out=root)
         root += 1
         X /= np.sqrt(root, out=root)
-        return X
 
-    def _scale_standard(self, X):
-        X -= self.mean_
-        X /= self.scale_
-        return X
+    def _scale_standard(self, X, columns):
+        X -= self._center[columns]
+        X /= self._scale[columns]
+        limit = _limit(self.dtype)
+        np.clip(X, -limit, limit, out=X)
 
-    def _scale_quantile(self, X):
-        levels = np.linspace(0, 1, N_QUANTILES)
-        for j, quantiles in enumerate(self.quantiles_.T):
-            # Both ways, so that a value that many rows share gets the middle of its
-            # step.
-            upper = np.interp(X[:, j], quantiles, levels)
-            lower = 1 - np.interp(-X[:, j], -quantiles[::-1], levels)
-            X[:, j] = ndtri(np.clip(0.5 * (lower + upper), EDGE, 1 - EDGE))
-        return X
+    def _scale_quantile(self, X, columns):
+        columns = np.broadcast_to(columns, X.shape)
+        # A few at a time, as there are many arrays on the way.
+        for part in chunks(len(X), RANK_ARRAYS * X[:1].size):
+            level = self._ranks(X[part], columns[part]) / (N_QUANTILES - 1)
+            X[part] = ndtri(np.clip(level, EDGE, 1 - EDGE))
+
+    def _ranks(self, X, columns):
+        """Return where numbers are among the quantiles of their columns, from 0 on.
+
+        One that is several quantiles is in their middle.
+        """
+        start = np.flatnonzero(self._first % N_QUANTILES == 0)
+        stop = np.append(start[1:], len(self._first))
+        low, high = self._quantiles[start], self._quantiles[stop - 1]
+        within = np.clip(X, low[columns], high[columns])
+        # Of the runs of all columns, the last that is not above.
+        run = np.searchsorted(
+            _complex(self._first // N_QUANTILES, self._quantiles),
+            _complex(columns, within),
+            side="right",
+        )
+        run -= 1
+        last = np.append(self._first[1:], len(start) * N_QUANTILES) - 1
+        rank = (0.5 * (self._first + last))[run]
+        # From the end of a run to the next, they are as far as the way is.
+        step = within - self._quantiles[run]
+        way = np.append(np.diff(self._quantiles), 0)[run]
+        is_between = step > 0
+        np.divide(step, way, out=rank, where=is_between)
+        rank += np.where(is_between, last[run], 0)
+        rank -= columns * N_QUANTILES
+        rank[low[columns] > X] = 0
+        rank[high[columns] < X] = N_QUANTILES - 1
+        return rank
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -374,6 +593,10 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of the result.
+
+        A column of numbers or codes has its own name, one of holes ends in `_missing`,
+        one of a category in the category. Names that come up again get `_2`, `_3` and
+        so on behind them.
 
         Parameters
         ----------
@@ -396,8 +619,31 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             for name in level_names(categorical[k], self.categories_[k], levels)
         ]
         coded = categorical[self.coded_columns_]
-        out = [*numbers[self.varying_columns_], *missing, *one_hot, *coded]
+        own = [*numbers[self.varying_columns_], *coded]
+        # Columns that are in the result keep their names before others are made.
+        out = _distinct([*own, *missing, *one_hot])
+        n_numbers = self.n_numeric_out_
+        out = out[:n_numbers] + out[len(own) :] + out[n_numbers : len(own)]
         return np.array(out or names[:1], dtype=object)
+
+
+def _distinct(names):
+    """Return the names with a number behind those that came up before."""
+    taken, seen = set(names), set()
+    out = []
+    for name in names:
+        if name in seen:
+            numbered = (f"{name}_{k}" for k in count(2))
+            name = next(n for n in numbered if n not in taken)
+            taken.add(name)
+        seen.add(name)
+        out.append(name)
+    return out
+
+
+def _names_seen_by(estimator):
+    """Return the names of the columns that an estimator was fitted to, as a list."""
+    return list(getattr(estimator, "feature_names_in_", [None]))
 
 
 def _canonical(X):
@@ -410,74 +656,32 @@ def _canonical(X):
     return X
 
 
-def _holes_and_range(X, n_columns, rows):
-    """Return which of the first columns have holes, and their extremes.
+def _sampled(rows, weight):
+    """Return no more rows than it takes to estimate quantiles."""
+    if len(rows) <= QUANTILE_ROWS:
+        return rows, weight
+    chosen = np.linspace(0, len(rows) - 1, QUANTILE_ROWS).astype(np.intp)
+    return rows[chosen], None if weight is None else weight[chosen]
 
-    The lowest of no number is infinite, and the highest minus that.
+
+def _limit(dtype):
+    """Return the largest number of the result: its square does not overflow."""
+    return float(np.sqrt(np.finfo(dtype).max))
+
+
+def _units(low, high):
+    """Return powers of two that bring columns of that range to about one.
+
+    In between, nothing overflows, nor is lost below the smallest float: that such a
+    factor rounds nothing makes no other difference.
     """
-    holes = np.zeros(n_columns, dtype=bool)
-    low, high = np.full(n_columns, np.inf), np.full(n_columns, -np.inf)
-    for chunk in chunks(len(rows), X.shape[1]):
-        numbers = dense(X, rows[chunk])[:, :n_columns]
-        holes |= np.isnan(numbers).any(axis=0)
-        np.fmin(low, np.fmin.reduce(numbers), out=low)
-        np.fmax(high, np.fmax.reduce(numbers), out=high)
-    return holes, low, high
+    size = np.maximum(np.abs(low), np.abs(high))
+    _, exponent = np.frexp(np.where(np.isfinite(size), size, 1))
+    return np.ldexp(1.0, -np.clip(exponent, -1022, 1022))
 
 
-def _quantiles(X, columns, rows, weight, levels):
-    """Return weighted quantiles (n_levels, n_features) that pass over holes."""
-    if len(rows) > QUANTILE_ROWS:
-        chosen = np.linspace(0, len(rows) - 1, QUANTILE_ROWS).astype(np.intp)
-        rows, weight = rows[chosen], None if weight is None else weight[chosen]
-    some_rows = _sparse_columns if issparse(X) else _dense_columns
-    return np.column_stack(
-        [
-            _column_quantiles(column.astype(np.float64), weight, levels)
-            for column, weight in some_rows(X, columns, rows, weight)
-        ]
-    )
-
-
-def _dense_columns(X, columns, rows, weight):
-    """Yield some rows of each column, and their weights."""
-    for j in columns:
-        yield X[rows, j], weight
-
-
-def _sparse_columns(X, columns, rows, weight):
-    """Yield the same of a sparse array, all zeros of a column as one number."""
-    X = X[rows].tocsc()
-    weight = np.ones(len(rows)) if weight is None else weight
-    total = weight.sum()
-    for j in columns:
-        entries = slice(*X.indptr[j : j + 2])
-        column, weight_of_entry = X.data[entries], weight[X.indices[entries]]
-        if len(column) < len(rows):
-            column = np.append(column, 0)
-            rest = total - weight_of_entry.sum()
-            weight_of_entry = np.append(weight_of_entry, max(0, rest))
-        yield column, weight_of_entry
-
-
-def _column_quantiles(column, weight, levels):
-    """Return the smallest numbers at or below which each share of the weight lies.
-
-    Of all definitions of a quantile, that is the one for which weights are as good as
-    repeated rows.
-    """
-    seen = ~np.isnan(column)
-    if not seen.any():
-        return np.zeros(len(levels))
-    # Shares that differ by rounding errors are one.
-    column, levels = column[seen], np.subtract(levels, 1e-10)
-    if weight is None:
-        column = np.sort(column)
-        position = np.ceil(levels * len(column)).astype(np.intp) - 1
-    else:
-        order = np.argsort(column)
-        column, below = column[order], np.cumsum(weight[seen][order])
-        position = np.searchsorted(below, levels * below[-1])
-        # Rows without weight may come before the first that counts.
-        position = np.maximum(position, np.searchsorted(below, 0, side="right"))
-    return column[np.clip(position, 0, len(column) - 1)]
+def _complex(real, imaginary):
+    """Return complex numbers, which NumPy puts in order part by part."""
+    out = np.empty(np.broadcast(real, imaginary).shape, dtype=np.complex128)
+    out.real, out.imag = real, imaginary
+    return out

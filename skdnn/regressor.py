@@ -8,6 +8,8 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._parameters import named, with_link
+from skdnn._scoring import check_scoring_of_numbers
+from skdnn._target_scaling import FARTHEST, location_and_scale
 from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, Loss
 
 
@@ -44,18 +46,21 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     dropout : float in [0, 1), list of float or "auto", default="auto"
         Share of hidden units that each training step leaves out, the same for all or
-        one a hidden layer. `"auto"` is 0.2 in the tuned recipe, else 0.
+        one a hidden layer, rounded to multiples of 1 / 65536 below 1. `"auto"` is 0.2
+        in the tuned recipe, else 0.
 
-    alpha : float >= 0, default=1e-4
+    alpha : float >= 0 or "auto", default="auto"
         Strength of the L2 penalty on the weights (biases are free). The objective is
         ``(sum_i w_i loss_i + alpha / 2 * sum(coefs_^2)) / sum_i w_i``, so that its
-        minimum does not depend on `batch_size`.
+        minimum does not depend on `batch_size`. `"auto"` is 1e-4, and where the weights
+        ``w_i`` are below 1 on average, 1e-4 times their mean.
 
     loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", \
             "gamma"} or Loss, default="squared_error"
         What training minimizes; every squared error is ``1/2 (a - y)^2``. An instance
         from :mod:`skdnn.nn.losses` sets its own parameters, e.g. ``Quantile(0.9)``.
-        `"poisson"` and `"gamma"` predict through an exponential.
+        `"poisson"` and `"gamma"` predict through an exponential, which is always above
+        zero and, like all predictions, finite.
 
     solver : {"bgd", "sgd", "minibatch"}, default="minibatch"
         How many rows each step looks at: all, one, or `batch_size`.
@@ -116,7 +121,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         ``60 (5000 / n_samples)^(1/4)`` and at most 90.
 
     max_time : float > 0 or None, default=None
-        Seconds that `fit` may take; schedules end with it. At least one epoch is run.
+        Seconds that `fit` may take; no epoch begins that would end later, and schedules
+        end with the last one. At least one epoch is run. With `refit`, each of the two
+        trainings has half of it.
 
     tol : float >= 0 or None, default=1e-4
         What counts as progress, of the loss or of the validation score. None runs all
@@ -127,10 +134,11 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         `"auto"` is 10, in the tuned recipe four fifths of `max_iter`.
 
     shuffle : bool, default=True
-        Whether to visit the rows in a new order each epoch. Rows that are equal in all
-        columns and in the target are then one row with the sum of their weights, and
-        the order of the rows of `X` makes no difference. False takes the rows as they
-        come.
+        Whether to visit the rows in a new order each epoch. The order of the rows of
+        `X` then makes no difference. Rows that are equal in all columns and in the
+        target are one row with the sum of their weights, unless the table has so few
+        different rows that they are observations of their own. False takes the rows as
+        they come.
 
     early_stopping : bool or "auto", default="auto"
         Whether to hold rows out, watch the score on them instead of the training loss,
@@ -138,19 +146,22 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         with 20 rows or more, else with more than 10,000, or if `fit` gets `X_val`.
 
     validation_fraction : float in (0, 1) or int, default=0.1
-        Share or number of the rows that early stopping holds out. Members of an
-        ensemble with parameters of their own hold out different rows, which they alone
-        predict while training is watched.
+        Share or number of the rows that early stopping holds out, copies counted once.
+        Members of an ensemble with parameters of their own hold out different rows,
+        which they alone predict while training is watched.
 
     scoring : str or callable, default="loss"
         What early stopping watches: `"loss"`, the name of a scorer, or a callable
-        ``scorer(estimator, X, y)``. Where rows have weights, these are passed as
-        `sample_weight`. Where members hold out rows of their own, each is scored, and
-        the mean counts.
+        ``scorer(estimator, X, y)``. Weights given to `fit`, and those of classes, are
+        passed as `sample_weight` to a scorer that takes it; one that takes none sees a
+        row of weight 2 twice. Where members hold out rows of their own, each is scored,
+        and the mean counts.
 
     refit : bool, default=False
         Whether to train a new network on all rows afterwards, those that early stopping
-        held out included, for as many epochs as were best.
+        held out included, for as many epochs as were best. All that is told of training
+        (`loss_curve_`, `n_iter_` and so on) is that of the first, which was watched. If
+        the second is interrupted, diverges or has no time, the first network stays.
 
     numeric_scaling : {"robust", "standard", "quantile"} or None, default="robust"
         How columns are scaled, see :class:`~skdnn.encoding.TabularEncoder`. Unless
@@ -171,12 +182,18 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
             default="from_dtype"
         Which columns are categories: those of a data frame whose dtype says so
-        (categorical, string, object, bool), or a mask, positions or names; None is
-        none. See :class:`~skdnn.encoding.TabularEncoder`.
+        (categorical, string, bool, objects that are not all numbers), or a mask,
+        positions or names; None is none. See :class:`~skdnn.encoding.TabularEncoder`.
 
     max_one_hot : int or None, default=8
         Columns of more categories are embedded: each category becomes a vector that is
         learned. Those of fewer become a column for each category. None embeds none.
+
+    min_frequency : int, default=2
+        Number of rows in which a category of an embedded column must stand to have a
+        vector of its own. Rarer ones, and those that training did not see, share one.
+        A row counts as often as its weight says; where weights are less than one on
+        average, in units of their mean.
 
     category_width : int, default=8
         Length of the vectors of embedded categories.
@@ -192,9 +209,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         hidden layers and the embeddings in common (TabM, Gorishniy et al., 2025).
 
     target_scaling : bool, default=True
-        Whether to train on a standardized target: all losses, and their parameters, are
-        then in units of its standard deviation. A loss with an exponential link divides
-        by the mean alone.
+        Whether to train on a standardized target: all losses, their parameters and
+        `alpha` are then in units of its standard deviation, of which that of squared
+        error counts outliers in full. Robust losses (absolute, Huber, quantile) take
+        the median, or their quantile, for the mean, and a robust standard deviation:
+        that of a normal distribution with as many targets, 80 % of those that deviate,
+        as close to the median. Targets beyond 1e8 of these count as that far out. A
+        loss with an exponential link divides by the mean alone.
 
     clip_predictions : bool or "auto", default="auto"
         Whether predictions stay within the range of the training targets. `"auto"` does
@@ -202,7 +223,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended: weights, optimizer,
-        batch norm's averages, scaling and random streams.
+        batch norm's averages, scaling, calibration and random streams. `"auto"` then
+        stands for what it stood for when training began, where it is about these.
 
     verbose : bool or int, default=False
         Whether to print a line an epoch.
@@ -253,7 +275,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         The learning rate that training began with; None with `"lbfgs"`.
 
     n_iter_ : int
-        Number of epochs: of the last `fit`, or of all calls to `partial_fit`.
+        Number of epochs: of the last `fit`, or of all calls to `partial_fit`. With
+        `refit`, this and what follows is about the training that was watched.
 
     best_iter_ : int
         Number of epochs after which loss or score was best.
@@ -314,7 +337,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         batch_norm=False,
         residual="auto",
         dropout="auto",
-        alpha=1e-4,
+        alpha="auto",
         loss="squared_error",
         solver="minibatch",
         batch_size="auto",
@@ -340,6 +363,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         input_scaling="auto",
         categorical_features="from_dtype",
         max_one_hot=8,
+        min_frequency=2,
         category_width=8,
         n_ensemble="auto",
         ensemble_weights="own",
@@ -383,6 +407,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             input_scaling=input_scaling,
             categorical_features=categorical_features,
             max_one_hot=max_one_hot,
+            min_frequency=min_frequency,
             category_width=category_width,
             n_ensemble=n_ensemble,
             ensemble_weights=ensemble_weights,
@@ -420,7 +445,15 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         return self._partial_fit(X, y, sample_weight)
 
     def _check_targets(self, y, name, reset, classes=None):
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        try:
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        except ValueError as error:
+            if "could not convert string" not in str(error):
+                raise
+            raise ValueError(
+                f"{name} holds text, and DNNRegressor predicts numbers: {error}. For "
+                "classes, use DNNClassifier."
+            ) from None
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if reset:
@@ -437,32 +470,43 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         loss = named(self.loss, REGRESSOR_LOSSES)
         if isinstance(loss, LogLoss):
             raise ValueError(f"loss={loss!r} is for DNNClassifier.")
-        return with_link(loss, ["identity", "sigmoid", "exp"])
+        return with_link(loss, ["identity", "sigmoid", "exp"], "numbers")
+
+    def _check_scoring(self):
+        if self.scoring != "loss":
+            check_scoring_of_numbers(self.scoring, self.n_outputs_)
 
     def _learn_targets(self, targets, rows):
         """Learn location and scale of each output."""
         y = targets[rows.index].reshape(len(rows.index), -1)
         self._target_range = None
-        link = self._resolve_loss().link
         self._target_mean = np.zeros(y.shape[1])
         self._target_scale = np.ones(y.shape[1])
-        if not self.target_scaling or link == "sigmoid":
-            return
-        mean = np.average(y, axis=0, weights=rows.weight)
-        if link == "exp":
-            self._target_scale = _nonzero(mean)
-        else:
-            self._target_mean = mean
-            # In units of the range, whose square does not overflow.
-            span = _nonzero(np.abs(y - mean).max(axis=0))
-            variance = np.average(((y - mean) / span) ** 2, axis=0, weights=rows.weight)
-            self._target_scale = _nonzero(np.sqrt(variance) * span)
+        if self.target_scaling:
+            self._target_mean, self._target_scale = location_and_scale(
+                y, rows.weight, self._resolve_loss()
+            )
 
     def _network_targets(self, targets):
-        targets = targets.reshape(len(targets), -1)
-        self._loss.check_targets(targets)
-        targets = (targets - self._target_mean) / self._target_scale
-        return targets.astype(self.dtype)
+        y, loss = targets.reshape(len(targets), -1), self._loss
+        loss.check_targets(y)
+        location, scale = self._target_mean, self._target_scale
+        # In halves, as a difference may overflow.
+        scaled = (0.5 * y - 0.5 * location) / (0.5 * scale)
+        if self.target_scaling and loss.center is not None:
+            np.clip(scaled, -FARTHEST, FARTHEST, out=scaled)
+        scaled = scaled.astype(self.dtype)
+        lost = ~np.isfinite(scaled)
+        if loss.link == "exp" and (y > 0).all():
+            lost |= scaled == 0
+        if lost.any():
+            row, output = np.argwhere(lost)[0]
+            raise ValueError(
+                f"A target of {y[row, output]:g} is too large or too small for "
+                f"dtype={self.dtype!r}: the network is trained on "
+                f"(y - {location[output]:g}) / {scale[output]:g}."
+            )
+        return scaled
 
     def predict(self, X):
         """Predict the target.
@@ -478,12 +522,20 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             Predictions.
         """
         fitted = self._as_it_is()
-        y = fitted._predict_with(X, fitted._loss.predict)
-        y *= fitted._target_scale
-        y += fitted._target_mean
-        if fitted._target_range is not None:
-            np.clip(y, *fitted._target_range, out=y)
+        y = fitted._predict_with(X, fitted._from_raw)
         return y if fitted._multioutput else y[:, 0]
+
+    def _from_raw(self, raw):
+        """Return finite predictions in units of the target, from raw ones."""
+        y = self._loss.predict(raw)
+        y *= self._target_scale
+        y += self._target_mean
+        limits = np.finfo(y.dtype)
+        low, high = self._target_range or (limits.min, limits.max)
+        if self._loss.link == "exp":
+            # An exponential is above zero, which the deviances insist on.
+            low = np.maximum(low, limits.tiny)
+        return np.clip(y, low, high, out=y)
 
     def _note_range(self, targets, rows, settings):
         """Keep the range of all targets trained on so far, if it bounds predictions."""
@@ -501,7 +553,3 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _nonzero(scale):
-    return np.where(scale > 0, scale, 1.0)

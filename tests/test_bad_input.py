@@ -439,7 +439,9 @@ def test_interrupt_leaves_a_fitted_estimator():
     with pytest.warns(UserWarning, match="interrupted") as record:
         clf.fit(X, y)
     assert record[0].filename == __file__  # the line that calls fit
-    assert clf.n_iter_ == 4
+    # The epoch that was being validated has not ended.
+    assert clf.n_iter_ == 3
+    assert len(clf.loss_curve_) == len(clf.validation_scores_) == 3
     assert clf.predict(X).shape == y.shape
 
 
@@ -572,6 +574,20 @@ def test_partial_fit_with_early_stopping():
 def test_partial_fit_with_lbfgs(make, optimizer):
     """With L-BFGS there is no `partial_fit`."""
     assert not hasattr(make(optimizer=optimizer, solver="bgd"), "partial_fit")
+
+
+@pytest.mark.parametrize(
+    ("dropout", "named"), [(0.9999999, "0.9999999"), ([0.0, 0.999], "0.999")]
+)
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+def test_dropout_that_keeps_nothing(dropout, named, way):
+    """It trains, with one warning, which names the rate and the line of the user."""
+    reg = regressor((8, 8), dropout=dropout)
+    with pytest.warns(UserWarning, match=f"dropout={named} keeps") as record:
+        getattr(reg, way)(*regression())
+    assert len(record) == 1
+    assert record[0].filename == __file__
+    assert np.isfinite(reg.predict(numbers())).all()
 
 
 def test_log_loss_for_numbers():

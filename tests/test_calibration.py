@@ -60,6 +60,29 @@ def test_finds_the_temperature_of_a_sample(rng):
     np.testing.assert_allclose(found, 3, rtol=0.03)
 
 
+@pytest.mark.parametrize("n", [5, 50, 5000])
+@pytest.mark.parametrize("n_classes", [2, 7])
+def test_rows_that_are_all_right_say_how_sure_to_be(n, n_classes):
+    """Rows that are all predicted well allow no more than their number does.
+
+    With an evenly labelled row among n + 1, the most probable probability of a class is
+    ``1 - (n_classes - 1) / n_classes / (n + 1)``: what predicts that is left alone.
+    """
+    wrong = (n_classes - 1) / n_classes / (n + 1)
+    # One score for the class that is right, none for the others.
+    score = np.log((1 - wrong) / (wrong / (n_classes - 1)))
+    loss, raw = LogLoss(link="softmax"), np.zeros((n, n_classes))
+    raw[:, 0] = score
+    y = np.zeros(n, np.intp)
+    if n_classes == 2:
+        loss, raw, y = LogLoss(link="sigmoid"), raw[:, :1], np.ones((n, 1))
+    found, value = fit_temperature(loss, y, raw)
+    assert found == pytest.approx(1, abs=0.01)
+    assert value == pytest.approx(-np.log(1 - wrong), rel=0.1)
+    assert fit_temperature(loss, y, 3 * raw)[0] > 1.3
+    assert fit_temperature(loss, y, raw / 3)[0] < 0.8
+
+
 @every_loss
 @pytest.mark.parametrize("weighted", [False, True])
 def test_loss_is_that_at_the_temperature(name, weighted, rng):
@@ -191,6 +214,7 @@ def test_without_it_the_temperature_is_one():
     assert classifier().partial_fit(X, y, classes=[0, 1]).temperature_ == 1
 
 
+@pytest.mark.filterwarnings("ignore:Training knows not one of the categories")
 @recipes
 def test_classes_stay_the_same(recipe):
     """The temperature changes probabilities, and no class."""

@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skdnn import DNNClassifier, DNNRegressor
 from tests import plain
 from tests.tables import RECIPES, TASKS, binary, classifier, multilabel, regressor
 
@@ -266,13 +267,16 @@ def test_an_error_in_a_callback():
 
 
 def test_an_error_in_fit():
-    """Callbacks are torn down when training itself fails."""
+    """Callbacks are torn down when training itself fails, and hear of no other."""
     recorder = Recorder()
     X, y = binary()
-    X[3, 2] = np.inf
+    with pytest.raises(ValueError, match="diverged"):
+        classifier(learning_rate=1e300).set_callbacks(recorder).fit(X, y)
+    assert recorder.events == ["setup", "begin fit 0", "begin epoch 0", "teardown"]
+    X[3, 2], recorder.events = np.inf, []
     with pytest.raises(ValueError, match="infinity"):
         classifier().set_callbacks(recorder).fit(X, y)
-    assert recorder.events == ["setup", "begin fit 0", "teardown"]
+    assert recorder.events == []
 
 
 def test_interrupt():
@@ -375,3 +379,73 @@ def test_a_fitted_estimator_has_no_trace_of_a_run():
     assert vars(watched).keys() - vars(regressor().fit(X, y)).keys() == {
         "_skl_callbacks"
     }
+
+
+# With nothing but the constructor's defaults
+
+
+@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_defaults_with_callbacks(Estimator, warm_start, capsys):
+    """Callbacks hear the number of epochs that "auto" stands for."""
+    monitor = ScoringMonitor(scoring="neg_mean_squared_error")
+    recorder, bar = Recorder(), ProgressBar()
+    est = Estimator(random_state=0, warm_start=warm_start)
+    X, y = binary(30)
+    est.set_callbacks(monitor, recorder, bar).fit(X, y)
+    n_epochs = est.n_iter_
+    assert recorder.events == events(n_epochs)
+    log = monitor.get_logs().data_as_pandas
+    assert (log["task_name"] == "epoch").sum() == n_epochs
+    assert "100%" in capsys.readouterr().out
+    est.fit(X, y)
+    assert recorder.events == events(n_epochs) + events(est.n_iter_)
+
+
+def test_defaults_with_callbacks_in_a_search(capsys):
+    """A search of estimators with the default number of epochs, in a pipeline too."""
+    monitor = ScoringMonitor(scoring="accuracy")
+    network = DNNClassifier((4,), random_state=0).set_callbacks(monitor)
+    pipeline = make_pipeline(StandardScaler(), network)
+    search = GridSearchCV(pipeline, {"dnnclassifier__alpha": [0.1, 1.0]}, cv=2)
+    search.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(*binary(24))
+    log = monitor.get_logs().data_as_pandas
+    assert (log["task_name"] == "epoch").sum() > 5
+    assert "GridSearchCV" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("max_iter", ["auto", 3, np.int64(4), 1000])
+def test_callbacks_hear_the_most_epochs(max_iter):
+    """It is the number that `max_iter` stands for, however many rows there are."""
+    heard = []
+
+    class Hears(Recorder):
+        def on_fit_task_begin(self, estimator, context):
+            heard.append(context.max_subtasks)
+
+    clf = classifier(max_iter=max_iter, tol=1e-4, n_iter_no_change=1)
+    clf.set_callbacks(Hears(stop_after=2)).fit(*binary(20))
+    assert heard[0] == (90 if max_iter == "auto" else max_iter)
+
+
+def test_defaults_with_everything():
+    """Each public method works after the other, and after a pickle."""
+    X, y = binary(30)
+    for Estimator in (DNNClassifier, DNNRegressor):
+        est = Estimator().set_callbacks(Recorder()).fit(X, y)
+        est = pickle.loads(pickle.dumps(clone(est).fit(X, y)))
+        est.partial_fit(X, y).partial_fit(X, y)
+        assert est.score(X, y) > 0
+        est.set_params(warm_start=True).fit(X, y).partial_fit(X, y)
+        assert np.isfinite(est.predict(X)).all()
+
+
+def test_callbacks_hear_of_the_training_that_is_watched():
+    """A refit has no tasks: its epochs are not those of the curves."""
+    recorder = Recorder()
+    clf = classifier(refit=True, early_stopping=True).set_callbacks(recorder)
+    clf.fit(*binary())
+    assert recorder.events == events(5)
+    np.testing.assert_array_equal(
+        recorder.fitted[-1].network_.params, clf.network_.params
+    )

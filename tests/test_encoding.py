@@ -486,6 +486,48 @@ def test_names_of_an_array():
     assert not hasattr(enc, "feature_names_in_")
 
 
+def test_names_are_distinct():
+    """An indicator of holes does not take the name of a column that is there."""
+    frame = pd.DataFrame(
+        {"age": [1, 2, np.nan], "age_missing": [3.0, 4, 5], "age_missing_2": [1, 3, 2]}
+    )
+    names = ["age", "age_missing", "age_missing_2", "age_missing_3"]
+    assert list(encoder().fit(frame).get_feature_names_out()) == names
+    out = encoder().set_output(transform="pandas").fit_transform(frame)
+    np.testing.assert_array_equal(out["age_missing_3"], [0, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        ({"a": ["b_c", "d"], "a_b": ["c", "e"]}, ["a_b_c", "a_d", "a_b_c_2", "a_b_e"]),
+        ({"a": ["x", "missing", None]}, ["a_missing", "a_missing_2", "a_x"]),
+        ({"a": ["1", 1.0, "1.0"]}, ["a_1", "a_1.0"]),
+        ({"a": ["x", "y"], "a_x": [1.0, 2]}, ["a_x", "a_x_2", "a_y"]),
+    ],
+)
+def test_names_of_categories_are_distinct(frame, expected):
+    """Nor do categories; those that differ as values differ in their names."""
+    frame = pd.DataFrame({k: pd.Series(v, dtype=object) for k, v in frame.items()})
+    frame = frame.infer_objects()
+    enc = encoder().fit(frame)
+    assert list(enc.get_feature_names_out()) == expected
+
+
+def test_codes_keep_the_name_of_their_column():
+    """A column of codes has its own name, even where an earlier one is made of it."""
+    frame = pd.DataFrame({"a": ["x", "y"] * 4, "a_x": list("pqrstuvw")}, dtype=object)
+    enc = TabularEncoder(max_one_hot=2, min_frequency=1).fit(frame)
+    assert list(enc.get_feature_names_out()) == ["a_x_2", "a_y", "a_x"]
+
+
+def test_names_of_columns_that_share_theirs():
+    """Columns of one name are told apart too."""
+    X = np.array([[1.0, 2, 3], [2, 4, 5], [3, 5, np.nan]])
+    names = encoder().fit(X).get_feature_names_out(["a", "a", "a_2"])
+    assert list(names) == ["a", "a_3", "a_2", "a_2_missing"]
+
+
 def test_frame_out():
     """With pandas output, the result has the names."""
     frame = pd.DataFrame({"age": [1, 2, np.nan], "size": [3.0, 4, 5]}, index=[7, 8, 9])

@@ -164,6 +164,17 @@ def test_dropout(rate, dtype, rng):
         np.testing.assert_allclose(grad, kept / (1 - rate), rtol=1e-6)
 
 
+@pytest.mark.parametrize("rate", [0.99999, 0.9999999, 1 - 2**-53])
+def test_dropout_of_almost_everything(rate, rng):
+    """Rates that round to 1 are the largest below it, and keep what they should."""
+    layer = Dropout(100, rate)
+    network = Network([Dense(1, 100, "he_normal"), layer])
+    cache = Workspace(network, rng).caches(10_000)[1]
+    y = layer.forward(np.ones((10_000, 100)), cache)
+    assert np.unique(y).tolist() == [0, 2**16]
+    assert 2 < np.count_nonzero(y) < 40
+
+
 def test_dropout_drops_its_share(rng):
     """In many blocks of random bits, as many entries are zero as the rate says."""
     layer = Dropout(100, 0.3)

@@ -165,7 +165,7 @@ def test_other_format(Estimator, monkeypatch):
     monkeypatch.setattr(_persistence, "__version__", "9.8")
     saved = pickle.dumps(Estimator())
     monkeypatch.undo()
-    message = f"{Estimator.__name__} was saved by skdnn 9.8 in format 7; skdnn .* 1"
+    message = f"{Estimator.__name__} was saved by skdnn 9.8 in format 7; skdnn .* 2"
     with pytest.raises(ValueError, match=message):
         pickle.loads(saved)
 

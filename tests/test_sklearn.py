@@ -1,10 +1,12 @@
 """The estimators keep scikit-learn's contract."""
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdnn import DNNClassifier, DNNRegressor
 
 
+@pytest.mark.filterwarnings("ignore:refit=True has no effect")
 @parametrize_with_checks(
     [
         DNNClassifier(),

@@ -267,7 +267,10 @@ def test_divergence_keeps_finite_weights(rng):
 
 
 class Faulty(SquaredError):
-    """A loss whose value is `value`, or that raises it, at the call numbered `at`."""
+    """A loss whose value is `value`, or that raises it, at the call numbered `at`.
+
+    Each epoch calls it for every batch, and once more for its end.
+    """
 
     def __init__(self, at, value, link="identity"):
         super().__init__(link)
@@ -288,7 +291,7 @@ class Faulty(SquaredError):
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_loss_that_is_not_finite(value, rng):
     """A loss that is not finite ends the run even if the weights still are."""
-    trainer = make_trainer((3, 1), rng, loss=Faulty(8, value))
+    trainer = make_trainer((3, 1), rng, loss=Faulty(10, value))
     seen = []
 
     def remember():
@@ -312,7 +315,7 @@ def test_weights_that_are_not_finite(rng):
 
 def test_divergence_keeps_the_statistics(rng):
     """The running statistics, too, are those from before the epoch."""
-    trainer = make_trainer((3, 4, 1), rng, loss=Faulty(8, np.inf), batch_norm=True)
+    trainer = make_trainer((3, 4, 1), rng, loss=Faulty(10, np.inf), batch_norm=True)
     seen = []
 
     def remember():

@@ -4,8 +4,8 @@ The rows of a table enter as ``[numbers | other columns | codes of categories]``
 kinds of embedding replace their columns and pass the others on; that of numbers is the
 first layer, so that nothing asks for its input gradient.
 
-To add an embedding of numbers, write its layer with `expand` and `expand_backward`, a
-class that holds its parameters, and its row in `NUMERIC_EMBEDDINGS`.
+To add an embedding of numbers, write its layer with `expand` and `expand_backward`, an
+`Embedding` that holds its parameters, and its row in `NUMERIC_EMBEDDINGS`.
 """
 
 from math import pi, sqrt
@@ -249,7 +249,23 @@ class PiecewiseLinearLayer(NumericEmbedding):
         return np.clip(terms, 0, 1, out=terms)
 
 
-class Periodic(BaseEstimator):
+class Embedding(BaseEstimator):
+    """Base class: the parameters of an embedding of numbers.
+
+    Attributes
+    ----------
+    ranges : dict of str to tuple
+        What the parameters may be: number type, low, high, closed sides.
+    """
+
+    ranges = {}
+
+    def layer(self, n_inputs, n_numbers, n_members=None):
+        """Return the layer that embeds the first `n_numbers` columns."""
+        raise NotImplementedError
+
+
+class Periodic(Embedding):
     """Embed each number by waves of learned frequencies.
 
     ``[x, cos(2 pi frequency x + phase) @ weight + bias]``, with frequencies that start
@@ -280,7 +296,6 @@ class Periodic(BaseEstimator):
         self.frequency_scale = frequency_scale
 
     def layer(self, n_inputs, n_numbers, n_members=None):
-        """Return the layer that embeds the first `n_numbers` columns."""
         return PeriodicLayer(
             n_inputs,
             n_numbers,
@@ -291,7 +306,7 @@ class Periodic(BaseEstimator):
         )
 
 
-class PiecewiseLinear(BaseEstimator):
+class PiecewiseLinear(Embedding):
     """Embed each number by how far it reaches into each of a row of bins.
 
     ``[x, e @ weight + bias]``, ``e_t = clip((x - low_t) / (high_t - low_t), 0, 1)``,
@@ -315,7 +330,6 @@ class PiecewiseLinear(BaseEstimator):
         self.width = width
 
     def layer(self, n_inputs, n_numbers, n_members=None):
-        """Return the layer that embeds the first `n_numbers` columns."""
         return PiecewiseLinearLayer(
             n_inputs, n_numbers, self.n_bins, self.width, n_members
         )

@@ -8,7 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from skdnn.nn.activations import ACTIVATIONS
-from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, CategoricalEmbedding
+from skdnn.nn.embeddings import (
+    NUMERIC_EMBEDDINGS,
+    CategoricalEmbedding,
+    Embedding,
+)
 from skdnn.nn.layers import (
     Activate,
     BatchNorm,
@@ -22,6 +26,9 @@ from skdnn.nn.layers import (
     leaf_caches,
     leaves,
 )
+
+#: How far raw predictions stay from the largest number.
+HEADROOM = 2.0**20
 
 
 class ParameterGroup(NamedTuple):
@@ -150,6 +157,21 @@ class Network:
         for layer, cache in zip(self.layers, caches or repeat(None), strict=False):
             x = layer.forward(x, cache, weight)
         return x
+
+    def predict(self, x):
+        """Return the raw predictions for `x`, finite for every finite row.
+
+        They are computed in float64, as BLAS may round a product of float32 differently
+        by the place of a row in `x`; what is left of that is rounded away.  What
+        overflows is limited, so that sums over members stay finite too.
+        """
+        raw = self.forward(x.astype(np.float64, copy=False))
+        if not np.isfinite(raw).all():
+            largest = np.finfo(np.float32).max
+            limited = self.forward(np.clip(x, -largest, largest, dtype=np.float64))
+            np.copyto(raw, limited, where=~np.isfinite(raw))
+        limit = np.finfo(self.params.dtype).max / HEADROOM
+        return np.clip(raw, -limit, limit).astype(self.params.dtype)
 
     def backward(self, grad, caches):
         """Compute every parameter's gradient from that of the raw predictions."""
@@ -335,8 +357,8 @@ def build_mlp(
     batch_norm : bool
     n_numbers : int
         Columns of numbers, which are the first.
-    numeric_embedding : (str, dict), default=None
-        Name and parameters of a row of `NUMERIC_EMBEDDINGS`.
+    numeric_embedding : (str, dict) or Embedding, default=None
+        Name and parameters of a row of `NUMERIC_EMBEDDINGS`, or one that has no row.
     cardinalities : sequence of int
         Number of codes of each column of codes, which are the last.
     category_width : int
@@ -397,8 +419,10 @@ def _embeddings(
     """Return the layers that embed numbers and categories, if there are any."""
     layers = []
     if numeric_embedding is not None and n_numbers:
-        name, params = numeric_embedding
-        embedding = NUMERIC_EMBEDDINGS[name](**params)
+        embedding = numeric_embedding
+        if not isinstance(embedding, Embedding):
+            name, params = embedding
+            embedding = NUMERIC_EMBEDDINGS[name](**params)
         layers.append(embedding.layer(n_inputs, n_numbers, n_members))
         n_inputs = layers[-1].n_outputs
     if cardinalities:

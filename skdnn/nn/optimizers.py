@@ -327,8 +327,16 @@ class LBFGS(BaseEstimator):
         each iterate and returns True to stop.
         """
 
+        failures = []
+
         def callback(params):
-            if on_iteration(params):
+            # SciPy takes any StopIteration for its own signal.
+            try:
+                stops = on_iteration(params)
+            except StopIteration as error:
+                failures.append(error)
+                raise
+            if stops:
                 raise StopIteration
 
         options = {
@@ -339,14 +347,17 @@ class LBFGS(BaseEstimator):
         }
         if tol == 0:
             options["ftol"] = 0.0  # SciPy's own bound on the progress of the loss
-        return minimize(
+        result = minimize(
             objective,
             params,
             method="L-BFGS-B",
             jac=True,
             callback=callback,
             options=options,
-        ).x
+        )
+        if failures:
+            raise failures[0]
+        return result.x
 
 
 OPTIMIZERS = {

@@ -14,6 +14,9 @@ from skdnn.nn.layers import leaves
 from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import BLOCK
 
+#: Rows of the last batch that an epoch is judged by, besides its loss.
+PROBED_ROWS = 32
+
 #: Bytes of activations that a pass keeps, above which a batch goes through in slabs.
 SLAB_BYTES = 2**21
 
@@ -36,7 +39,7 @@ class Trainer:
     penalty : float
         ``alpha / sum_i w_i``.
     max_epochs : float
-        What the schedules stretch over; may be changed between epochs.
+        What the schedules stretch over.
     regularization_schedule : Schedule, default=None
         What to multiply dropout rates and weight decay with; None leaves them alone.
     averaging : float, default=0.0
@@ -46,6 +49,9 @@ class Trainer:
     dropout_rng : numpy.random.Generator
     start_epoch : int, default=0
         Number of epochs that were run before.
+    time_for : callable, default=None
+        Called before each step with the epoch, a float, it returns the number of epochs
+        that there is time for; schedules are drawn in to these.
     slowdown : float, default=1.0
         What plateaus have multiplied the learning rate with.
 
@@ -57,8 +63,10 @@ class Trainer:
         The objective of each epoch of this run: measured before each step, averaged
         over the rows.
     diverged : bool
-        Whether the run ended because loss or parameters were no longer finite.  The
-        network then holds the parameters from before the epoch.
+        Whether the run ended because loss, parameters, statistics or predictions were
+        no longer finite.  The network is then as it was before the epoch.
+    ran_out : bool
+        Whether `minimize` has used up the evaluations that the optimizer may make.
     """
 
     def __init__(
@@ -76,6 +84,7 @@ class Trainer:
         state=None,
         dropout_rng=None,
         start_epoch=0,
+        time_for=None,
         slowdown=1.0,
     ):
         self.network = network
@@ -89,9 +98,11 @@ class Trainer:
         self.averaging = averaging
         self.state = state
         self.epoch = start_epoch
+        self.time_for = time_for
         self.slowdown = slowdown
         self.losses = []
         self.diverged = False
+        self.ran_out = False
         self.workspace = Workspace(network, dropout_rng)
         self._decayed = self._decayed_blocks()
         self._loss_caches = {}
@@ -132,23 +143,28 @@ class Trainer:
         step = self.optimizer.stepper(
             network.params, self.workspace.grads, self.state, network.groups
         )
-        before = network.snapshot()
         # What overflows is seen, and reported, as a loss that is not finite.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for _ in range(n_epochs):
-                on_epoch_begin()
-                network.snapshot(out=before)
+            try:
+                self._run_epochs(batches, step, n_epochs, on_epoch_end, on_epoch_begin)
+            finally:
                 if self._average is not None:
-                    self._average.keep()
-                try:
-                    loss = self._run_epoch(batches, step)
-                except KeyboardInterrupt:
-                    network.restore(before)
-                    self._adopt_average(undo=True)
-                    raise
-                if self._ends(loss, before) or self._watched(on_epoch_end):
-                    break
-        self._adopt_average(undo=self.diverged)
+                    network.params[...] = self._average.params
+
+    def _run_epochs(self, batches, step, n_epochs, on_epoch_end, on_epoch_begin):
+        before = self.network.snapshot()
+        for _ in range(n_epochs):
+            on_epoch_begin()
+            self.network.snapshot(out=before)
+            if self._average is not None:
+                self._average.keep()
+            try:
+                loss, batch = self._run_epoch(batches, step)
+            except KeyboardInterrupt:
+                self._go_back(before)
+                raise
+            if self._ends(loss, batch, before) or self._watched(on_epoch_end):
+                break
 
     def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
         """Train on all rows by an optimizer that searches along lines.
@@ -157,18 +173,22 @@ class Trainer:
         """
         network = self.network
         before = network.snapshot()
-        evaluated = []
+        evaluated, n_evaluations = [], 0
 
         def objective(params):
+            nonlocal n_evaluations
+            n_evaluations += 1
             network.params[...] = params
             evaluated.append(self.loss_gradient(batch))
-            return evaluated[-1], self.workspace.grads.astype(np.float64)
+            # The gradient of an ensemble is that of the sum over its members.
+            total = evaluated[-1] * (network.n_members or 1)
+            return total, self.workspace.grads.astype(np.float64)
 
         def on_iteration(params):
             network.params[...] = params
             loss = evaluated[0]
             del evaluated[:-1]
-            ends = self._ends(loss, before)
+            ends = self._ends(loss, batch, before)
             network.snapshot(out=before)
             if ends or on_epoch_end():
                 return True
@@ -186,21 +206,44 @@ class Trainer:
             except KeyboardInterrupt:
                 network.restore(before)
                 raise
-            if not self.losses and not self.diverged:
-                self._ends(evaluated[0], before)
-            if not self.diverged:
-                network.params[...] = best
+            self.ran_out = n_evaluations > self.optimizer.max_evaluations
+            if self.diverged:
+                return
+            network.params[...] = best
+            # Where it starts there may be nothing to gain, which is an epoch too.
+            if not self.losses and not self._ends(evaluated[0], batch, before):
+                on_epoch_end()
 
-    def _ends(self, loss, before):
-        """Record an epoch, or undo it and return True if numbers overflowed."""
-        params = self.network.params
-        self.diverged = not (isfinite(loss) and isfinite(np.dot(params, params)))
+    def _ends(self, loss, batch, before):
+        """Record an epoch, or undo it and return True if numbers overflowed.
+
+        `batch` is the last: its loss was that before the last step.
+        """
+        self.diverged = not (isfinite(loss) and self._is_finite(batch))
         if self.diverged:
-            self.network.restore(before)
+            self._go_back(before)
         else:
             self.losses.append(loss)
             self.epoch += 1
         return self.diverged
+
+    def _go_back(self, before):
+        """Undo an epoch, by a snapshot from its beginning."""
+        self.network.restore(before)
+        if self._average is not None:
+            self._average.undo()
+
+    def _is_finite(self, batch):
+        """Whether the network as it is has finite numbers, and predicts finite ones."""
+        network, rows = self.network, slice(PROBED_ROWS)
+        norm = np.dot(network.params, network.params)
+        if not (isfinite(norm) and np.isfinite(network.statistics).all()):
+            return False
+        raw = network.forward(batch.X[rows])
+        if raw.ndim == 3:
+            raw = self.loss.average(raw)
+        loss, _ = self.loss.loss_gradient(batch.y[rows], raw)
+        return isfinite(loss) and bool(np.isfinite(raw).all())
 
     def _watched(self, on_epoch_end):
         """Call what watches training, which sees the average of the parameters."""
@@ -209,18 +252,16 @@ class Trainer:
         with self._average.in_place():
             return on_epoch_end()
 
-    def _adopt_average(self, undo):
-        """End with the average, if there is one; `undo` is without the last epoch."""
-        if self._average is not None:
-            if undo:
-                self._average.undo()
-            self.network.params[...] = self._average.params
-
     def _run_epoch(self, batches, step):
-        """Take one step a batch; return the objective, averaged over the rows."""
+        """Take one step a batch.
+
+        Return the objective, averaged over the rows, and the last batch.
+        """
         total, n_seen, n_samples = 0.0, 0, batches.n_samples
         for batch in batches:
             n, epoch = len(batch.X), self.epoch + n_seen / n_samples
+            if self.time_for is not None:
+                self.max_epochs = self.time_for(epoch)
             strength = self._regularization(epoch)
             self.workspace.noise.strength = strength
             total += n * self.loss_gradient(batch)
@@ -229,7 +270,7 @@ class Trainer:
             if self._average is not None:
                 self._average.update()
             n_seen += n
-        return total / n_samples
+        return total / n_samples, batch
 
     def _regularization(self, epoch):
         if self.regularization_schedule is None:

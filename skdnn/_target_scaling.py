@@ -1,0 +1,60 @@
+"""Location and scale of targets: the network learns what is left without them.
+
+The location is the constant that the loss fits best, where an untrained network starts.
+The scale of a robust loss is robust too, or outliers would set what it calls small.
+"""
+
+import numpy as np
+
+#: The share of absolute deviations, of those that are not zero, that the robust scale
+#: reaches, and how many standard deviations of a normal distribution that is.
+REACH, NORMAL_REACH = 0.8, 1.2815515655446004
+
+#: How far from its location, in units of its scale, a target may be for a robust loss.
+#: It would pull no harder from further away, but drown the losses of all other rows.
+FARTHEST = 1e8
+
+
+def location_and_scale(y, weight, loss):
+    """Return what to subtract from the targets, and what to divide them by then.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n, n_outputs)
+    weight : ndarray of shape (n,), or None
+    loss : Loss
+
+    Returns
+    -------
+    location, scale : ndarray of shape (n_outputs,)
+    """
+    if loss.link not in ("identity", "exp"):
+        return np.zeros(y.shape[1]), np.ones(y.shape[1])
+    # A power of two: nothing is rounded, and no sum or square overflows.
+    unit = np.exp2(np.frexp(np.abs(y).max(axis=0))[1] - 1.0)
+    y = y / unit
+    mean = np.average(y, axis=0, weights=weight)
+    if loss.link == "exp":
+        location, scale = np.zeros_like(mean), mean
+    elif loss.center is None:
+        variance = np.average(np.square(y - mean), axis=0, weights=weight)
+        location, scale = mean, np.sqrt(variance)
+    else:
+        # All quantiles with weights: so that a weight of 2 is a row given twice.
+        weight = np.ones(len(y)) if weight is None else weight
+        weight = np.broadcast_to(weight[:, None], y.shape)
+        location, scale = _quantile(y, loss.center, weight), _spread(y, weight)
+    scale = np.minimum(scale * unit, np.finfo(y.dtype).max)
+    return location * unit, np.where(scale > 0, scale, 1.0)
+
+
+def _spread(y, weight):
+    """Return a robust standard deviation: most of the targets may be equal."""
+    deviation = np.abs(y - _quantile(y, 0.5, weight))
+    deviates = deviation > 0
+    weight = np.where(deviates | ~deviates.any(axis=0), weight, 0.0)
+    return _quantile(deviation, REACH, weight) / NORMAL_REACH
+
+
+def _quantile(y, q, weight):
+    return np.quantile(y, q, axis=0, weights=weight, method="inverted_cdf")

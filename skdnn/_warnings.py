@@ -1,0 +1,19 @@
+"""Warnings that point at the line of the user, from however deep they come."""
+
+import sys
+import warnings
+
+#: What decorates methods that the user calls.
+DECORATORS = ("sklearn.base", "sklearn.callback._callback_support")
+
+
+def warn(message, category=UserWarning):
+    """Warn at the line that called skdnn."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_inside(frame.f_globals["__name__"]):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(module):
+    return module.split(".")[0] == "skdnn" or module in DECORATORS

@@ -1,0 +1,24 @@
+"""What pyproject.toml requires, and what of it `make test-oldest` installs."""
+
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_oldest_versions():
+    """`make test-oldest` takes the lowest version that each requirement allows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    required = [*project["dependencies"], *extras["plot"], *extras["test"]]
+    required = [r for r in required if not r.startswith("skdnn")]
+    dry_run = subprocess.run(
+        ["make", "--dry-run", "test-oldest"], cwd=ROOT, capture_output=True, text=True
+    )
+    pins = dry_run.stdout.splitlines()[0].removeprefix("echo ").strip('"').split()
+    assert sorted(pins) == sorted(r.replace(">=", "==") for r in required)
