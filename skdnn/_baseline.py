@@ -1,5 +1,7 @@
 """Whether training has learned anything: what a constant prediction is worth."""
 
+from math import sqrt
+
 import numpy as np
 from scipy.optimize import minimize
 
@@ -11,9 +13,12 @@ FEWEST_STEPS = 100
 #: By what share the loss has to be below that of a constant prediction.
 MARGIN = 1e-3
 
-#: By what share it is where noise is learned by heart. A training loss is measured
-#: while the network changes, and of few rows comes out that much lower by chance.
-BY_HEART = 1e-2
+#: The same of training rows, times the root of their number: measured while the network
+#: changes, their loss comes out that much lower by chance.
+CHANCE = 0.2
+
+#: A loss that leaves nothing to learn.
+NEGLIGIBLE = 1e-3
 
 
 def learned_nothing(loss, n_outputs, train, losses, held_out=None, validated=()):
@@ -35,17 +40,15 @@ def learned_nothing(loss, n_outputs, train, losses, held_out=None, validated=())
 
     def is_below(best, margin, y, weight):
         constant = constant_loss(loss, n_outputs, y, weight)
-        return best < constant - margin * abs(constant)
+        # Where a constant is all but right, there is nothing to learn.
+        return constant < NEGLIGIBLE or best < constant - margin * abs(constant)
 
     if (train[0] == train[0][0]).all():
         return False
-    if held_out is None:
-        return not is_below(min(losses), MARGIN, *train)
     # The training rows, which are many, only if there is need.
-    return not (
-        is_below(min(validated), MARGIN, *held_out)
-        or is_below(min(losses), BY_HEART, *train)
-    )
+    if held_out is not None and is_below(min(validated), MARGIN, *held_out):
+        return False
+    return not is_below(min(losses), CHANCE / sqrt(len(train[0])), *train)
 
 
 def constant_loss(loss, n_outputs, y, weight=None):

@@ -77,7 +77,7 @@ FEW_ROWS, MEMBERS_OF_FEW_ROWS = 1000, 4
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
 
 #: From so many hidden layers on, the tuned recipe has residual connections: without
-#: them, the signal that reaches the output is lost in the noise of dropout.
+#: them, the signal gets smaller layer by layer, and is lost in the noise of dropout.
 DEEP = 5
 
 

@@ -41,8 +41,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     residual : bool or "auto", default="auto"
         Whether to add its input to the output of each hidden layer but the first, see
         :class:`~skdnn.nn.layers.Residual`: the input is cut, or filled up with zeros,
-        to the width of the layer, and outputs are divided by the root of the number of
-        such layers. `"auto"` does so in the tuned recipe with 5 hidden layers or more.
+        to the width of the layer, and the output is divided by the number of such
+        layers. `"auto"` does so in the tuned recipe with 5 hidden layers or more.
 
     dropout : float in [0, 1), list of float or "auto", default="auto"
         Share of hidden units that each training step leaves out, the same for all or

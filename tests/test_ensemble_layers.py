@@ -194,7 +194,7 @@ def test_parametric():
 
 
 def test_residual(rng):
-    """x + layers(x) / sqrt(n), around each of the n hidden layers behind the first."""
+    """x + layers(x) / n, around each of the n hidden layers behind the first."""
     network = make_network(rng, residual=True, n_numbers=0)
     kinds = [type(layer).__name__ for layer in network.layers]
     assert kinds == ["Dense", "Activate", "Residual", "Residual", "Dense"]
@@ -202,7 +202,7 @@ def test_residual(rng):
     assert isinstance(block, Residual)
     x = rng.standard_normal((4, 5))
     dense = block.layers[0]
-    expected = x + np.tanh(x @ dense.weight + dense.bias) / np.sqrt(2)
+    expected = x + np.tanh(x @ dense.weight + dense.bias) / 2
     np.testing.assert_allclose(block.forward(x), expected, rtol=1e-12)
 
 

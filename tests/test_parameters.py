@@ -211,7 +211,7 @@ def test_residual_adds_the_input_of_a_layer_to_its_output(make, dims):
         z = relu(h @ est.coefs_[k] + est.intercepts_[k])
         if k > 0:
             # The table itself is no hidden layer.
-            z /= np.sqrt(len(dims) - 1)
+            z /= len(dims) - 1
             shared = min(width, dims[k - 1])
             z[:, :shared] += h[:, :shared]
         h = z

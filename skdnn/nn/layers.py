@@ -494,9 +494,10 @@ class Residual(Layer):
     ----------
     layers : list of Layer
     scale : float, default=1.0
-        In a network of ``n`` such blocks, ``1 / sqrt(n)`` keeps both signal and
-        gradient from growing with depth (Hayou et al., 2021), and the noise of dropout
-        too.
+        In a network of ``n`` such blocks, ``1 / n`` keeps the signal and its gradient
+        from growing with depth, and the noise of dropout too (Marion et al., 2025).
+        ``1 / sqrt(n)`` would not do: the outputs of a rectifier are positive on
+        average, and what they have in common adds up from block to block.
     """
 
     def __init__(self, layers, scale=1.0):

@@ -1,7 +1,7 @@
 """A feed-forward network on one flat parameter vector, and the memory to train it."""
 
 from itertools import repeat
-from math import prod, sqrt
+from math import prod
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -404,7 +404,7 @@ def build_mlp(
         if dropout[i] > 0:
             block.append(Dropout(n_units, dropout[i], n_members))
         if residual and i > 0:
-            block = [Residual(block, scale=1 / sqrt(len(hidden) - 1))]
+            block = [Residual(block, scale=1 / (len(hidden) - 1))]
         layers.extend(block)
         width = n_units
     layers.append(
