@@ -511,9 +511,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         parts = []
         for chunk in chunks(len(rows), X.nnz // len(rows)):
             row, column, entry = self._encode_entries(X[chunk].tocoo())
-            differs = entry != common[column]
-            parts.append((row + chunk.start, column, entry))
-            parts[-1] = [array[differs] for array in parts[-1]]
+            own = entry != common[column]
+            parts.append((row[own] + chunk.start, column[own], entry[own]))
         row, column, entry = map(np.concatenate, zip(*parts, strict=True))
         shape = len(rows), self.n_features_out_
         return csr_array((entry, (row, column)), shape), common
@@ -551,7 +550,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     def _scale_quantile(self, X, columns):
         columns = np.broadcast_to(columns, X.shape)
         # A few at a time, as there are many arrays on the way.
-        for part in chunks(len(X), RANK_ARRAYS * X[:1].size):
+        for part in chunks(len(X), RANK_ARRAYS * X[:1].size, len(X)):
             level = self._ranks(X[part], columns[part]) / (N_QUANTILES - 1)
             X[part] = ndtri(np.clip(level, EDGE, 1 - EDGE))
 
