@@ -15,7 +15,6 @@ LEVELS = [
     {"skdnn._recipe", "skdnn._validation"},
     {
         "skdnn._architecture",
-        "skdnn._baseline",
         "skdnn._calibration",
         "skdnn._persistence",
         "skdnn._scoring",
@@ -25,7 +24,12 @@ LEVELS = [
         "skdnn.encoding",
     },
     {"skdnn._parameters"},
-    {"skdnn._categories", "skdnn._distributions", "skdnn._tables"},
+    {
+        "skdnn._baseline",
+        "skdnn._categories",
+        "skdnn._distributions",
+        "skdnn._tables",
+    },
     {"skdnn._rows", "skdnn._target_scaling", "skdnn._version", "skdnn._warnings"},
     {"skdnn.nn.trainer"},
     {"skdnn.nn.network", "skdnn.nn.batches"},

@@ -18,7 +18,7 @@ def many():
 
 
 @pytest.mark.parametrize("n_ensemble", [1, 3])
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
 def test_one_softmax(n_ensemble, method, monkeypatch):
     """Probabilities are computed once: no average of logarithms before."""
     X, y = multiclass()
