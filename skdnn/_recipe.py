@@ -143,7 +143,8 @@ def _by_rows(tuned, n_rows, max_iter):
         return {"batch_size": 200, "max_iter": 200, "n_iter_no_change": 10}
     batch_size = 2 ** round(log2(1.6 * sqrt(n_rows)))
     if max_iter == "auto":
-        max_iter = min(MOST_EPOCHS, round(EPOCHS * (AT_ROWS / n_rows) ** 0.25))
+        max_iter = round(EPOCHS * (AT_ROWS / n_rows) ** 0.25)
+        max_iter = max(1, min(MOST_EPOCHS, max_iter))
     few = {"n_ensemble": MEMBERS_OF_FEW_ROWS} if n_rows < FEW_ROWS else {}
     return {
         **few,

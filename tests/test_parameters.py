@@ -1291,7 +1291,7 @@ def test_temperature_scaling_divides_the_raw_predictions(data):
 
 @pytest.mark.parametrize("data", [binary, multiclass])
 def test_temperature_scaling_minimizes_the_validation_loss(data):
-    """No other temperature gives the validation rows less loss, but for its prior."""
+    """No other temperature gives the validation rows less loss, but for its priors."""
     X, y = data(60)
     X_val, y_val = data(500, seed=1)
     # Labels at random make a network too sure that has learned its rows by heart.
@@ -1300,14 +1300,22 @@ def test_temperature_scaling_minimizes_the_validation_loss(data):
     clf.fit(X, y, X_val=X_val, y_val=y_val)
     raw = clf.decision_function(X_val) * clf.temperature_
 
-    def loss(temperature):
+    def probabilities(temperature):
         z = raw / temperature
-        return log_loss(y_val, expit(z) if data is binary else softmax(z, axis=1))
+        if data is binary:
+            return np.column_stack([expit(-z), expit(z)])
+        return softmax(z, axis=1)
+
+    def loss(temperature):
+        return log_loss(y_val, probabilities(temperature))
 
     def objective(temperature):
-        return loss(temperature) + np.log(temperature) ** 2 / (2 * PRIOR**2 * 500)
+        # One of 501 rows is of all classes alike.
+        of_any_class = -np.log(probabilities(temperature)).mean()
+        prior = np.log(temperature) ** 2 / (2 * PRIOR**2 * 500)
+        return (500 * loss(temperature) + of_any_class) / 501 + prior
 
-    grid = np.exp(np.linspace(-1.9, 1.9, 381))
+    grid = np.exp(np.linspace(-2, 2, 401))
     best = objective(clf.temperature_)
     assert abs(np.log(clf.temperature_)) > 0.02
     assert best < objective(1.0)
