@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
@@ -142,7 +143,6 @@ def test_numbers_that_cannot_stay_as_they_are(dtype, table, sign):
 
 def test_the_column_that_overflows_is_named():
     """With names, the error has that of the column."""
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"kind": ["a", "b"], "size": [1e39, 2]})
     with pytest.raises(ValueError, match="Column 'size' has numbers from 2 to 1e\\+39"):
         TabularEncoder(None).fit(frame)

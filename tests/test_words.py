@@ -5,6 +5,7 @@ import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import GridSearchCV
@@ -238,11 +239,7 @@ def test_text_for_a_regressor(dtype):
     """The error names the estimator for it."""
     y = numbers(60).astype("U3")[:, 0]
     y[0] = "many"
-    if dtype == "category":
-        pd = pytest.importorskip("pandas")
-        y = pd.Series(y, dtype="category")
-    else:
-        y = y.astype(dtype)
+    y = pd.Series(y, dtype="category") if dtype == "category" else y.astype(dtype)
     for fit in (regressor().fit, regressor().partial_fit):
         with pytest.raises(ValueError, match=r"y holds text.*use DNNClassifier"):
             fit(X, y)
