@@ -545,7 +545,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _conclude(self, end, run):
         """Keep what there is to tell about a training."""
-        end.check(run.n_epochs)
+        end.check(run.n_epochs, run.tasks is not None and run.tasks.stopped)
         vars(self).update(self._fitted_attributes(end.trainer, end.rule, run.n_epochs))
         self._progress = _progress(end.trainer, run.streams)
 

@@ -7,8 +7,8 @@ from scipy.optimize import minimize
 
 from skdnn._rows import chunks
 
-#: With fewer steps, nothing learned is no surprise.
-FEWEST_STEPS = 100
+#: With fewer epochs, or steps, nothing learned is no surprise.
+FEWEST_EPOCHS, FEWEST_STEPS = 10, 100
 
 #: By what share the loss has to be below that of a constant prediction.
 MARGIN = 1e-3
@@ -40,8 +40,10 @@ def learned_nothing(loss, n_outputs, train, losses, held_out=None, validated=())
 
     def is_below(best, margin, y, weight):
         constant = constant_loss(loss, n_outputs, y, weight)
+        # A few rows may make up most of a robust loss, which the others are no part of.
+        gain = margin * min(abs(constant), 1.0)
         # Where a constant is all but right, there is nothing to learn.
-        return constant < NEGLIGIBLE or best < constant - margin * abs(constant)
+        return constant < NEGLIGIBLE or best < constant - gain
 
     if (train[0] == train[0][0]).all():
         return False

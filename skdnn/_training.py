@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skdnn._baseline import FEWEST_STEPS, learned_nothing
+from skdnn._baseline import FEWEST_EPOCHS, FEWEST_STEPS, learned_nothing
 from skdnn._rows import Rows, canonical_rows
 from skdnn._warnings import warn
 
@@ -350,10 +350,11 @@ class End(NamedTuple):
     batch: object
     n_steps: int
 
-    def check(self, n_epochs):
+    def check(self, n_epochs, stopped=False):
         """Warn if training went badly, or raise an error if nothing came of it.
 
-        `n_epochs` is how many there were to be, None if one, as a part of a longer run.
+        `n_epochs` is how many there were to be, None if one, as a part of a longer run;
+        `stopped` says that a callback has asked for an end.
         """
         trainer, rule = self.trainer, self.rule
         if trainer.diverged:
@@ -374,7 +375,7 @@ class End(NamedTuple):
                 "converged yet. Increase max_evaluations.",
                 ConvergenceWarning,
             )
-        elif n_epochs and self._learned_nothing(n_epochs):
+        elif n_epochs and not stopped and self._learned_nothing(n_epochs):
             began = (
                 ""
                 if trainer.learning_rate is None
@@ -401,8 +402,15 @@ class End(NamedTuple):
     def _learned_nothing(self, n_epochs):
         """Whether training had time to learn something, and has not."""
         trainer, rule = self.trainer, self.rule
-        done = trainer.learning_rate is None and rule.n_epochs < n_epochs
-        if not (done or rule.stopped) and self.n_steps < FEWEST_STEPS:
+        clock = trainer.time_for
+        if clock is not None and clock.is_over(trainer.epoch):
+            return False
+        if trainer.learning_rate is None:
+            had_time = rule.n_epochs < n_epochs  # it was done
+        else:
+            many = rule.stopped or self.n_steps >= FEWEST_STEPS
+            had_time = rule.n_epochs >= FEWEST_EPOCHS and many
+        if not had_time:
             return False
         return learned_nothing(
             trainer.loss,

@@ -136,7 +136,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         missing, and the others are `categories_`, by their rank among all that the
         column had in training.
     known_shares_ : list of float
-        The share of the categories in each column's rows that are in `categories_`.
+        The share of each column's rows whose category is in `categories_` and came
+        more than once: that of new rows whose category is known.
     """
 
     def __init__(
@@ -425,7 +426,9 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             self.categories_.append(object_array(names[code] for code in own))
             codes = X[rows, j].astype(np.intp)
             count = np.bincount(codes[codes >= 0], minlength=len(names))
-            self.known_shares_.append(float(count[own].sum() / max(1, count.sum())))
+            # Of those that came once, the next rows have others (Good, 1953).
+            again = count[own][count[own] > 1].sum()
+            self.known_shares_.append(float(again / max(1, count.sum())))
 
     def _fit_robust(self, X, rows, weight, half_range):
         q25, self.median_, q75 = quantiles(

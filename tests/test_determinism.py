@@ -349,6 +349,7 @@ def test_only_rows_that_count_are_joined():
 # Prediction
 
 
+@pytest.mark.filterwarnings("ignore:Training knows not one of the categories")
 @tasks
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("network", ["bgd", *RECIPES])

@@ -337,6 +337,7 @@ def test_gamma_learns_an_amount():
     np.testing.assert_allclose(reg.fit(X, y).predict(X), expected, rtol=1e-2)
 
 
+@pytest.mark.filterwarnings("ignore:Training learned nothing")
 @pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
 def test_quantile_is_exceeded_as_often_as_it_should(quantile):
     """With a single weight, the bias, the prediction is the quantile of the target."""
@@ -347,6 +348,7 @@ def test_quantile_is_exceeded_as_often_as_it_should(quantile):
     np.testing.assert_allclose(predicted, 100 * quantile, atol=1.5)
 
 
+@pytest.mark.filterwarnings("ignore:Training learned nothing")
 def test_absolute_error_predicts_the_median():
     """With a single weight, the bias, the prediction is the median of the target."""
     y = np.r_[np.arange(51.0), np.full(50, 1000.0)]
@@ -356,6 +358,7 @@ def test_absolute_error_predicts_the_median():
     np.testing.assert_allclose(predicted, 50, atol=12)
 
 
+@pytest.mark.filterwarnings("ignore:Training learned nothing")
 def test_huber_is_robust():
     """Under Huber loss, outliers move the prediction less than under squared error."""
     y = np.r_[np.zeros(95), np.full(5, 100.0)]

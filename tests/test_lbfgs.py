@@ -36,6 +36,7 @@ def test_a_stall_ends_training(task):
     assert est.n_iter_ == 4
 
 
+@pytest.mark.filterwarnings("ignore:Training learned nothing")
 @each_task
 def test_done_at_once_is_validated(task):
     """Where there is nothing to gain, the network is validated all the same."""
@@ -48,6 +49,7 @@ def test_done_at_once_is_validated(task):
     assert est.best_validation_score_ == est.validation_scores_[0]
 
 
+@pytest.mark.filterwarnings("ignore:Training learned nothing")
 def test_done_at_once_is_told_to_callbacks():
     """The epoch that has begun ends, as one, before the fit does."""
     pytest.importorskip("sklearn.callback")

@@ -277,6 +277,7 @@ def test_dropout_is_for_training_only():
     np.testing.assert_array_equal(clf.predict_proba(X), clf.predict_proba(X))
 
 
+@pytest.mark.filterwarnings("ignore:Training learned nothing")
 @both
 def test_alpha_shrinks_the_weights(make):
     """The more penalty, the smaller the weights, until none is left."""
@@ -294,6 +295,7 @@ def test_alpha_shrinks_the_weights(make):
     assert sizes[-1] < 0.1 * sizes[0]
 
 
+@pytest.mark.filterwarnings("ignore:Training learned nothing")
 def test_alpha_leaves_biases_free():
     """Under any penalty, a linear model still predicts the mean."""
     X, y = regression()
@@ -516,6 +518,7 @@ def test_schedule_changes_within_an_epoch(steps):
     np.testing.assert_allclose(steps["rates"], expected, rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Training learned nothing")
 def test_schedule_adaptive_lowers_the_rate_when_training_stalls(steps):
     """`"adaptive"` divides the rate by 5 after each stall, until it is tiny."""
     clf = classifier(

@@ -307,6 +307,7 @@ def test_fault_07_patience_is_long_and_the_best_epoch_is_kept(make):
     assert scores == sorted(scores)
 
 
+@pytest.mark.filterwarnings("ignore:Training learned nothing")
 def test_fault_08_fits_leave_no_state_behind_for_the_next_one():
     """Optimizer, schedule and early stopping start anew at each fit and fold.
 
@@ -715,6 +716,7 @@ def test_fault_23_no_names_of_columns_without_a_data_frame(make):
             np.testing.assert_array_equal(est.predict(rows), est.predict(X))
 
 
+@pytest.mark.filterwarnings("ignore:Training knows not one of the categories")
 def test_fault_24_training_alone_decides_on_columns():
     """The network reads as many columns whatever is missing or new in other rows.
 
@@ -840,6 +842,7 @@ def test_fault_28_last_batches_of_one_row(network, task, n, size, batch_norm):
         assert parameters(one).tobytes() != parameters(two).tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:Training knows not one of the categories")
 @tasks
 @networks
 def test_fault_29_predictions_do_not_depend_on_other_rows(network, task):
