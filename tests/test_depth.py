@@ -125,7 +125,7 @@ def test_large_noise_says_that_the_columns_say_nothing():
     """Where noise is too much to learn by heart, the warning names it first."""
     X, y = numbers(20_000, 2), np.random.default_rng(1).integers(2, size=20_000)
     with pytest.warns(ConvergenceWarning, match="the columns say nothing"):
-        DNNClassifier((8,), n_ensemble=1, max_iter=3, random_state=0).fit(X, y)
+        DNNClassifier((8,), n_ensemble=1, max_iter=10, random_state=0).fit(X, y)
 
 
 @pytest.mark.parametrize(
