@@ -107,7 +107,7 @@ FIXED = (
 )
 
 #: What can change, though ``"auto"`` goes on to mean what it meant.
-CALIBRATION = ("temperature_scaling", "clip_predictions")
+CALIBRATION = ("temperature_scaling",)
 
 
 def check_together(params):

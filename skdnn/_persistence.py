@@ -1,15 +1,10 @@
-"""What a pickle of an estimator holds: plain data, arrays, and the parameters given.
+"""What a pickle of an estimator holds: plain data, arrays, and the parameters given."""
 
-The network travels as its widths and its two vectors, not as objects: classes inside
-skdnn may move and change without making old files unreadable, and a file holds few
-types that its reader has to trust.
-"""
-
+from skdnn._model import Model
 from skdnn._version import __version__
-from skdnn.nn.network import build_mlp
 
 #: Counts up when an older skdnn could not make sense of a newer state, or the reverse.
-FORMAT = 2
+FORMAT = 3
 
 #: What a fit that is running keeps on the estimator, for `sklearn.callback`.
 TRANSIENT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
@@ -29,13 +24,12 @@ def pack(attributes):
     """Return the attributes of an estimator as a state to save."""
     state = without_transient(attributes)
     state["_saved_by"] = {"format": FORMAT, "skdnn": __version__}
-    network = state.pop("network_", None)
-    if network is not None:
-        state["_network"] = {"params": network.params, "statistics": network.statistics}
+    if "_model" in state:
+        state["_model"] = state["_model"].state()
     return state
 
 
-def unpack(state, class_name):
+def unpack(state, estimator_class):
     """Return the attributes of an estimator from a saved state.
 
     Raises
@@ -46,14 +40,13 @@ def unpack(state, class_name):
     attributes = dict(state)
     saved_by = attributes.pop("_saved_by", {"format": None, "skdnn": "unknown"})
     if saved_by["format"] != FORMAT:
+        name = estimator_class.__name__
         raise ValueError(
-            f"This {class_name} was saved by skdnn {saved_by['skdnn']} in format "
+            f"This {name} was saved by skdnn {saved_by['skdnn']} in format "
             f"{saved_by['format']}; skdnn {__version__} reads format {FORMAT}. "
             f"Load it with skdnn {saved_by['skdnn']}, or fit it again."
         )
-    arrays = attributes.pop("_network", None)
-    if arrays is not None:
-        network = build_mlp(**attributes["_architecture"])
-        network.adopt(**arrays)
-        attributes["network_"] = network
+    if "_model" in attributes:
+        targets = estimator_class._targets_class()
+        attributes["_model"] = Model.from_state(attributes["_model"], targets)
     return attributes

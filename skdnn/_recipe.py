@@ -9,8 +9,8 @@ brings.
 from math import log2, sqrt
 from types import SimpleNamespace
 
+from skdnn._data import validation_size
 from skdnn._parameters import named
-from skdnn._training import validation_size
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
 #: Of all tasks.
@@ -32,7 +32,6 @@ TUNED = {
     },
     "n_ensemble": 2,
     "temperature_scaling": True,
-    "clip_predictions": True,
 }
 
 PLAIN = {
@@ -48,7 +47,6 @@ PLAIN = {
     "learning_rate_multipliers": {},
     "n_ensemble": 1,
     "temperature_scaling": False,
-    "clip_predictions": False,
 }
 
 #: Above this many rows, ``early_stopping="auto"`` means True for a plain network, as in
@@ -115,8 +113,7 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
         if settings["parametrization"] == "ntk" and rate is not None:
             rate = CLASSIFIER_RATE if is_classifier else REGRESSOR_RATE
         settings["learning_rate"] = rate
-    for name in ("temperature_scaling", "clip_predictions"):
-        settings.setdefault(name, False)
+    settings.setdefault("temperature_scaling", False)
     return SimpleNamespace(**settings)
 
 

@@ -1,439 +1,304 @@
-"""What scikit-learn means by training: which rows validate, and when to stop."""
+"""One run: from a model and data to a better model."""
 
-from math import ceil, floor
-from numbers import Integral
-from time import perf_counter
-from typing import NamedTuple
+from copy import copy
+from math import ceil
+from types import SimpleNamespace
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 
-from skdnn._baseline import FEWEST_EPOCHS, FEWEST_STEPS, learned_nothing
-from skdnn._rows import Rows, canonical_rows
+from skdnn._callbacks import ProgressLine
+from skdnn._clock import Clock
+from skdnn._ending import check_end
+from skdnn._model import Model
+from skdnn._parameters import is_auto, named
+from skdnn._stopping import StoppingRule
+from skdnn._threads import threads_for
+from skdnn._validation import Validator
 from skdnn._warnings import warn
+from skdnn.nn.batches import Batches
+from skdnn.nn.optimizers import LBFGS
+from skdnn.nn.schedules import SCHEDULES
+from skdnn.nn.trainer import Trainer
+
+#: Strength of the penalty by default.
+ALPHA = 1e-4
+
+#: Below this mean of the weights, a given strength is seldom what is meant.
+SMALL_WEIGHT = 0.01
 
 
-class Data(NamedTuple):
-    """Data that has been checked.
-
-    Attributes
-    ----------
-    X : ndarray or CSR array of shape (n_samples, n_features)
-    targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Class indices or numbers.
-    rows : Rows
-        Those to use.
-    n_rows : int
-        How many observations they stand for.
-    frame : array-like
-        `X` as it came, for scorers.
-    is_weighted : bool
-        Whether the user gave weights.
-    """
-
-    X: np.ndarray
-    targets: np.ndarray
-    rows: Rows
-    n_rows: int
-    frame: object
-    is_weighted: bool
-
-    def in_canonical_order(self):
-        """Return the same data, whatever the order in which its rows come."""
-        rows, n_rows = canonical_rows(self.X, self.targets, self.rows)
-        return self._replace(rows=rows, n_rows=n_rows)
-
-
-class HeldOut(NamedTuple):
-    """Rows to validate on.
-
-    Attributes
-    ----------
-    parts : list of Data
-        Those of the network, or of each member of an ensemble, as many for one as for
-        another.
-    positions : ndarray of int of shape (n_members, n_rows), default=None
-        Where they are among the training rows, as others learn from them.
-    """
-
-    parts: list
-    positions: np.ndarray | None = None
-
-
-def validation_size(validation_fraction, n_rows):
-    """Return the number of validation rows that a fraction or a count stands for."""
-    if isinstance(validation_fraction, Integral):
-        return int(validation_fraction)
-    return max(1, int(np.ceil(validation_fraction * n_rows)))
-
-
-def hold_out(n_rows, n_validation, strata, rng, n_members=1):
-    """Return the positions of the rows that each member holds out, in order.
-
-    Members hold out different rows, as far as there are enough of them.
+class Training:
+    """One run: from a model and data to a better model.
 
     Parameters
-    ----------
-    n_rows, n_validation : int
-    strata : ndarray of int of shape (n_rows,), or None
-        Each stratum is split in the same proportion, as well as whole rows allow: one
-        with a single row goes to training, one with more goes to both sides if there is
-        room.
-    rng : numpy.random.Generator
-    n_members : int, default=1
-
-    Returns
-    -------
-    positions : ndarray of int of shape (n_members, n_validation)
-    """
-    shuffled = rng.permutation(n_rows)
-    strata = np.zeros(n_rows, int) if strata is None else strata[shuffled]
-    _, strata, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    rank = _ranks(strata, counts)
-    n_held_out = _quotas(strata, counts, rank, n_validation)
-    # Members take turns at the rows of a stratum, and all learn from its last.
-    n_taken = n_held_out[strata]
-    n_in_turn = np.maximum(1, np.maximum(counts - 1, n_held_out))[strata]
-    positions = []
-    for member in range(n_members):
-        place = (rank - member * n_taken) % n_in_turn
-        chosen = (rank < n_in_turn) & (place < n_taken)
-        positions.append(np.sort(shuffled[chosen]))
-    return np.array(positions)
-
-
-def _ranks(strata, counts):
-    """Return each row's position among the rows of its stratum."""
-    rank = np.empty(len(strata), dtype=np.intp)
-    starts = np.cumsum(counts) - counts
-    by_stratum = np.argsort(strata, kind="stable")
-    rank[by_stratum] = np.arange(len(rank)) - np.repeat(starts, counts)
-    return rank
-
-
-def _quotas(strata, counts, rank, n_validation):
-    """Return how many rows to hold out of each stratum."""
-    # One row of each stratum first, then the strata in turn, and the last row of each
-    # only if there are no others.
-    turn = np.where(rank == counts[strata] - 1, 2, np.minimum(rank, 1))
-    seat = (rank + 0.5) / counts[strata]
-    first = np.lexsort((seat, turn))[:n_validation]
-    return np.bincount(strata[first], minlength=len(counts))
-
-
-class Run(NamedTuple):
-    """How to train.
-
-    Attributes
     ----------
     settings : namespace
         Parameters of the estimator, nothing left on ``"auto"``.
     streams : dict of Generator
+        See `random_streams`.
     n_epochs : int or None
         At most so many; None is one, as a part of a longer run.
     max_epochs : float
         What schedules stretch over, if there is time.
-    end_time : float or None
+    end_time : float, default=None
         When to end at the latest, as of `time.perf_counter`; None is never.
-    tasks : FitTasks or None
+    tasks : FitTasks, default=None
         What callbacks hear from.
-    """
-
-    settings: object
-    streams: dict
-    n_epochs: int | None
-    max_epochs: float
-    end_time: float | None = None
-    tasks: object = None
-
-
-class Clock:
-    """Says how many epochs there is time for, by how long those so far have taken.
-
-    Parameters
-    ----------
-    end_time : float
-        When training is to end, as of `time.perf_counter`.
-    start_epoch : int
-        The epoch that it starts from.
-    n_epochs : int
-        At most so many are run.
-    max_epochs : float
-        What schedules stretch over, if there is time for all of them.
-    """
-
-    def __init__(self, end_time, start_epoch, n_epochs, max_epochs):
-        self.end_time = end_time
-        self.start_epoch = start_epoch
-        self.n_epochs = n_epochs
-        self.max_epochs = max_epochs
-        self._began = self._last_end = perf_counter()
-        self._n_ended = 0
-        self._seconds = 0.0
-
-    def __call__(self, epoch):
-        """Return what schedules stretch over, to end with the last whole epoch."""
-        share = self._n_possible(epoch - self.start_epoch) / self.n_epochs
-        return min(self.max_epochs, self.start_epoch + share * self.max_epochs)
-
-    def is_over(self, epoch):
-        """Return whether there is no time for another epoch."""
-        n_done = epoch - self.start_epoch
-        return self._n_possible(n_done) <= n_done
-
-    def has_time(self, end_time):
-        """Return whether one more epoch would end before that."""
-        return perf_counter() + self._seconds <= end_time
-
-    def _n_possible(self, n_done):
-        """Return how many epochs there is time for, those that have begun included."""
-        now, n_ended = perf_counter(), floor(n_done)
-        if n_ended > self._n_ended:
-            self._last_end, self._n_ended = now, n_ended
-            self._seconds = (now - self._began) / n_ended
-        # Most of an epoch is its steps, but validation comes at its end.
-        this, progress = self._seconds, n_done - n_ended
-        if progress:
-            this = max(this, (now - self._last_end) / progress)
-        if this == 0:
-            return self.n_epochs
-        left = self.end_time - self._last_end - this
-        n = n_ended + 1 + floor(left / (self._seconds or this))
-        return min(self.n_epochs, max(ceil(n_done), n))
-
-
-#: Fitted attributes that training with validation rows has the last word on.
-WATCHED = (
-    "loss_curve_",
-    "loss_",
-    "n_iter_",
-    "best_loss_",
-    "best_iter_",
-    "validation_loss_curve_",
-    "validation_scores_",
-    "best_validation_score_",
-    "temperature_",
-)
-
-
-class Best(NamedTuple):
-    """The best epoch so far.
-
-    Attributes
-    ----------
-    score : float
-    epoch : int
-    temperature : float
-    snapshot : tuple or None
-        Of the network, if there are validation rows.
-    """
-
-    score: float
-    epoch: int
-    temperature: float
-    snapshot: tuple | None = None
-
-
-class StoppingRule:
-    """Watches the loss, or a validation score, and says when to stop.
-
-    Without a validation set, training stops after more than `patience` epochs in a row
-    whose loss is not below the best by `tol`.  With one, the same holds for the score,
-    and the weights of the best epoch are kept.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    patience : int
-    tol : float, or None to never stop
-    validate : Validator, default=None
-    temperature : float, default=1.0
-        Holds until validation says otherwise.
-
-    Attributes
-    ----------
-    validations : list of Validation
-        Of each epoch, if there are validation rows.
-    best : Best
-    """
-
-    def __init__(self, trainer, patience, tol, validate=None, temperature=1.0):
-        self.trainer = trainer
-        self.patience = patience
-        self.tol = tol
-        self.validate = validate
-        self.validations = []
-        self.best = Best(-np.inf, trainer.epoch, temperature)
-        self.n_stalled = 0
-        self.stopped = False
-
-    @property
-    def n_epochs(self):
-        """Number of epochs that have ended, validation included."""
-        return len(self.trainer.losses if self.validate is None else self.validations)
-
-    def __call__(self):
-        """Take note of an epoch; return whether to stop."""
-        trainer, best = self.trainer, self.best
-        score, temperature, snapshot = -trainer.losses[-1], best.temperature, None
-        if self.validate is not None:
-            validation = self.validate()
-            score, temperature = validation.score, validation.temperature
-            if score > best.score:
-                snapshot = trainer.network.snapshot()
-            # Whoever interrupts what takes time undoes the epoch; now it has ended.
-            self.validations.append(validation)
-        if score > best.score:
-            self.best = Best(score, trainer.epoch, temperature, snapshot)
-        better = score > -np.inf and score >= best.score + (self.tol or 0.0)
-        improved = self.tol is None or better
-        self.n_stalled = 0 if improved else self.n_stalled + 1
-        if self.n_stalled > self.patience:
-            self.stopped = not self._lower_learning_rate()
-        return self.stopped
-
-    def should_have_stopped(self):
-        """Whether a run to the last epoch is a sign that there are too few of them."""
-        had_time = len(self.trainer.losses) > self.patience
-        watched_loss = self.validate is None and self.tol is not None
-        # A schedule that ends at its lowest rate is done when it ends.
-        ends = self.trainer.schedule.ends
-        return had_time and watched_loss and not self.stopped and not ends
-
-    def attributes(self):
-        """Return the fitted attributes about the epochs; None is for no value."""
-        losses = self.trainer.losses[: self.n_epochs]
-        watched = self.validate is not None
-        validation_losses = [validation.loss for validation in self.validations]
-        scores = [validation.score for validation in self.validations]
-        return {
-            "loss_curve_": losses,
-            "loss_": losses[-1],
-            "best_loss_": None if watched else min(losses),
-            "best_iter_": self.best.epoch,
-            "validation_loss_curve_": validation_losses if watched else None,
-            "validation_scores_": scores if watched else None,
-            "best_validation_score_": self.best.score if watched else None,
-            "temperature_": self.best.temperature,
-        }
-
-    def _lower_learning_rate(self):
-        if self.trainer.learning_rate is None:  # the optimizer finds its own steps
-            return False
-        factor = self.trainer.schedule.on_plateau(
-            self.trainer.learning_rate * self.trainer.slowdown
-        )
-        if factor is None:
-            return False
-        self.trainer.slowdown *= factor
-        self.n_stalled = 0
-        return True
-
-
-class End(NamedTuple):
-    """How training ended.
+    progress : dict, default=None
+        That of an earlier run, to go on from.
 
     Attributes
     ----------
     trainer : Trainer
     rule : StoppingRule
+    batch : Batch
+        The training rows, encoded.
+    n_steps : int
+        How many have been taken.
     interrupted : bool
         Whether Ctrl-C ended it.
-    batch : Batch
-        The training rows.
-    n_steps : int
     """
 
-    trainer: object
-    rule: StoppingRule
-    interrupted: bool
-    batch: object
-    n_steps: int
+    def __init__(
+        self,
+        settings,
+        streams,
+        n_epochs,
+        max_epochs,
+        end_time=None,
+        tasks=None,
+        progress=None,
+    ):
+        self.settings = settings
+        self.streams = streams
+        self.n_epochs = n_epochs
+        self.max_epochs = max_epochs
+        self.end_time = end_time
+        self.tasks = tasks
+        self.interrupted = False
+        self._progress = progress or {}
 
-    def check(self, n_epochs, stopped=False):
-        """Warn if training went badly, or raise an error if nothing came of it.
+    def run(self, model, data, rows, held_out=None, as_estimator=None):
+        """Train the model on some rows of checked data.
 
-        `n_epochs` is how many there were to be, None if one, as a part of a longer run;
-        `stopped` says that a callback has asked for an end.
+        Parameters
+        ----------
+        model : Model
+            Without a network, or the one to go on with, which stays as it is.
+        data : Data
+        rows : Rows
+        held_out : HeldOut, default=None
+            What to validate on.
+        as_estimator : callable, default=None
+            Returns an estimator that predicts with a model, for scorers.
+
+        Returns
+        -------
+        self : object
         """
-        trainer, rule = self.trainer, self.rule
-        if trainer.diverged:
-            self._check_divergence()
-        elif rule.validations and rule.best.snapshot is None:
-            raise ValueError(
-                f"The validation loss was not finite in any of {rule.n_epochs} epochs: "
-                "the network predicts no finite loss for the rows held out, or for "
-                "X_val and y_val. Look for targets or columns there that are far from "
-                "those of training, lower learning_rate or set early_stopping=False."
-            )
-        elif self.interrupted:
-            warn("Training interrupted by user.")
-        elif trainer.ran_out:
-            limit = trainer.optimizer.max_evaluations
-            warn(
-                f"Training reached max_evaluations={limit} of LBFGS and has not "
-                "converged yet. Increase max_evaluations.",
-                ConvergenceWarning,
-            )
-        elif n_epochs and not stopped and self._learned_nothing(n_epochs):
-            began = (
-                ""
-                if trainer.learning_rate is None
-                else (
-                    f"another learning_rate (it began with {trainer.learning_rate}), "
-                )
-            )
-            warn(
-                f"Training learned nothing: in none of {rule.n_epochs} epochs was the "
-                "loss lower than that of a prediction that is the same for all rows. "
-                "Either the columns say nothing about the target, or the network could "
-                f"not learn what they say: try {began}fewer hidden layers, "
-                "residual=True or less dropout or alpha.",
-                ConvergenceWarning,
-            )
-        elif rule.n_epochs == n_epochs and rule.should_have_stopped():
-            or_faster = "" if trainer.learning_rate is None else " or learning_rate"
-            warn(
-                f"Training reached max_iter={n_epochs} epochs and has not "
-                f"converged yet. Increase max_iter{or_faster}.",
-                ConvergenceWarning,
-            )
-
-    def _learned_nothing(self, n_epochs):
-        """Whether training had time to learn something, and has not."""
-        trainer, rule = self.trainer, self.rule
-        clock = trainer.time_for
-        if clock is not None and clock.is_over(trainer.epoch):
-            return False
-        if trainer.learning_rate is None:
-            had_time = rule.n_epochs < n_epochs  # it was done
+        settings = self.settings
+        if model.network is None:
+            drop_constant = self.n_epochs is not None
+            model.encoder.fit_rows(data.X, rows.index, rows.weight, drop_constant)
+            model.targets.learn(data.targets, rows, settings)
+        batch, total_weight = model.batch(data, rows)
+        penalty = _penalty(settings.alpha, rows, total_weight)
+        if model.network is None:
+            model = model.with_network(settings, batch, self.streams["weights"])
         else:
-            many = rule.stopped or self.n_steps >= FEWEST_STEPS
-            had_time = rule.n_epochs >= FEWEST_EPOCHS and many
-        if not had_time:
-            return False
-        return learned_nothing(
-            trainer.loss,
-            trainer.network.n_outputs,
-            (self.batch.y, self.batch.weight),
-            trainer.losses,
-            None if rule.validate is None else rule.validate.targets,
-            [validation.loss for validation in rule.validations],
+            model = model._replace(network=model.network.copy())
+        validate = None
+        if held_out is not None:
+            validate = Validator(model, held_out, batch, settings, as_estimator)
+        self.trainer = self._make_trainer(model, penalty)
+        self.rule = self._make_rule(model, validate)
+        self.batch = batch
+        self._model = model
+        self._train(batch)
+        return self
+
+    def model(self):
+        """Return what predicts if training ends here, with parameters of its own."""
+        network, best = self._model.network.copy(), self.rule.best
+        if best.snapshot is not None:
+            network.restore(best.snapshot)
+        return self._model._replace(network=network, temperature=best.temperature)
+
+    def attributes(self):
+        """Return the fitted attributes that tell of training, as if it ended here."""
+        n_epochs = self.rule.n_epochs if self.n_epochs else self.trainer.epoch
+        return {
+            **self.rule.attributes(),
+            "n_iter_": n_epochs,
+            "learning_rate_": self.settings.learning_rate,
+        }
+
+    def progress(self):
+        """Return what another run needs to go on from here, besides the model."""
+        trainer = self.trainer
+        return {
+            "epoch": trainer.epoch,
+            "optimizer": type(trainer.optimizer).__name__,
+            # Numbers that overflowed would spoil the next run too.
+            "state": None if trainer.diverged else trainer.state,
+            "slowdown": trainer.slowdown,
+            "streams": self.streams,
+        }
+
+    @property
+    def stopped(self):
+        """Whether a callback has asked for an end."""
+        return self.tasks is not None and self.tasks.stopped
+
+    def check(self):
+        """Warn if training went badly, or raise an error if nothing came of it."""
+        check_end(self)
+
+    def _make_trainer(self, model, penalty):
+        settings, progress = self.settings, self._progress
+        optimizer, start_epoch = settings.optimizer, progress.get("epoch", 0)
+        state = clock = None
+        if self.end_time is not None:
+            clock = Clock(self.end_time, start_epoch, self.n_epochs, self.max_epochs)
+        if progress.get("optimizer") == type(optimizer).__name__:
+            state = progress["state"]
+        schedule = settings.regularization_schedule
+        return Trainer(
+            model.network,
+            model.targets.loss,
+            optimizer,
+            named(settings.schedule, SCHEDULES),
+            learning_rate=settings.learning_rate,
+            slowdown=progress.get("slowdown", 1.0),
+            penalty=penalty,
+            max_epochs=self.max_epochs,
+            regularization_schedule=schedule and named(schedule, SCHEDULES),
+            averaging=settings.weight_averaging,
+            state=state,
+            dropout_rng=self.streams["dropout"],
+            start_epoch=start_epoch,
+            time_for=clock,
         )
 
-    def _check_divergence(self):
-        trainer, rule = self.trainer, self.rule
-        lower = "Lower learning_rate, scale"
-        scale = "Scale" if trainer.learning_rate is None else lower
-        advice = (
-            f"in epoch {trainer.epoch + 1} the loss or the weights were no longer "
-            f"finite. {scale} the columns (numeric_scaling='robust') or, for a "
-            "regressor, the target (target_scaling=True)."
+    def _make_rule(self, model, validate):
+        settings = self.settings
+        tol = settings.tol if self.n_epochs else None
+        # That of before is a part of the model, until other rows have their say.
+        temperature = model.temperature if settings.temperature_scaling else 1.0
+        patience = settings.n_iter_no_change
+        return StoppingRule(self.trainer, patience, tol, validate, temperature)
+
+    def _train(self, batch):
+        """Run the trainer until something stops it."""
+        settings, trainer, n_epochs = self.settings, self.trainer, self.n_epochs
+        size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
+        size = size[settings.solver]
+        hooks = self._hooks()
+        try:
+            with threads_for(2 * size * trainer.network.largest_matrix):
+                if isinstance(trainer.optimizer, LBFGS):
+                    tol = 0.0 if settings.tol is None else settings.tol
+                    trainer.minimize(batch, n_epochs, tol, *hooks)
+                else:
+                    order = self.streams["order"] if settings.shuffle else None
+                    batches = Batches(*batch, size, order)
+                    trainer.run(batches, n_epochs or 1, *hooks)
+        except KeyboardInterrupt:
+            # Before an epoch has ended, there is nothing to keep.
+            if not self.rule.n_epochs:
+                raise
+            self.interrupted = True
+        self.n_steps = self.rule.n_epochs * ceil(len(batch.X) / size)
+
+    def _hooks(self):
+        """Return what the trainer calls at the end of an epoch, and at its start."""
+        trainer, rule, tasks = self.trainer, self.rule, self.tasks
+        line = ProgressLine(self.n_epochs or 1) if self.settings.verbose else None
+
+        def on_epoch_end():
+            clock = trainer.time_for
+            stops = rule() | (clock is not None and clock.is_over(trainer.epoch))
+            if line is not None:
+                values = {"loss": trainer.losses[-1]}
+                if rule.validate is not None:
+                    values["validation loss"] = rule.validations[-1].loss
+                    values["score"] = rule.validations[-1].score
+                line.print(trainer.epoch, len(trainer.losses), values)
+            if tasks is not None:
+                stops |= tasks.end_epoch(self)
+            return stops
+
+        return on_epoch_end, tasks.begin_epoch if tasks is not None else lambda: None
+
+
+def random_streams(random_state, progress=None):
+    """Return one generator a purpose: dropout does not change the order of rows.
+
+    Those of an earlier run, in its `progress`, go on.
+    """
+    if progress is not None:
+        return progress["streams"]
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    purposes = "weights", "split", "order", "dropout"
+    streams = np.random.default_rng(seed).spawn(len(purposes))
+    return dict(zip(purposes, streams, strict=True))
+
+
+def refit(first, data, end_time):
+    """Return a model trained anew on all rows, or None if something comes between.
+
+    It is trained for as many epochs as were best in the first training, whose schedules
+    it has; nothing but the clock may end it before.
+    """
+    model = first.model()
+    clock, trouble = first.trainer.time_for, None
+    if clock is not None and not clock.has_time(end_time):
+        trouble = f"has no time (max_time={first.settings.max_time})"
+    else:
+        second = Training(
+            SimpleNamespace(**{**vars(first.settings), "tol": None}),
+            random_streams(first.settings.random_state),
+            n_epochs=max(1, first.rule.best.epoch),
+            max_epochs=first.trainer.max_epochs,
+            end_time=end_time,
         )
-        nothing = rule.validate is not None and rule.best.snapshot is None
-        if not rule.n_epochs or nothing:
-            raise ValueError(f"Training diverged: {advice}")
+        trouble = _run_again(second, model, data)
+    if trouble is not None:
+        warn(f"The refit {trouble}: the network from before it is kept.")
+        return None
+    return second.model()._replace(temperature=model.temperature)
+
+
+def _run_again(training, model, data):
+    """Train a new network; return what went wrong, if anything."""
+    # Copies, as the first model may yet be needed.
+    model = Model(copy(model.encoder), copy(model.targets))
+    try:
+        training.run(model, data, data.rows)
+    except KeyboardInterrupt:
+        training.interrupted = True
+    if training.interrupted:
+        return "was interrupted by user"
+    return "diverged" if training.trainer.diverged else None
+
+
+def _penalty(alpha, rows, total_weight):
+    """Return what ``|weights|^2 / 2`` is multiplied with, beside the mean loss of rows.
+
+    Warn where a strength that was given is no longer small beside their weights.
+    """
+    learned = rows.learned
+    n_rows = len(rows.index) if learned is None else learned.sum(axis=0).mean()
+    if is_auto(alpha):
+        # As in `canonical_rows`, weights below one are no numbers of rows.
+        return ALPHA / max(n_rows, total_weight)
+    mean_weight = total_weight / n_rows
+    if alpha and mean_weight < SMALL_WEIGHT:
         warn(
-            f"Training diverged: {advice} The weights from before are kept.",
-            ConvergenceWarning,
+            f"The weights of the rows are {mean_weight:g} on average, and alpha is "
+            f"relative to their sum: alpha={alpha:g} is as strong as "
+            f"{alpha / mean_weight:g} would be without weights. Scale the weights to a "
+            "mean of 1, or set alpha='auto'."
         )
+    return alpha / total_weight

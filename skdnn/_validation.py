@@ -9,7 +9,6 @@ from sklearn.utils import _safe_indexing
 
 from skdnn._calibration import MeanLoss, fit_temperature
 from skdnn._rows import Rows, chunks
-from skdnn.nn.network import build_mlp
 
 #: Rows that pass through the network at a time.
 VALIDATED_ROWS = 1024
@@ -38,51 +37,55 @@ class Validator:
 
     Parameters
     ----------
-    estimator : BaseDNN
+    model : Model
         In training.
     held_out : HeldOut
     batch : Batch
         The training rows.
-    scale_temperature : bool
-        Whether the loss is that with the temperature that suits the rows best.
+    settings : namespace
+        Parameters of the estimator, nothing left on ``"auto"``.
+    as_estimator : callable
+        Returns an estimator that predicts with a model, for scorers.
     """
 
-    def __init__(self, estimator, held_out, batch, scale_temperature):
-        self.estimator = estimator
-        self.scale_temperature = scale_temperature
+    def __init__(self, model, held_out, batch, settings, as_estimator):
+        self.model = model
+        self.scale_temperature = settings.temperature_scaling
         parts, positions = held_out
         if positions is None:
             (data,) = parts
-            batch, total = estimator._encode(data, data.rows)
-            self._X, self._y, self._weight = batch
+            (self._X, self._y, self._weight), total = model.batch(data, data.rows)
             self._positions = np.arange(len(self._y))
-            self._judges = [estimator]
+            self._models = [model]
         else:
             rows = Rows.joined([part.rows for part in parts])
-            self._weight, total = estimator._weights(parts[0].targets, rows)
+            self._weight, total = model.weights(parts[0].targets, rows)
             self._positions = positions.ravel()
             self._y = batch.y[self._positions]
             # Not a copy, which may be large.
             self._X = batch.X
-            self._judges = [_alone(estimator) for _ in parts]
+            self._models = [model.member(i) for i in range(len(parts))]
         # As in `canonical_rows`, weights below one are no numbers of rows.
         self._n_rows = max(len(self._y), total)
         self._scorers = []
-        if estimator.scoring != "loss":
+        if settings.scoring != "loss":
             self._scorers = [
-                _scorer(*pair) for pair in zip(self._judges, parts, strict=True)
+                _scorer(member, part, settings.scoring, as_estimator)
+                for member, part in zip(self._models, parts, strict=True)
             ]
 
     def __call__(self):
         """Return the `Validation` of the network as it is."""
-        if len(self._judges) > 1:
-            for member, judge in enumerate(self._judges):
-                judge.network_.take_over(self.estimator.network_, member)
+        if len(self._models) > 1:
+            for index, member in enumerate(self._models):
+                member.network.take_over(self.model.network, index)
         loss, temperature = self._loss()
         # A metric would only complain of predictions that are not finite.
         if not self._scorers or not np.isfinite(loss):
             return Validation(loss, -loss, temperature)
-        return Validation(loss, self._score(temperature), temperature)
+        # A scorer sees the probabilities that these weights will have.
+        scores = [scorer(temperature) for scorer in self._scorers]
+        return Validation(loss, float(np.mean(scores)), temperature)
 
     @property
     def targets(self):
@@ -91,7 +94,7 @@ class Validator:
 
     def _loss(self):
         """Return the loss, and the temperature that it has it with."""
-        loss, y, weight = self.estimator._loss, self._y, self._weight
+        loss, y, weight = self.model.targets.loss, self._y, self._weight
         if not self.scale_temperature:
             return MeanLoss(loss, y, self._raw(), weight)(1.0)[0], 1.0
         temperature, value = fit_temperature(loss, y, self._raw(), weight, self._n_rows)
@@ -100,58 +103,43 @@ class Validator:
     def _raw(self):
         """Return raw predictions (n, n_outputs), or (n_members, n, n_outputs)."""
         raw = []
-        of_judges = np.split(self._positions, len(self._judges))
-        for judge, rows in zip(self._judges, of_judges, strict=True):
+        of_models = np.split(self._positions, len(self._models))
+        for model, rows in zip(self._models, of_models, strict=True):
             for chunk in chunks(len(rows), self._X.shape[1], VALIDATED_ROWS):
-                raw.append(judge.network_.predict(self._X[rows[chunk]]))
+                raw.append(model.network.predict(self._X[rows[chunk]]))
         return np.concatenate(raw, axis=-2)
 
-    def _score(self, temperature):
-        """Return the mean score of the judges."""
-        scores = []
-        for judge, scorer in zip(self._judges, self._scorers, strict=True):
-            # A scorer sees the probabilities that these weights will have.
-            judge.temperature_ = temperature
-            scores.append(scorer())
-        return float(np.mean(scores))
 
+def _scorer(model, data, scoring, as_estimator):
+    """Return a function that scores a model on validation data as it came.
 
-def _alone(estimator):
-    """Return the estimator with a network that is to be one of its members."""
-    alone = object.__new__(type(estimator))
-    alone.__dict__ = vars(estimator).copy()
-    alone._architecture = {**estimator._architecture, "n_members": None}
-    alone.network_ = build_mlp(**alone._architecture)
-    return alone
-
-
-def _scorer(estimator, data):
-    """Return a function that scores the estimator on validation data as it came.
-
-    A scorer is called as HistGradientBoosting calls it: with weights where the user
-    gave some, of rows or of classes, else with each row as often as it stands there.
-    One that takes no weights sees a row of weight 2 twice.
+    Its argument is the temperature.  A scorer is called as HistGradientBoosting calls
+    it: with weights where the user gave some, of rows or of classes, else with each row
+    as often as it stands there.  One that takes no weights sees a row of weight 2
+    twice.
     """
-    scorer = check_scoring(estimator, scoring=estimator.scoring)
+    targets = model.targets
+    scorer = check_scoring(as_estimator(model), scoring=scoring)
     rows = data.rows
     takes_weights = _takes_weights(scorer)
     if rows.weight is not None and not (data.is_weighted and takes_weights):
-        rows = _repeated(rows, data.is_weighted, estimator.scoring)
-    labels = estimator._labels(data.targets)[rows.index]
-    weight = estimator._weigh(data.targets, rows).weight if takes_weights else None
+        rows = _repeated(rows, data.is_weighted, scoring)
+    labels = targets.labels(data.targets)[rows.index]
+    weight = targets.weigh(data.targets, rows).weight if takes_weights else None
     options = {} if weight is None else {"sample_weight": weight}
 
-    def score():
+    def score(temperature):
+        estimator = as_estimator(model._replace(temperature=temperature))
         # Taken anew each time: the rows of all members may be many.
         X = _safe_indexing(data.frame, rows.index)
         try:
             value = float(scorer(estimator, X, labels, **options))
         except ValueError as error:
-            if not _missing_classes(estimator, labels):
+            if not targets.missing(labels):
                 raise
-            raise _no_score(estimator, labels) from error
+            raise _no_score(targets, labels, scoring) from error
         if np.isnan(value):
-            raise _no_score(estimator, labels)
+            raise _no_score(targets, labels, scoring)
         return value
 
     return score
@@ -176,18 +164,12 @@ def _repeated(rows, is_weighted, scoring):
     return Rows(np.repeat(rows.index, counts.astype(np.intp)), None)
 
 
-def _missing_classes(estimator, labels):
-    """Return the classes that are not among some labels, one a row."""
-    classes = getattr(estimator, "classes_", [])
-    return [] if labels.ndim > 1 else np.setdiff1d(classes, labels).tolist()
-
-
-def _no_score(estimator, labels):
+def _no_score(targets, labels, scoring):
     """Return the error that validation rows with these labels have no score."""
-    missing = _missing_classes(estimator, labels)
+    missing = targets.missing(labels)
     reason = f", none of which is of {missing}" if missing else ""
     return ValueError(
-        f"scoring={estimator.scoring!r} has no value on the validation data, of "
-        f"{len(labels)} rows{reason}. Validate on more of them (validation_fraction), "
-        "or use scoring='loss'."
+        f"scoring={scoring!r} has no value on the validation data, of {len(labels)} "
+        f"rows{reason}. Validate on more of them (validation_fraction), or use "
+        "scoring='loss'."
     )

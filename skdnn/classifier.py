@@ -1,17 +1,12 @@
 """A deep neural network that predicts classes."""
 
 import numpy as np
-from scipy.special import log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
-from skdnn._parameters import named, with_link
-from skdnn._scoring import check_scoring_of_classes
+from skdnn._targets import ClassTargets
 from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
 
 
@@ -331,6 +326,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     }
 
     _fixed = (*BaseDNN._fixed, "class_weight")
+    _targets_class = ClassTargets
 
     def __init__(
         self,
@@ -465,120 +461,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
                 f"partial_fit, was: {self.classes_!r}."
             )
 
-    def _check_targets(self, y, name, reset, classes=None):
-        y = check_array(
-            y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name=name
-        )
-        if y.dtype == object and y.ndim == 2 and y.shape[1] > 1:
-            y = np.array(y.tolist())  # as columns of several dtypes come in
-        kind = type_of_target(y, input_name=name)
-        multilabel = kind == "multilabel-indicator"
-        if multilabel:
-            y = y.toarray() if hasattr(y, "toarray") else y
-            if not np.isin(y, (0, 1)).all():
-                raise ValueError(
-                    f"{name} with several labels a row must hold zeros and ones, got "
-                    f"{np.unique(y).tolist()}."
-                )
-        else:
-            if kind not in ("binary", "multiclass"):
-                _refuse_labels(y, kind)
-            y = column_or_1d(y, warn=True)
-        if reset:
-            self._learn_classes(y, classes)
-        if multilabel != self._multilabel or (
-            multilabel and y.shape[1] != self.n_outputs_
-        ):
-            raise ValueError(
-                f"{name} must hold labels as in the first fit, "
-                f"{self.n_outputs_ if self._multilabel else 'one'} a row; got an array "
-                f"of shape {y.shape}."
-            )
-        return y.astype(np.intp) if multilabel else self._class_indices(y, name)
-
-    def _learn_classes(self, y, classes):
-        self._multilabel = y.ndim == 2
-        seen = np.arange(y.shape[1]) if self._multilabel else np.unique(y)
-        self.classes_ = seen if classes is None else np.unique(np.asarray(classes))
-        if self._multilabel and not np.array_equal(self.classes_, seen):
-            raise ValueError(
-                "With several labels a row, classes are the numbers of the columns, "
-                f"{seen.tolist()}, got {self.classes_.tolist()}."
-            )
-        # What a label is where it is absent and where it is present.
-        self._absent_present = np.array([0, 1], y.dtype) if self._multilabel else None
-        n_classes = len(self.classes_)
-        self.n_outputs_ = n_classes if self._multilabel or n_classes > 2 else 1
-
-    def _class_indices(self, y, name):
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"{name} contains labels that are not among the classes: "
-                f"{unknown.tolist()}; the classes are {self.classes_.tolist()}."
-            )
-        return np.searchsorted(self.classes_, y)
-
-    def _resolve_loss(self):
-        loss = named(self.loss, CLASSIFIER_LOSSES)
-        exclusive = self.n_outputs_ > 1 and not self._multilabel
-        if exclusive:
-            return with_link(loss, ["softmax", "sigmoid"], "more than two classes")
-        targets = "labels" if self._multilabel else "two classes"
-        return with_link(loss, ["sigmoid"], targets)
-
-    def _learn_targets(self, targets, rows):
-        """Learn the weight of each class, of each column of the targets."""
-        self._class_weights = None
-        if self.class_weight is None:
-            return
-        columns = targets[rows.index].reshape(len(rows.index), -1).T
-        classes = np.array([0, 1]) if self._multilabel else self.classes_
-        weights = self.class_weight
-        weights = weights if isinstance(weights, list) else [weights] * len(columns)
-        if len(weights) != len(columns):
-            raise ValueError(
-                f"class_weight is a list of {len(weights)} entries, but y has "
-                f"{len(columns)} columns of labels."
-            )
-        self._class_weights = [
-            _weights_of_classes(weight, classes, column, rows.weight)
-            for weight, column in zip(weights, columns, strict=True)
-        ]
-
-    def _weigh(self, targets, rows):
-        if self._class_weights is None:
-            return rows
-        columns = targets[rows.index].reshape(len(rows.index), -1).T
-        weight = np.ones(len(rows.index)) if rows.weight is None else rows.weight.copy()
-        for of_class, column in zip(self._class_weights, columns, strict=True):
-            weight *= of_class[column]
-        return rows._replace(weight=weight)
-
-    def _strata(self, targets):
-        if not self._multilabel:
-            return targets
-        _, strata, counts = np.unique(
-            targets, axis=0, return_inverse=True, return_counts=True
-        )
-        # Combinations of labels that stand alone share a stratum.
-        return np.where(counts[strata] > 1, strata, -1)
-
-    def _labels(self, targets):
-        return targets if self._multilabel else self.classes_[targets]
-
-    def _check_scoring(self):
-        if self.scoring != "loss":
-            check_scoring_of_classes(self.scoring, self.classes_, self._multilabel)
-
-    def _network_targets(self, targets):
-        if self._loss.link == "softmax":
-            return targets
-        targets = targets.reshape(len(targets), -1)
-        if not self._multilabel and self.n_outputs_ > 1:
-            targets = targets == np.arange(self.n_outputs_)
-        return targets.astype(self.dtype)
-
     def predict(self, X):
         """Predict classes.
 
@@ -592,10 +474,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, of the kind seen in `fit`.
         """
-        fitted = self._as_it_is()
-        chosen = fitted._predict_with(X, fitted._decisions)
-        labels = fitted._absent_present if fitted._multilabel else fitted.classes_
-        return labels[chosen]
+        return self._predict(X, "predict")
 
     def predict_proba(self, X):
         """Predict probabilities of the classes.
@@ -611,43 +490,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             Probabilities, in the order of `classes_`; for multilabel targets, of each
             label on its own. In float64, whatever `dtype`.
         """
-        fitted = self._as_it_is()
-        return fitted._predict_with(X, fitted._probabilities)
-
-    def _probabilities(self, raw):
-        """Return the probabilities (n, n_classes) that raw predictions stand for."""
-        if self._exclusive_sigmoids:
-            return softmax(log_expit(self._combined(raw)), axis=1)
-        proba = self._loss.predict(raw)
-        if self._multilabel or self.n_outputs_ > 1:
-            return proba
-        # With a single class, the only column is that class.
-        proba = np.hstack([1 - proba, proba])
-        return proba if len(self.classes_) == 2 else np.ones_like(proba[:, :1])
-
-    def _log_probabilities(self, raw):
-        raw = self._combined(raw)
-        if self._multilabel:
-            return log_expit(raw)
-        if self.n_outputs_ == 1:
-            log_proba = log_expit(np.hstack([-raw, raw]))
-            return log_proba if len(self.classes_) == 2 else np.zeros_like(raw)
-        if self._exclusive_sigmoids:
-            raw = log_expit(raw)
-        return log_softmax(raw, axis=1)
-
-    @property
-    def _exclusive_sigmoids(self):
-        """Whether the probabilities of classes are sigmoids, over their sum."""
-        several = self.n_outputs_ > 1 and not self._multilabel
-        return several and self._loss.link == "sigmoid"
-
-    def _decisions(self, raw):
-        """Return the most probable classes (n,), or whether each label is there."""
-        proba = self._probabilities(raw)
-        if self._multilabel:
-            return (proba > 0.5).astype(np.intp)
-        return proba.argmax(axis=1)
+        return self._predict(X, "probabilities")
 
     def predict_log_proba(self, X):
         """Predict logarithms of the probabilities of the classes.
@@ -662,8 +505,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         log_proba : ndarray of shape (n_samples, n_classes)
             ``log(predict_proba(X))``, finite where a probability rounds to 0.
         """
-        fitted = self._as_it_is()
-        return fitted._predict_with(X, fitted._log_probabilities)
+        return self._predict(X, "log_probabilities")
 
     def decision_function(self, X):
         """Return the raw outputs of the network.
@@ -679,42 +521,13 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             Log odds of the second of two classes, or of each label; for more classes,
             what the softmax turns into probabilities.
         """
-        fitted = self._as_it_is()
-        raw = fitted._predict_raw(X)
-        return raw[:, 0] if fitted.n_outputs_ == 1 and not fitted._multilabel else raw
+        return self._predict(X, "decisions")
+
+    @property
+    def classes_(self):
+        return self._model.targets.classes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _refuse_labels(y, kind):
-    """Raise an error for what can't be labels, in scikit-learn's words."""
-    try:
-        check_classification_targets(y)
-    except ValueError as error:
-        if not kind.startswith("continuous"):
-            raise
-        raise ValueError(f"{error} For numbers, use DNNRegressor.") from None
-
-
-def _weights_of_classes(class_weight, classes, targets, sample_weight):
-    """Return the weight of each class, by its index in `targets`."""
-    weights = np.ones(len(classes))
-    present = np.arange(len(classes))
-    if isinstance(class_weight, str):
-        present = np.unique(targets)
-    weights[present] = compute_class_weight(
-        class_weight,
-        classes=classes[present],
-        y=classes[targets],
-        sample_weight=sample_weight,
-    )
-    if not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
-        raise ValueError(
-            "class_weight must be non-negative, finite and above zero for some class, "
-            "got "
-            f"{class_weight!r}."
-        )
-    return weights

@@ -1,16 +1,12 @@
 """A deep neural network that predicts numbers."""
 
-import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
-from skdnn._parameters import named, with_link
-from skdnn._scoring import check_scoring_of_numbers
-from skdnn._target_scaling import FARTHEST, location_and_scale
-from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, Loss
+from skdnn._targets import NumberTargets
+from skdnn.nn.losses import REGRESSOR_LOSSES, Loss
 
 
 class DNNRegressor(RegressorMixin, BaseDNN):
@@ -217,10 +213,6 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         as close to the median. Targets beyond 1e8 of these count as that far out. A
         loss with an exponential link divides by the mean alone.
 
-    clip_predictions : bool or "auto", default="auto"
-        Whether predictions stay within the range of the training targets. `"auto"` does
-        so in the tuned recipe.
-
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended: weights, optimizer,
         batch norm's averages, scaling, calibration and random streams. `"auto"` then
@@ -323,10 +315,10 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         **BaseDNN._parameter_constraints,
         "loss": [StrOptions(set(REGRESSOR_LOSSES)), Loss],
         "target_scaling": ["boolean"],
-        "clip_predictions": [StrOptions({"auto"}), "boolean"],
     }
 
     _fixed = (*BaseDNN._fixed, "target_scaling")
+    _targets_class = NumberTargets
 
     def __init__(
         self,
@@ -368,7 +360,6 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         n_ensemble="auto",
         ensemble_weights="own",
         target_scaling=True,
-        clip_predictions="auto",
         warm_start=False,
         verbose=False,
         random_state=None,
@@ -412,7 +403,6 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             n_ensemble=n_ensemble,
             ensemble_weights=ensemble_weights,
             target_scaling=target_scaling,
-            clip_predictions=clip_predictions,
             warm_start=warm_start,
             verbose=verbose,
             random_state=random_state,
@@ -444,70 +434,6 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _check_targets(self, y, name, reset, classes=None):
-        try:
-            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
-        except ValueError as error:
-            if "could not convert string" not in str(error):
-                raise
-            raise ValueError(
-                f"{name} holds text, and DNNRegressor predicts numbers: {error}. For "
-                "classes, use DNNClassifier."
-            ) from None
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if reset:
-            self._multioutput = y.ndim == 2
-            self.n_outputs_ = y.shape[1] if self._multioutput else 1
-        if y.shape[1:] != ((self.n_outputs_,) if self._multioutput else ()):
-            raise ValueError(
-                f"{name} must have {self.n_outputs_} columns as in the first fit, got "
-                f"an array of shape {y.shape}."
-            )
-        return y
-
-    def _resolve_loss(self):
-        loss = named(self.loss, REGRESSOR_LOSSES)
-        if isinstance(loss, LogLoss):
-            raise ValueError(f"loss={loss!r} is for DNNClassifier.")
-        return with_link(loss, ["identity", "sigmoid", "exp"], "numbers")
-
-    def _check_scoring(self):
-        if self.scoring != "loss":
-            check_scoring_of_numbers(self.scoring, self.n_outputs_)
-
-    def _learn_targets(self, targets, rows):
-        """Learn location and scale of each output."""
-        y = targets[rows.index].reshape(len(rows.index), -1)
-        self._target_range = None
-        self._target_mean = np.zeros(y.shape[1])
-        self._target_scale = np.ones(y.shape[1])
-        if self.target_scaling:
-            self._target_mean, self._target_scale = location_and_scale(
-                y, rows.weight, self._resolve_loss()
-            )
-
-    def _network_targets(self, targets):
-        y, loss = targets.reshape(len(targets), -1), self._loss
-        loss.check_targets(y)
-        location, scale = self._target_mean, self._target_scale
-        # In halves, as a difference may overflow.
-        scaled = (0.5 * y - 0.5 * location) / (0.5 * scale)
-        if self.target_scaling and loss.center is not None:
-            np.clip(scaled, -FARTHEST, FARTHEST, out=scaled)
-        scaled = scaled.astype(self.dtype)
-        lost = ~np.isfinite(scaled)
-        if loss.link == "exp" and (y > 0).all():
-            lost |= scaled == 0
-        if lost.any():
-            row, output = np.argwhere(lost)[0]
-            raise ValueError(
-                f"A target of {y[row, output]:g} is too large or too small for "
-                f"dtype={self.dtype!r}: the network is trained on "
-                f"(y - {location[output]:g}) / {scale[output]:g}."
-            )
-        return scaled
-
     def predict(self, X):
         """Predict the target.
 
@@ -521,33 +447,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         y : ndarray of float64 of shape (n_samples,) or (n_samples, n_outputs)
             Predictions.
         """
-        fitted = self._as_it_is()
-        y = fitted._predict_with(X, fitted._from_raw)
-        return y if fitted._multioutput else y[:, 0]
-
-    def _from_raw(self, raw):
-        """Return finite predictions in units of the target, from raw ones."""
-        y = self._loss.predict(raw)
-        y *= self._target_scale
-        y += self._target_mean
-        limits = np.finfo(y.dtype)
-        low, high = self._target_range or (limits.min, limits.max)
-        if self._loss.link == "exp":
-            # An exponential is above zero, which the deviances insist on.
-            low = np.maximum(low, limits.tiny)
-        return np.clip(y, low, high, out=y)
-
-    def _note_range(self, targets, rows, settings):
-        """Keep the range of all targets trained on so far, if it bounds predictions."""
-        if not settings.clip_predictions:
-            self._target_range = None
-            return
-        y = targets[rows.index].reshape(len(rows.index), -1)
-        low, high = y.min(axis=0), y.max(axis=0)
-        if self._target_range is not None:
-            low = np.minimum(low, self._target_range[0])
-            high = np.maximum(high, self._target_range[1])
-        self._target_range = low, high
+        return self._predict(X, "predict")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -67,8 +67,17 @@ class FitTasks:
         self._hook = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.stopped = False
 
-    def begin_fit(self, n_epochs):
-        """Tell that training begins, of at most so many epochs."""
+    def begin_fit(self, n_epochs, fitted_attributes):
+        """Tell that training begins.
+
+        Parameters
+        ----------
+        n_epochs : int
+            At most so many.
+        fitted_attributes : callable
+            Returns what the estimator holds if a training ends as it is.
+        """
+        self._fitted_attributes = fitted_attributes
         if hasattr(self._estimator, "_init_callback_context"):
             self._fit = self._estimator._init_callback_context(max_subtasks=n_epochs)
             self._fit.call_on_fit_task_begin(**self._hook)
@@ -78,17 +87,15 @@ class FitTasks:
             self._epoch = self._fit.subcontext(task_name="epoch")
             self._epoch.call_on_fit_task_begin(**self._hook)
 
-    def end_epoch(self, fitted_attributes):
-        """Return whether a callback asks to stop.
-
-        `fitted_attributes` is a callable: to copy the network takes time and is only
-        done for callbacks that want it.
-        """
+    def end_epoch(self, training):
+        """Return whether a callback asks to stop."""
         if self._epoch is None:
             return False
         epoch, self._epoch = self._epoch, None
         self.stopped = epoch.call_on_fit_task_end(
-            **self._hook, reconstruction_attributes=fitted_attributes
+            # To copy the network takes time: only for callbacks that want it.
+            **self._hook,
+            reconstruction_attributes=lambda: self._fitted_attributes(training),
         )
         return self.stopped
 
@@ -99,9 +106,7 @@ class FitTasks:
         if self._fit is not None:
             self._fit.call_on_fit_task_end(
                 **self._hook,
-                reconstruction_attributes=lambda: {
-                    "network_": self._estimator.network_.copy()
-                },
+                reconstruction_attributes=lambda: {"_model": self._estimator._model},
             )
 
 

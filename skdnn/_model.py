@@ -1,0 +1,188 @@
+"""What predicts, and what a file holds of it."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skdnn._architecture import architecture
+from skdnn._rows import chunks
+from skdnn._targets import Targets
+from skdnn.encoding import TabularEncoder
+from skdnn.nn.batches import Batch, SparseRows
+from skdnn.nn.network import Network, build_mlp
+
+#: Rows that embeddings of numbers learn their bins from.
+LEARNED_ROWS = 100_000
+
+#: Rows predicted at a time, and what the last of them are padded to: a matrix product
+#: may round a row differently at the edge, and a prediction depends on its row alone.
+PREDICTED_ROWS = 1024
+PADDED_ROWS = 16
+
+
+class Model(NamedTuple):
+    """From the rows of a table to predictions.
+
+    Attributes
+    ----------
+    encoder : TabularEncoder
+    targets : Targets
+    architecture : dict, default=None
+        Arguments of `build_mlp`, plain data; None before there is a network.
+    network : Network, default=None
+    temperature : float, default=1.0
+        What raw predictions are divided by.
+    """
+
+    encoder: TabularEncoder
+    targets: Targets
+    architecture: dict | None = None
+    network: Network | None = None
+    temperature: float = 1.0
+
+    def with_network(self, settings, batch, rng):
+        """Return the model with a network that is not trained yet.
+
+        Parameters
+        ----------
+        settings : namespace
+            Parameters of the estimator, nothing left on ``"auto"``.
+        batch : Batch
+            Training rows, encoded.
+        rng : numpy.random.Generator
+            Of the initial parameters.
+        """
+        plan = architecture(settings, self.encoder, self.targets.n_outputs)
+        network = build_mlp(**plan)
+        network.initialize(rng)
+        if network.learns:
+            sample = slice(LEARNED_ROWS)
+            weight = batch.weight
+            weight = None if weight is None else weight[sample].mean(axis=1)
+            # Dense, even where the table is sparse.
+            network.learn(batch.X[sample], weight)
+        return self._replace(architecture=plan, network=network)
+
+    def member(self, index):
+        """Return a member of the ensemble, as a model with a network of its own."""
+        plan = {**self.architecture, "n_members": None}
+        network = build_mlp(**plan)
+        network.take_over(self.network, index)
+        return self._replace(architecture=plan, network=network)
+
+    def batch(self, data, rows):
+        """Return rows of checked data as the network reads them.
+
+        Returns
+        -------
+        batch : Batch
+        total_weight : float
+            The sum of their weights.
+        """
+        if issparse(data.X):
+            X = SparseRows(*self.encoder.encode_sparse_rows(data.X, rows.index))
+        else:
+            X = self.encoder.encode_rows(data.X, rows.index)
+        y = self.targets.encode(data.targets[rows.index])
+        weight, total = self.weights(data.targets, rows)
+        return Batch(X, y, weight), total
+
+    def weights(self, targets, rows):
+        """Return weights of mean 1, or None where all are, and their sum before.
+
+        Members that do not learn from all rows have weights of their own, and the sum
+        is the mean of theirs.
+        """
+        rows, n = self.targets.weigh(targets, rows), len(rows.index)
+        if rows.weight is None and rows.learned is None:
+            return None, n
+        weight = np.ones((n, 1)) if rows.weight is None else rows.weight[:, None]
+        if rows.learned is not None:
+            weight = weight * rows.learned
+        total = weight.sum(axis=0)
+        for sum_of_member in total:
+            if not 0 < sum_of_member < np.inf:
+                raise ValueError(
+                    "The weights of the training or validation rows, sample_weight "
+                    "times class_weight, must have a sum that is finite and not zero: "
+                    f"{sum_of_member}."
+                )
+        weight = (weight / total * n).astype(self.encoder.dtype)
+        return weight, float(total.mean())
+
+    @np.errstate(all="ignore")
+    def predict(self, X, finish, dtype=np.float64):
+        """Return ``finish(raw predictions)``, computed a few rows at a time.
+
+        Parameters
+        ----------
+        X : ndarray or CSR array of shape (n_samples, n_features)
+            What ``encoder.validate`` returned.
+        finish : callable
+            From raw predictions (n, n_outputs), or (n_members, n, n_outputs), to an
+            array of `n` rows.
+        dtype : numpy dtype, default=float64
+            Of the raw predictions: a float32 can't tell a probability of 1 - 1e-9 from
+            1.
+        """
+        # That of the network, whatever the parameter has been set to since.
+        network_dtype, dtype = self.network.params.dtype, np.dtype(dtype)
+        n_raw = self.targets.n_outputs * (self.network.n_members or 1)
+        spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, PADDED_ROWS)
+        spans = list(spans)
+        rows = np.zeros(
+            (_padded(spans[0]), self.encoder.n_features_out_), network_dtype
+        )
+        out = sparse = None
+        if issparse(X):
+            every = np.arange(X.shape[0])
+            sparse = SparseRows(*self.encoder.encode_sparse_rows(X, every))
+        for span in spans:
+            n = span.stop - span.start
+            if sparse is None:
+                self.encoder.encode(X[span], out=rows[:n])
+            else:
+                sparse.take(span, out=rows[:n])
+            raw = self.network.predict(rows[: _padded(span)])[..., :n, :]
+            raw = raw.astype(dtype, copy=False) / dtype.type(self.temperature)
+            part = finish(raw)
+            if out is None:
+                out = np.empty((X.shape[0], *part.shape[1:]), part.dtype)
+            out[span] = part
+        return out
+
+    def state(self):
+        """Return the model as plain data and arrays, for a file.
+
+        The network is its widths and its two vectors, not objects: classes inside skdnn
+        may move and change without making old files unreadable, and a file holds few
+        types that its reader has to trust.
+        """
+        network = self.network
+        return {
+            "encoder": self.encoder,
+            "targets": vars(self.targets),
+            "architecture": self.architecture,
+            "network": {"params": network.params, "statistics": network.statistics},
+            "temperature": self.temperature,
+        }
+
+    @classmethod
+    def from_state(cls, state, targets):
+        """Return the model that had this state; `targets` are of its class, empty."""
+        vars(targets).update(state["targets"])
+        network = build_mlp(**state["architecture"])
+        network.adopt(**state["network"])
+        return cls(
+            state["encoder"],
+            targets,
+            state["architecture"],
+            network,
+            state["temperature"],
+        )
+
+
+def _padded(span):
+    """Return the length of a slice, rounded up."""
+    return -(-(span.stop - span.start) // PADDED_ROWS) * PADDED_ROWS
