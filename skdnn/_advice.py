@@ -2,14 +2,13 @@
 
 from difflib import get_close_matches
 
-from sklearn.utils._param_validation import (
+from skdnn._parameters import is_auto, named
+from skdnn._recipe import TUNED
+from skdnn._sklearn_compat import (
     InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
 )
-
-from skdnn._parameters import is_auto, named
-from skdnn._recipe import TUNED
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
 from skdnn.nn.optimizers import OPTIMIZERS
@@ -52,7 +51,41 @@ PARTS = {
 }
 
 
-def check_alone(params, constraints, owner):
+class AdviceMixin:
+    """Says what a parameter or value that does not exist is called here."""
+
+    def __new__(cls, *args, **params):
+        # Python alone says that there is no such name, not what it is called here.
+        other = _other_name(params)
+        if other is not None:
+            raise TypeError(f"{cls.__name__} has no parameter {other}.")
+        return super().__new__(cls)
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by their names; ``optimizer__beta_1`` is that of an object.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+        """
+        other = _other_name(params)
+        if other is not None:
+            raise ValueError(f"{type(self).__name__} has no parameter {other}.")
+        _check_parts(params, vars(self))
+        return super().set_params(**params)
+
+    def _validate_params(self):
+        params, owner = self.get_params(deep=False), type(self).__name__
+        _check_alone(params, self._parameter_constraints, owner)
+
+
+def _check_alone(params, constraints, owner):
     """Raise an error for a value that its parameter can't have.
 
     It is scikit-learn's, and what may have been meant.
@@ -67,7 +100,7 @@ def check_alone(params, constraints, owner):
             raise InvalidParameterError(f"{error}{meant}") from None
 
 
-def other_name(names):
+def _other_name(names):
     """Return the first name that is another library's, and a sentence about it."""
     for name in names:
         if name in NAMES:
@@ -75,7 +108,7 @@ def other_name(names):
     return None
 
 
-def check_parts(params, values):
+def _check_parts(params, values):
     """Raise an error for parameters of a part that is a name and has none.
 
     Parameters

@@ -6,11 +6,11 @@ from copy import deepcopy
 from time import perf_counter
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn._advice import check_alone, check_parts, other_name
-from skdnn._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
+from skdnn._advice import AdviceMixin
+from skdnn._callbacks import FitTasks
 from skdnn._data import HeldOut, check_data, check_validation_arguments, split
 from skdnn._model import Model
 from skdnn._parameters import (
@@ -21,17 +21,17 @@ from skdnn._parameters import (
     check_together,
     is_auto,
     is_lbfgs,
-    set_for_validation,
+    warn_of_no_effect,
 )
 from skdnn._persistence import pack, transient, unpack, without_transient
 from skdnn._recipe import resolve
+from skdnn._sklearn_compat import CallbackSupportMixin, _fit_context, with_callbacks
 from skdnn._threads import shared_threads
 from skdnn._training import Training, random_streams, refit
-from skdnn._warnings import warn
 from skdnn.encoding import TabularEncoder
 
 
-class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
     """A network trained by gradient descent; subclasses say what they predict."""
 
     _parameter_constraints = CONSTRAINTS
@@ -39,39 +39,9 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
     #: The kind of `Targets`.
     _targets_class = None
 
-    def __new__(cls, *args, **params):
-        # Python alone says that there is no such name, not what it is called here.
-        other = other_name(params)
-        if other is not None:
-            raise TypeError(f"{cls.__name__} has no parameter {other}.")
-        return super().__new__(cls)
-
     @abstractmethod
     def __init__(self, **params):
         vars(self).update(params)
-
-    def set_params(self, **params):
-        """Set the parameters of this estimator.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by their names; ``optimizer__beta_1`` is that of an object.
-
-        Returns
-        -------
-        self : object
-            This estimator.
-        """
-        other = other_name(params)
-        if other is not None:
-            raise ValueError(f"{type(self).__name__} has no parameter {other}.")
-        check_parts(params, vars(self))
-        return super().set_params(**params)
-
-    def _validate_params(self):
-        params, owner = self.get_params(deep=False), type(self).__name__
-        check_alone(params, self._parameter_constraints, owner)
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -170,7 +140,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             rng = deepcopy(streams["split"])
             strata = model.targets.strata(data.targets[data.rows.index])
             rows, held_out = split(data, strata, settings, rng)
-        _warn_of_no_effect(vars(self), held_out, given)
+        warn_of_no_effect(vars(self), held_out, given)
         watches_metric = held_out is not None and settings.scoring != "loss"
         if watches_metric and isinstance(settings.scoring, str):
             model.targets.check_scoring(settings.scoring)
@@ -343,18 +313,3 @@ def optimizer_takes_steps(estimator):
     if is_lbfgs(estimator.optimizer):
         raise AttributeError("partial_fit is not available with optimizer='lbfgs'.")
     return True
-
-
-def _warn_of_no_effect(params, held_out, given):
-    """Warn of parameters set by hand that need rows to be held out."""
-    for name in set_for_validation(params):
-        if held_out is None and params["early_stopping"]:
-            why = (
-                "no rows are held out, of so few or with this optimizer. Set "
-                "early_stopping=True or pass X_val."
-            )
-        elif name == "refit" and given is not None:
-            why = "with X_val, no rows of X are held out: all are trained on."
-        else:
-            continue
-        warn(f"{name}={params[name]!r} has no effect: {why}")

@@ -1,44 +1,6 @@
 """What the outside hears of training: scikit-learn's callbacks, and a printed line."""
 
 import time
-from functools import wraps
-
-import sklearn
-
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:  # before scikit-learn 1.9
-
-    class CallbackSupportMixin:
-        """Says what callbacks need."""
-
-        def set_callbacks(self, *callbacks):
-            """Raise an error: this version of scikit-learn has no callbacks.
-
-            Parameters
-            ----------
-            *callbacks : callback instances
-                The callbacks to set.
-
-            Raises
-            ------
-            ImportError
-                Always.
-            """
-            raise ImportError(
-                "set_callbacks needs scikit-learn 1.9 or newer, this is "
-                f"{sklearn.__version__}."
-            )
-
-    def with_callbacks(method):
-        """Return the method, as deep in the stack as where there are callbacks."""
-
-        # Warnings count the frames up to the line of the user.
-        @wraps(method)
-        def without_callbacks(*args, **kwargs):
-            return method(*args, **kwargs)
-
-        return without_callbacks
 
 
 class FitTasks:

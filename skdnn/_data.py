@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import _check_sample_weight
 
 from skdnn._rows import Rows, canonical_rows, rows_with_weight
+from skdnn._sklearn_compat import _check_sample_weight
 
 
 class Data(NamedTuple):

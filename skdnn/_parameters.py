@@ -1,17 +1,18 @@
 """What the constructor parameters may be, alone and together."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import (
+
+from skdnn._scalings import SCALINGS
+from skdnn._sklearn_compat import (
     Interval,
     StrOptions,
     validate_parameter_constraints,
 )
-
+from skdnn._warnings import warn
 from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, Embedding
 from skdnn.nn.initializers import INITIALIZERS
@@ -58,7 +59,7 @@ CONSTRAINTS = {
     ],
     "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
     "refit": ["boolean"],
-    "numeric_scaling": [StrOptions({"robust", "standard", "quantile"}), None],
+    "numeric_scaling": [StrOptions({*SCALINGS}), None],
     "numeric_embedding": [
         StrOptions({"auto", *NUMERIC_EMBEDDINGS}),
         Embedding,
@@ -185,6 +186,21 @@ def set_for_validation(params):
     return [n for n in idle if n in params and params[n] not in idle[n]]
 
 
+def warn_of_no_effect(params, held_out, given):
+    """Warn of parameters set by hand that need rows to be held out."""
+    for name in set_for_validation(params):
+        if held_out is None and params["early_stopping"]:
+            why = (
+                "no rows are held out, of so few or with this optimizer. Set "
+                "early_stopping=True or pass X_val."
+            )
+        elif name == "refit" and given is not None:
+            why = "with X_val, no rows of X are held out: all are trained on."
+        else:
+            continue
+        warn(f"{name}={params[name]!r} has no effect: {why}")
+
+
 def is_lbfgs(optimizer):
     """Whether an optimizer is L-BFGS, by name or as an instance."""
     by_name = isinstance(optimizer, str) and optimizer == "lbfgs"
@@ -266,11 +282,10 @@ def _warn_of_dropout(rates, widths):
     """Warn if most rows lose all units of a layer, and with them all their columns."""
     for rate, n_units in zip(rates, widths, strict=True):
         if (1 - rate) * n_units < FEWEST_KEPT:
-            warnings.warn(
+            warn(
                 f"dropout={rate} keeps {(1 - rate) * n_units:.2g} of {n_units} units "
                 "on average, so that in training most rows lose what their columns "
-                "say. Lower dropout.",
-                stacklevel=6,
+                "say. Lower dropout."
             )
             return
 
@@ -302,32 +317,45 @@ def _check_multipliers(multipliers):
 
 
 def _check_lbfgs(params):
-    dropout = params["dropout"]
-    meaningless = {
-        "solver": params["solver"] != "bgd",
-        "dropout": not is_auto(dropout) and any(per_layer(params, "dropout")),
-        "learning_rate": not is_auto(params["learning_rate"]),
-        "schedule": not _stands_still(params["schedule"]),
-        "regularization_schedule": not _stands_still(params["regularization_schedule"]),
-        "learning_rate_multipliers": params["learning_rate_multipliers"]
-        not in ("auto", None, {}),
-        "weight_averaging": params["weight_averaging"] > 0,
-    }
-    needed = {
-        "solver": "solver='bgd', all rows a step",
-        "dropout": "dropout=0, an objective that stands still",
-        "learning_rate": "learning_rate='auto', as it finds its own steps",
-        "schedule": "schedule='constant', as it finds its own steps",
-        "regularization_schedule": "regularization_schedule=None, an objective that "
-        "stands still",
-        "learning_rate_multipliers": "learning_rate_multipliers=None, as it finds its "
-        "own steps",
-        "weight_averaging": "weight_averaging=0, as its steps have no noise",
-    }
-    for name in meaningless:
-        if meaningless[name]:
+    """Raise an error for what L-BFGS can't be combined with."""
+    dropout, multipliers = params["dropout"], params["learning_rate_multipliers"]
+    own_steps, still = "as it finds its own steps", "an objective that stands still"
+    for name, is_wrong, needed in [
+        ("solver", params["solver"] != "bgd", "solver='bgd', all rows a step"),
+        (
+            "dropout",
+            not is_auto(dropout) and any(per_layer(params, "dropout")),
+            f"dropout=0, {still}",
+        ),
+        (
+            "learning_rate",
+            not is_auto(params["learning_rate"]),
+            f"learning_rate='auto', {own_steps}",
+        ),
+        (
+            "schedule",
+            not _stands_still(params["schedule"]),
+            f"schedule='constant', {own_steps}",
+        ),
+        (
+            "regularization_schedule",
+            not _stands_still(params["regularization_schedule"]),
+            f"regularization_schedule=None, {still}",
+        ),
+        (
+            "learning_rate_multipliers",
+            multipliers not in ("auto", None, {}),
+            f"learning_rate_multipliers=None, {own_steps}",
+        ),
+        (
+            "weight_averaging",
+            params["weight_averaging"] > 0,
+            "weight_averaging=0, as its steps have no noise",
+        ),
+    ]:
+        if is_wrong:
             raise ValueError(
-                f"optimizer='lbfgs' needs {needed[name]}; got {name}={params[name]!r}."
+                f"optimizer='lbfgs' needs {needed}; got {name}={params[name]!r}."
             )
 
 

@@ -1,13 +1,11 @@
 """What a pickle of an estimator holds: plain data, arrays, and the parameters given."""
 
 from skdnn._model import Model
+from skdnn._sklearn_compat import TRANSIENT
 from skdnn._version import __version__
 
 #: Counts up when an older skdnn could not make sense of a newer state, or the reverse.
 FORMAT = 3
-
-#: What a fit that is running keeps on the estimator, for `sklearn.callback`.
-TRANSIENT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 def without_transient(attributes):

@@ -10,7 +10,7 @@ from math import log2, sqrt
 from types import SimpleNamespace
 
 from skdnn._data import validation_size
-from skdnn._parameters import named
+from skdnn._parameters import is_auto, named
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
 #: Of all tasks.
@@ -96,7 +96,7 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
     settings : namespace
     """
     tuned = is_tuned(params)
-    autos = {name for name, value in params.items() if _is_auto(value)}
+    autos = {name for name, value in params.items() if is_auto(value)}
     choices = {**PLAIN, **(TUNED if tuned else {})}
     if n_columns > MAX_EMBEDDED:
         choices["numeric_embedding"] = None
@@ -122,10 +122,6 @@ def is_tuned(params):
     optimizer = params["optimizer"]
     adam = optimizer in ("auto", "adam", "adamw") or isinstance(optimizer, Adam)
     return adam and params["solver"] == "minibatch"
-
-
-def _is_auto(value):
-    return isinstance(value, str) and value == "auto"
 
 
 def _splits(params, tuned, n_rows):

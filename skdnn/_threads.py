@@ -5,7 +5,7 @@ import os
 from contextlib import contextmanager
 from threading import Lock
 
-from sklearn.utils.parallel import _get_threadpool_controller
+from skdnn._sklearn_compat import _get_threadpool_controller
 
 #: Operations of a matrix product below which a second thread costs more than it brings,
 #: and a great deal more where other programs hold a core.

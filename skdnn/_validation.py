@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import check_scoring
-from sklearn.utils import _safe_indexing
 
 from skdnn._calibration import MeanLoss, fit_temperature
 from skdnn._rows import Rows, chunks
+from skdnn._sklearn_compat import _safe_indexing
 
 #: Rows that pass through the network at a time.
 VALIDATED_ROWS = 1024

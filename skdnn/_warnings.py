@@ -3,8 +3,7 @@
 import sys
 import warnings
 
-#: What decorates methods that the user calls.
-DECORATORS = ("sklearn.base", "sklearn.callback._callback_support")
+from skdnn._sklearn_compat import DECORATORS
 
 
 def warn(message, category=UserWarning):

@@ -1,11 +1,11 @@
 """A deep neural network that predicts classes."""
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
+from skdnn._sklearn_compat import StrOptions, _fit_context
 from skdnn._targets import ClassTargets
 from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
 

@@ -1,8 +1,9 @@
 """Pictures of training, as scikit-learn Displays."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
+
+from skdnn._sklearn_compat import check_matplotlib_support
 
 
 class LossCurveDisplay:

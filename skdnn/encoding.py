@@ -4,15 +4,8 @@ from itertools import count
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import (
-    _check_feature_names_in,
-    _check_sample_weight,
-    check_array,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skdnn._categories import (
     MISSING,
@@ -30,30 +23,12 @@ from skdnn._categories import (
     seem_numbers,
     warn_of,
 )
-from skdnn._distributions import (
-    holes_and_range,
-    median_mean_and_deviation,
-    quantiles,
-    runs_of_quantiles,
-)
+from skdnn._distributions import holes_and_range
 from skdnn._rows import chunks, rows_with_weight
+from skdnn._scalings import SCALINGS, largest_square_root, units
+from skdnn._sklearn_compat import _check_feature_names_in, _check_sample_weight
 from skdnn._tables import as_array, as_table, object_array
 from skdnn.nn.batches import SparseRows
-
-#: Rows looked at to estimate quantiles; their error is well under a percent.
-QUANTILE_ROWS = 100_000
-
-#: Steps of the empirical distribution that quantile scaling interpolates.
-N_QUANTILES = 1001
-
-#: The levels between them.
-LEVELS = np.linspace(0, 1, N_QUANTILES)
-
-#: How many arrays quantile scaling needs, like the one of the numbers.
-RANK_ARRAYS = 16
-
-#: Where quantile scaling cuts the normal distribution off, as its reach is infinite.
-EDGE = 1e-7
 
 #: Decorates what computes with numbers of any size, whatever the user has made of
 #: NumPy's warnings: too far is far enough, and next to nothing is nothing.
@@ -364,9 +339,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         n_numbers = len(self.numeric_columns_)
         low, high = self._choose_columns(X, n_numbers, rows, drop_constant)
         if self.numeric_scaling is not None and self.n_numeric_out_:
-            self._unit = _units(low, high)
+            columns_of = X, self.varying_columns_, rows, weight
+            self._unit = units(low, high)
             half_range = 0.5 * high * self._unit - 0.5 * low * self._unit
-            getattr(self, f"_fit_{self.numeric_scaling}")(X, rows, weight, half_range)
+            learn = SCALINGS[self.numeric_scaling].learn
+            self.median_, self._learned = learn(*columns_of, self._unit, half_range)
         self._learn_levels(X, columns[n_numbers:], rows, weight)
         n_one_hot = sum(map(len, self.levels_)) - sum(self.cardinalities_)
         n_columns = self.n_numeric_out_ + len(self.missing_columns_)
@@ -398,7 +375,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
     def _refuse_what_overflows(self, low, high):
         """Raise an error for columns of numbers that would be cut off."""
-        limit = _limit(self.dtype)
+        limit = largest_square_root(self.dtype)
         for j in np.flatnonzero((low < -limit) | (high > limit)):
             position = self.numeric_columns_[j]
             names = getattr(self, "feature_names_in_", None)
@@ -430,33 +407,6 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             again = count[own][count[own] > 1].sum()
             self.known_shares_.append(float(again / max(1, count.sum())))
 
-    def _fit_robust(self, X, rows, weight, half_range):
-        q25, self.median_, q75 = quantiles(
-            X, self.varying_columns_, *_sampled(rows, weight), [0.25, 0.5, 0.75]
-        )
-        self._center = self.median_ * self._unit
-        spread = q75 * self._unit - q25 * self._unit
-        self._set_scale(np.where(spread > 0, spread, half_range))
-
-    def _fit_standard(self, X, rows, weight, half_range):
-        self.median_, self._center, deviation = median_mean_and_deviation(
-            X, self.varying_columns_, rows, weight, self._unit
-        )
-        self._set_scale(deviation)
-
-    def _set_scale(self, scale):
-        # A column that is constant so far keeps its own scale.
-        self._scale = np.where(scale > 0, scale, self._unit)
-
-    def _fit_quantile(self, X, rows, weight, half_range):
-        self._quantiles, self._first = runs_of_quantiles(
-            X, self.varying_columns_, *_sampled(rows, weight), LEVELS
-        )
-        at_median = np.arange(self.n_numeric_out_) * N_QUANTILES + N_QUANTILES // 2
-        run = np.searchsorted(self._first, at_median, side="right") - 1
-        self.median_ = self._quantiles[run]
-        self._quantiles *= self._unit[self._first // N_QUANTILES]
-
     @rounding
     def encode(self, X, out):
         """Encode rows that were checked before into `out`, and return it."""
@@ -480,13 +430,14 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             Of which column of the result each is.
         """
         if self.numeric_scaling is None or not numbers.size:
-            limit = _limit(self.dtype)
+            limit = largest_square_root(self.dtype)
             return np.clip(numbers, -limit, limit, dtype=np.float64)
         # In float64, as a float32 can't tell 1e9 from 1e9 + 1.
         numbers = np.where(np.isnan(numbers), self.median_[columns], numbers)
         numbers = numbers.astype(np.float64, copy=False)
         numbers *= self._unit[columns]
-        getattr(self, f"_scale_{self.numeric_scaling}")(numbers, columns)
+        limit = largest_square_root(self.dtype)
+        SCALINGS[self.numeric_scaling].apply(numbers, columns, limit, **self._learned)
         return numbers
 
     def encode_rows(self, X, rows):
@@ -535,56 +486,6 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         entry = np.append(scaled, np.ones(np.count_nonzero(hole >= 0)))
         row, column = np.tile(row, 2)[is_there], np.append(number, hole)[is_there]
         return row, column, entry.astype(self.dtype)
-
-    def _scale_robust(self, X, columns):
-        self._scale_standard(X, columns)
-        # sqrt(1 + (X / 3)^2), in the memory of one array.
-        root = X / 3
-        np.square(root, out=root)
-        root += 1
-        X /= np.sqrt(root, out=root)
-
-    def _scale_standard(self, X, columns):
-        X -= self._center[columns]
-        X /= self._scale[columns]
-        limit = _limit(self.dtype)
-        np.clip(X, -limit, limit, out=X)
-
-    def _scale_quantile(self, X, columns):
-        columns = np.broadcast_to(columns, X.shape)
-        # A few at a time, as there are many arrays on the way.
-        for part in chunks(len(X), RANK_ARRAYS * X[:1].size, len(X)):
-            level = self._ranks(X[part], columns[part]) / (N_QUANTILES - 1)
-            X[part] = ndtri(np.clip(level, EDGE, 1 - EDGE))
-
-    def _ranks(self, X, columns):
-        """Return where numbers are among the quantiles of their columns, from 0 on.
-
-        One that is several quantiles is in their middle.
-        """
-        start = np.flatnonzero(self._first % N_QUANTILES == 0)
-        stop = np.append(start[1:], len(self._first))
-        low, high = self._quantiles[start], self._quantiles[stop - 1]
-        within = np.clip(X, low[columns], high[columns])
-        # Of the runs of all columns, the last that is not above.
-        run = np.searchsorted(
-            _complex(self._first // N_QUANTILES, self._quantiles),
-            _complex(columns, within),
-            side="right",
-        )
-        run -= 1
-        last = np.append(self._first[1:], len(start) * N_QUANTILES) - 1
-        rank = (0.5 * (self._first + last))[run]
-        # From the end of a run to the next, they are as far as the way is.
-        step = within - self._quantiles[run]
-        way = np.append(np.diff(self._quantiles), 0)[run]
-        is_between = step > 0
-        np.divide(step, way, out=rank, where=is_between)
-        rank += np.where(is_between, last[run], 0)
-        rank -= columns * N_QUANTILES
-        rank[low[columns] > X] = 0
-        rank[high[columns] < X] = N_QUANTILES - 1
-        return rank
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -656,34 +557,3 @@ def _canonical(X):
         X = X.copy()
         X.sum_duplicates()
     return X
-
-
-def _sampled(rows, weight):
-    """Return no more rows than it takes to estimate quantiles."""
-    if len(rows) <= QUANTILE_ROWS:
-        return rows, weight
-    chosen = np.linspace(0, len(rows) - 1, QUANTILE_ROWS).astype(np.intp)
-    return rows[chosen], None if weight is None else weight[chosen]
-
-
-def _limit(dtype):
-    """Return the largest number of the result: its square does not overflow."""
-    return float(np.sqrt(np.finfo(dtype).max))
-
-
-def _units(low, high):
-    """Return powers of two that bring columns of that range to about one.
-
-    In between, nothing overflows, nor is lost below the smallest float: that such a
-    factor rounds nothing makes no other difference.
-    """
-    size = np.maximum(np.abs(low), np.abs(high))
-    _, exponent = np.frexp(np.where(np.isfinite(size), size, 1))
-    return np.ldexp(1.0, -np.clip(exponent, -1022, 1022))
-
-
-def _complex(real, imaginary):
-    """Return complex numbers, which NumPy puts in order part by part."""
-    out = np.empty(np.broadcast(real, imaginary).shape, dtype=np.complex128)
-    out.real, out.imag = real, imaginary
-    return out

@@ -1,10 +1,10 @@
 """A deep neural network that predicts numbers."""
 
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
+from skdnn._sklearn_compat import StrOptions, _fit_context
 from skdnn._targets import NumberTargets
 from skdnn.nn.losses import REGRESSOR_LOSSES, Loss
 
