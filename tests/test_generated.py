@@ -407,7 +407,10 @@ signals = st.builds(
         st.lists(one_of([*SHOWN, *NOISE]), max_size=3),
     ),
     n_rows=st.integers(100, 300),
-    params=parameters(LONG, 2),
+    # A refit needs rows that were held out.
+    params=parameters(LONG, 2).filter(
+        lambda p: p.get("early_stopping", True) or not p.get("refit")
+    ),
     seed=st.integers(0, 99),
 )
 
