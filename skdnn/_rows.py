@@ -17,8 +17,9 @@ MIXED = 0.1
 #: column tells them apart.
 OFTEN = 5
 
-#: A column of more values than that, and than half of the rows, tells them apart.
-FEW_VALUES = 10
+#: A column of more values than that, and than half of the rows, tells them apart,
+#: unless its values are whole numbers that fill so large a part of their range.
+FEW_VALUES, FILLED = 10, 0.5
 
 #: The most rows that they are spread out to; weights may be of any size.
 MOST_SPREAD = 2**17
@@ -175,8 +176,16 @@ def _are_observations(X, targets, rows, counts):
 
 
 def _tells_apart(column, n_rows):
-    """Whether a column has more values than one of a table of few different rows."""
-    return len(np.unique(column)) > max(FEW_VALUES, n_rows // 2)
+    """Whether a column has more values than one of a table of few different rows.
+
+    Codes of categories, years and counts may be many: they come again by themselves.
+    """
+    values = np.unique(column)
+    if len(values) <= max(FEW_VALUES, n_rows // 2):
+        return False
+    values = values[np.isfinite(values)]
+    fills = len(values) >= FILLED * (values[-1] - values[0])
+    return not (fills and (values == np.rint(values)).all())
 
 
 def _starts_of_equals(X, targets, index, hashes):

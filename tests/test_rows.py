@@ -52,6 +52,12 @@ OBSERVATIONS = {
     "a column alone": (cells(400)[0][:, :1], cells(400)[1]),
     "columns that set the class": repeated(XOR, 25),
     "ratings": (np.arange(300.0)[:, None] % 4, np.arange(300) % 5 + 1.0),
+    "many categories that set the class": repeated(
+        (np.arange(30.0)[:, None], np.arange(30) // 5 % 2), 12
+    ),
+    "years, with holes": repeated(
+        (np.append(np.arange(1990.0, 2015), np.nan)[:, None], np.arange(26) % 3), 6
+    ),
     "several labels": (cells(400)[0], np.column_stack([cells(400)[1]] * 2)),
 }
 
@@ -263,6 +269,19 @@ def test_ratings_by_categories():
         root_mean_squared_error(y[test], m.predict(X[test])) for m in (ours, theirs)
     ]
     assert errors[0] <= 1.02 * errors[1]
+
+
+def test_a_column_of_many_words():
+    """Of twelve words, most of which set a rare class, none is a row of its own."""
+    rng = np.random.default_rng(65)
+    z = rng.standard_normal(641)
+    X = pd.DataFrame({"word": np.digitize(z, np.linspace(-2, 2, 11)).astype(str)})
+    y = z > 1
+    clf = DNNClassifier((32,), n_ensemble=1, random_state=0).fit(X[:141], y[:141])
+    constant = np.full(500, y[:141].mean())
+    said = clf.predict_proba(X[141:])[:, 1]
+    assert log_loss(y[141:], said) < 0.5 * log_loss(y[141:], constant)
+    assert clf.validation_scores_ is not None
 
 
 def test_exclusive_or():
