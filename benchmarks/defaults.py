@@ -1,39 +1,48 @@
 """What each part of the defaults brings on the development tables.
 
-The tables, their splits and the scores of other libraries lie beside the repository,
-in ``../shared/bench``.  Each variant is the default estimator with some parameters
-changed, fitted on the same splits with one thread; results are kept in
-``defaults.csv``, so that only what is missing is run.
+``tables.py`` gets the tables.  Each variant is the default estimator with some
+parameters changed, fitted on the same splits with one thread, as is scikit-learn's
+HistGradientBoosting; results are kept in ``defaults.csv``, so that only what is missing
+is run.
 
     python benchmarks/defaults.py                   run what is missing
     python benchmarks/defaults.py --only default    run these variants alone
     python benchmarks/defaults.py --report          print the tables
 
-The numbers are those of ``summary.py`` there: error (1 - accuracy, or the root mean
-squared error over the target's deviation), log loss and 1 - AUC, as shifted geometric
-means over tables relative to HistGradientBoosting; seconds are the sum over tables.
+The numbers are error (1 - accuracy, or the root mean squared error over the target's
+deviation), log loss and 1 - AUC, as shifted geometric means over tables relative to
+HistGradientBoosting; seconds are the sum over tables.
 """
 
 import argparse
-import json
 import multiprocessing
 import os
-import sys
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from plain import PLAIN
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.metrics import (
+    accuracy_score,
+    log_loss,
+    roc_auc_score,
+    root_mean_squared_error,
+)
+from tables import TABLES, load, split
 from threadpoolctl import threadpool_limits
 
+from skdnn import DNNClassifier, DNNRegressor
 from skdnn.nn.losses import LogLoss
 from skdnn.nn.optimizers import Adam, AdamW
 from skdnn.nn.schedules import CosLog
 
-HERE = Path(__file__).parent
-BENCH = HERE.parent.parent / "shared" / "bench"
-RESULTS = HERE / "defaults.csv"
+RESULTS = Path(__file__).with_name("defaults.csv")
 MAX_TRAIN = 5000
 SHIFT = 0.01
 
@@ -129,52 +138,78 @@ VARIANTS = {
 }
 
 
-def tasks(folds, names, index):
+def tasks(folds, names):
     """List what is to be fitted: (variant, table, fold)."""
     done = set()
     if RESULTS.exists():
         rows = pd.read_csv(RESULTS)
         done = set(zip(rows.variant, rows.dataset, rows.split, strict=True))
-    return [
-        (name, entry, fold)
+    every = (
+        (name, table, fold)
         for fold in range(folds)
         for name in names
-        for entry in index
-        if (name, entry["name"], fold) not in done
-    ]
+        for table in TABLES
+    )
+    return [task for task in every if task not in done]
+
+
+def estimator(variant, regression, fold):
+    """Make the estimator of a variant, or HistGradientBoosting."""
+    if variant == "hgb":
+        boosting = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
+        return boosting[regression](random_state=fold)
+    foreign = CLASSIFIER_ONLY if regression else REGRESSOR_ONLY
+    params = {k: v for k, v in VARIANTS[variant].items() if k not in foreign}
+    return (DNNClassifier, DNNRegressor)[regression](**params, random_state=fold)
+
+
+def scores(est, X, y, spread):
+    """Return metric -> score on the rows that test.
+
+    `spread` is the standard deviation of the target where it trained.
+    """
+    y_pred = est.predict(X)
+    if not hasattr(est, "classes_"):
+        return {"nrmse": root_mean_squared_error(y, y_pred) / spread}
+    proba = np.clip(est.predict_proba(X).astype(float), 1e-7, 1)
+    proba /= proba.sum(axis=1, keepdims=True)
+    labels = est.classes_
+    values = {
+        "accuracy": accuracy_score(y, y_pred),
+        "log_loss": log_loss(y, proba, labels=labels),
+    }
+    if len(labels) == 2:
+        values["roc_auc"] = roc_auc_score(y, proba[:, 1])
+    return values
 
 
 def fit(task):
     """Fit one variant on one split; return rows of results."""
-    import accuracy
-
-    name, entry, fold = task
-    warnings.simplefilter("ignore")
-    X, y, numbers, categories = accuracy.load(BENCH / "data", entry)
-    params = dict(VARIANTS.get(name, {}))
-    regression = entry["task"] == "regression"
-    for foreign in CLASSIFIER_ONLY if regression else REGRESSOR_ONLY:
-        params.pop(foreign, None)
-    model = "hgb" if name == "hgb" else "skdnn_raw"
-    with threadpool_limits(1):
-        scores, fit_s, *_ = accuracy.run_one(
-            X, y, numbers, categories, entry["task"], model, fold, MAX_TRAIN, 1, params
-        )
-    task = [name, entry["name"], entry["task"], fold]
+    variant, name, fold = task
+    kind = TABLES[name].task
+    X, y = load(name)
+    train, test = split(y, kind, fold, MAX_TRAIN)
+    est = estimator(variant, kind == "regression", fold)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = time.perf_counter()
+        est.fit(X.iloc[train], y[train])
+        seconds = time.perf_counter() - start
+        values = scores(est, X.iloc[test], y[test], np.std(y[train]))
     return [
-        [*task, metric, f"{score:.6g}", round(fit_s, 2)]
-        for metric, score in scores.items()
-        if metric != "r2"
+        [variant, name, kind, fold, metric, f"{value:.6g}", round(seconds, 2)]
+        for metric, value in values.items()
     ]
 
 
 def run(folds, names, jobs):
     """Fit what is missing, and append the results."""
-    index = json.loads((BENCH / "data" / "index.json").read_text())
     header = "variant,dataset,task,split,metric,score,fit_s\n"
     if not RESULTS.exists():
         RESULTS.write_text(header)
-    todo = tasks(folds, names, index)
+    todo = tasks(folds, names)
+    for name in {table for _, table, _ in todo}:
+        load(name)  # so that no two processes prepare it
     context = multiprocessing.get_context("fork")
     with context.Pool(jobs, maxtasksperchild=20) as pool, RESULTS.open("a") as file:
         for n, rows in enumerate(pool.imap_unordered(fit, todo), 1):
@@ -249,6 +284,5 @@ if __name__ == "__main__":
     if options.report:
         report()
     else:
-        sys.path.insert(0, str(BENCH))
         chosen = options.only.split(",") if options.only else ["hgb", *VARIANTS]
         run(options.folds, chosen, options.jobs)
