@@ -1,9 +1,10 @@
 """What each part of the defaults brings on the development tables.
 
 ``tables.py`` gets the tables.  Each variant is the default estimator with some
-parameters changed, fitted on the same splits with one thread, as is scikit-learn's
-HistGradientBoosting; results are kept in ``defaults.csv``, so that only what is missing
-is run.
+parameters changed, fitted on the same splits with one thread; results are kept in
+``defaults.csv``, so that only what is missing is run.  ``peers.py`` has the estimators
+of other libraries, which run by name; one of them, scikit-learn's HistGradientBoosting
+(``hgb``), is what all others are compared with.
 
     python benchmarks/defaults.py                   run what is missing
     python benchmarks/defaults.py --only default    run these variants alone
@@ -23,11 +24,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from peers import PEERS
 from plain import PLAIN
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-)
 from sklearn.metrics import (
     accuracy_score,
     log_loss,
@@ -153,32 +151,29 @@ def tasks(folds, names):
     return [task for task in every if task not in done]
 
 
-def estimator(variant, regression, fold):
-    """Make the estimator of a variant, or HistGradientBoosting."""
-    if variant == "hgb":
-        boosting = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
-        return boosting[regression](random_state=fold)
+def estimator(name, regression, fold, categories):
+    """Make the estimator of a variant, or of another library."""
+    if name in PEERS:
+        return PEERS[name](regression, fold, categories)
     foreign = CLASSIFIER_ONLY if regression else REGRESSOR_ONLY
-    params = {k: v for k, v in VARIANTS[variant].items() if k not in foreign}
+    params = {k: v for k, v in VARIANTS[name].items() if k not in foreign}
     return (DNNClassifier, DNNRegressor)[regression](**params, random_state=fold)
 
 
-def scores(est, X, y, spread):
-    """Return metric -> score on the rows that test.
+def number_scores(est, X, y, spread):
+    """Return metric -> score; `spread` is the deviation of the target in training."""
+    return {"nrmse": root_mean_squared_error(y, est.predict(X)) / spread}
 
-    `spread` is the standard deviation of the target where it trained.
-    """
-    y_pred = est.predict(X)
-    if not hasattr(est, "classes_"):
-        return {"nrmse": root_mean_squared_error(y, y_pred) / spread}
+
+def class_scores(est, X, y):
+    """Return metric -> score."""
     proba = np.clip(est.predict_proba(X).astype(float), 1e-7, 1)
     proba /= proba.sum(axis=1, keepdims=True)
-    labels = est.classes_
     values = {
-        "accuracy": accuracy_score(y, y_pred),
-        "log_loss": log_loss(y, proba, labels=labels),
+        "accuracy": accuracy_score(y, np.ravel(est.predict(X))),
+        "log_loss": log_loss(y, proba, labels=est.classes_),
     }
-    if len(labels) == 2:
+    if proba.shape[1] == 2:
         values["roc_auc"] = roc_auc_score(y, proba[:, 1])
     return values
 
@@ -189,13 +184,17 @@ def fit(task):
     kind = TABLES[name].task
     X, y = load(name)
     train, test = split(y, kind, fold, MAX_TRAIN)
-    est = estimator(variant, kind == "regression", fold)
+    categories = list(X.select_dtypes("category"))
+    est = estimator(variant, kind == "regression", fold, categories)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start = time.perf_counter()
         est.fit(X.iloc[train], y[train])
         seconds = time.perf_counter() - start
-        values = scores(est, X.iloc[test], y[test], np.std(y[train]))
+        if kind == "regression":
+            values = number_scores(est, X.iloc[test], y[test], np.std(y[train]))
+        else:
+            values = class_scores(est, X.iloc[test], y[test])
     return [
         [variant, name, kind, fold, metric, f"{value:.6g}", round(seconds, 2)]
         for metric, value in values.items()
@@ -260,7 +259,7 @@ def report():
     rows = rows[finished == n_tables]
     print("| | splits | error | log loss | 1 - AUC | fit s | error beside default |")
     print("|---|---|---|---|---|---|---|")
-    for name in ["hgb", *VARIANTS]:
+    for name in [*PEERS, *VARIANTS]:
         own = rows[rows.variant == name]
         n_splits = own.split.nunique()
         if n_splits:
@@ -277,12 +276,17 @@ def report():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--report", action="store_true", help="print the tables")
-    parser.add_argument("--only", help="names of variants, separated by commas")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[*PEERS, *VARIANTS],
+        metavar="NAME",
+        help="variants, or estimators of peers.py",
+    )
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     if options.report:
         report()
     else:
-        chosen = options.only.split(",") if options.only else ["hgb", *VARIANTS]
-        run(options.folds, chosen, options.jobs)
+        run(options.folds, options.only or ["hgb", *VARIANTS], options.jobs)
