@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 VENV = .venv
-RUN = $(VENV)/bin/python
+BIN = $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RUN = $(VENV)/$(BIN)/python
 INSTALLED = $(VENV)/.installed
 
 # The versions of scikit-learn to test beside the oldest and the newest.
@@ -20,7 +21,7 @@ PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist worksteal
 .PHONY: help demo examples test test-matrix test-oldest slow lint benchmark clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) ## Train and evaluate on real data, and draw demo.png
 	@$(RUN) examples/demo.py
@@ -47,12 +48,13 @@ test-oldest: ## Test with the oldest versions of all requirements together
 test-pinned: $(INSTALLED)
 	@$(PYTEST) -m "not slow"
 
-slow: $(INSTALLED) ## Run the tests that take long, if there are any
-	@$(PYTEST) -m slow || [ $$? -eq 5 ]  # 5: no test is marked slow
+slow: $(INSTALLED) ## Run the tests that take long, or download
+	@$(PYTEST) -m slow
 
-lint: $(INSTALLED) ## Check code style
+lint: $(INSTALLED) ## Check code style and spelling
 	@$(RUN) -m ruff check --quiet --output-format concise
 	@$(RUN) -m ruff format --check --quiet
+	@$(RUN) -m codespell_lib
 
 benchmark: $(INSTALLED) ## Measure time and memory
 	@$(RUN) benchmarks/epoch_time.py
@@ -62,7 +64,7 @@ benchmark: $(INSTALLED) ## Measure time and memory
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(OLDER:%=$(VENV)-%) $(VENV)-oldest build dist *.egg-info *.png
-	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .ruff_cache .hypothesis benchmarks/.tables
 	find skdnn tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml

@@ -1,39 +1,46 @@
 """What each part of the defaults brings on the development tables.
 
-The tables, their splits and the scores of other libraries lie beside the repository,
-in ``../shared/bench``.  Each variant is the default estimator with some parameters
-changed, fitted on the same splits with one thread; results are kept in
-``defaults.csv``, so that only what is missing is run.
+``tables.py`` gets the tables.  Each variant is the default estimator with some
+parameters changed, fitted on the same splits with one thread; results are kept in
+``defaults.csv``, so that only what is missing is run.  ``peers.py`` has the estimators
+of other libraries, which run by name; one of them, scikit-learn's HistGradientBoosting
+(``hgb``), is what all others are compared with.
 
     python benchmarks/defaults.py                   run what is missing
     python benchmarks/defaults.py --only default    run these variants alone
     python benchmarks/defaults.py --report          print the tables
 
-The numbers are those of ``summary.py`` there: error (1 - accuracy, or the root mean
-squared error over the target's deviation), log loss and 1 - AUC, as shifted geometric
-means over tables relative to HistGradientBoosting; seconds are the sum over tables.
+The numbers are error (1 - accuracy, or the root mean squared error over the target's
+deviation), log loss and 1 - AUC, as shifted geometric means over tables relative to
+HistGradientBoosting; seconds are the sum over tables.
 """
 
 import argparse
-import json
 import multiprocessing
 import os
-import sys
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from peers import PEERS
 from plain import PLAIN
+from sklearn.metrics import (
+    accuracy_score,
+    log_loss,
+    roc_auc_score,
+    root_mean_squared_error,
+)
+from tables import TABLES, load, split
 from threadpoolctl import threadpool_limits
 
+from skdnn import DNNClassifier, DNNRegressor
 from skdnn.nn.losses import LogLoss
 from skdnn.nn.optimizers import Adam, AdamW
 from skdnn.nn.schedules import CosLog
 
-HERE = Path(__file__).parent
-BENCH = HERE.parent.parent / "shared" / "bench"
-RESULTS = HERE / "defaults.csv"
+RESULTS = Path(__file__).with_name("defaults.csv")
 MAX_TRAIN = 5000
 SHIFT = 0.01
 
@@ -129,52 +136,79 @@ VARIANTS = {
 }
 
 
-def tasks(folds, names, index):
+def tasks(folds, names):
     """List what is to be fitted: (variant, table, fold)."""
     done = set()
     if RESULTS.exists():
         rows = pd.read_csv(RESULTS)
         done = set(zip(rows.variant, rows.dataset, rows.split, strict=True))
-    return [
-        (name, entry, fold)
+    every = (
+        (name, table, fold)
         for fold in range(folds)
         for name in names
-        for entry in index
-        if (name, entry["name"], fold) not in done
-    ]
+        for table in TABLES
+    )
+    return [task for task in every if task not in done]
+
+
+def estimator(name, regression, fold, categories):
+    """Make the estimator of a variant, or of another library."""
+    if name in PEERS:
+        return PEERS[name](regression, fold, categories)
+    foreign = CLASSIFIER_ONLY if regression else REGRESSOR_ONLY
+    params = {k: v for k, v in VARIANTS[name].items() if k not in foreign}
+    return (DNNClassifier, DNNRegressor)[regression](**params, random_state=fold)
+
+
+def number_scores(est, X, y, spread):
+    """Return metric -> score; `spread` is the deviation of the target in training."""
+    return {"nrmse": root_mean_squared_error(y, est.predict(X)) / spread}
+
+
+def class_scores(est, X, y):
+    """Return metric -> score."""
+    proba = np.clip(est.predict_proba(X).astype(float), 1e-7, 1)
+    proba /= proba.sum(axis=1, keepdims=True)
+    values = {
+        "accuracy": accuracy_score(y, np.ravel(est.predict(X))),
+        "log_loss": log_loss(y, proba, labels=est.classes_),
+    }
+    if proba.shape[1] == 2:
+        values["roc_auc"] = roc_auc_score(y, proba[:, 1])
+    return values
 
 
 def fit(task):
     """Fit one variant on one split; return rows of results."""
-    import accuracy
-
-    name, entry, fold = task
-    warnings.simplefilter("ignore")
-    X, y, numbers, categories = accuracy.load(BENCH / "data", entry)
-    params = dict(VARIANTS.get(name, {}))
-    regression = entry["task"] == "regression"
-    for foreign in CLASSIFIER_ONLY if regression else REGRESSOR_ONLY:
-        params.pop(foreign, None)
-    model = "hgb" if name == "hgb" else "skdnn_raw"
-    with threadpool_limits(1):
-        scores, fit_s, *_ = accuracy.run_one(
-            X, y, numbers, categories, entry["task"], model, fold, MAX_TRAIN, 1, params
-        )
-    task = [name, entry["name"], entry["task"], fold]
+    variant, name, fold = task
+    kind = TABLES[name].task
+    X, y = load(name)
+    train, test = split(y, kind, fold, MAX_TRAIN)
+    categories = list(X.select_dtypes("category"))
+    est = estimator(variant, kind == "regression", fold, categories)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = time.perf_counter()
+        est.fit(X.iloc[train], y[train])
+        seconds = time.perf_counter() - start
+        if kind == "regression":
+            values = number_scores(est, X.iloc[test], y[test], np.std(y[train]))
+        else:
+            values = class_scores(est, X.iloc[test], y[test])
     return [
-        [*task, metric, f"{score:.6g}", round(fit_s, 2)]
-        for metric, score in scores.items()
-        if metric != "r2"
+        [variant, name, kind, fold, metric, f"{value:.6g}", round(seconds, 2)]
+        for metric, value in values.items()
     ]
 
 
 def run(folds, names, jobs):
     """Fit what is missing, and append the results."""
-    index = json.loads((BENCH / "data" / "index.json").read_text())
     header = "variant,dataset,task,split,metric,score,fit_s\n"
     if not RESULTS.exists():
         RESULTS.write_text(header)
-    todo = tasks(folds, names, index)
+    todo = tasks(folds, names)
+    for name in {table for _, table, _ in todo}:
+        load(name)  # so that no two processes prepare it
     context = multiprocessing.get_context("fork")
     with context.Pool(jobs, maxtasksperchild=20) as pool, RESULTS.open("a") as file:
         for n, rows in enumerate(pool.imap_unordered(fit, todo), 1):
@@ -225,7 +259,7 @@ def report():
     rows = rows[finished == n_tables]
     print("| | splits | error | log loss | 1 - AUC | fit s | error beside default |")
     print("|---|---|---|---|---|---|---|")
-    for name in ["hgb", *VARIANTS]:
+    for name in [*PEERS, *VARIANTS]:
         own = rows[rows.variant == name]
         n_splits = own.split.nunique()
         if n_splits:
@@ -242,13 +276,17 @@ def report():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--report", action="store_true", help="print the tables")
-    parser.add_argument("--only", help="names of variants, separated by commas")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[*PEERS, *VARIANTS],
+        metavar="NAME",
+        help="variants, or estimators of peers.py",
+    )
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     if options.report:
         report()
     else:
-        sys.path.insert(0, str(BENCH))
-        chosen = options.only.split(",") if options.only else ["hgb", *VARIANTS]
-        run(options.folds, chosen, options.jobs)
+        run(options.folds, options.only or ["hgb", *VARIANTS], options.jobs)
