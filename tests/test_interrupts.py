@@ -181,7 +181,7 @@ def rising():
     return lambda estimator, X, y: next(scores)
 
 
-# In the parts of a step
+# Steps and epochs
 
 
 def interrupting(epoch):

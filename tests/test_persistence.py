@@ -35,7 +35,6 @@ from tests.tables import (
 )
 
 estimators = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
-
 tasks = pytest.mark.parametrize("task", TASKS)
 recipes = pytest.mark.parametrize("recipe", RECIPES)
 
