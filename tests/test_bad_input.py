@@ -199,7 +199,7 @@ def test_huge_column(make, scaling):
     unit = np.array([1e30, 1, 1, 1])
     # Other numbers come in another order: one step an epoch, nothing else at random.
     params = {"batch_size": 100, "dropout": 0.0, "early_stopping": False}
-    for of in make, getattr(plain, make.__name__):
+    for of in make, getattr(plain, f"plain_{make.__name__}"):
         est = of(numeric_scaling=scaling, dtype="float64", **params).fit(X, y)
         huge = clone(est).fit(X * unit, y)
         assert np.isfinite(huge.loss_curve_).all()
