@@ -12,7 +12,9 @@ import sklearn
 
 # scikit-learn has callbacks since 1.9.
 has_callbacks = find_spec("sklearn.callback") is not None
-collect_ignore = ["test_without_callbacks.py" if has_callbacks else "test_callbacks.py"]
+collect_ignore_glob = [
+    "test_without_callbacks.py" if has_callbacks else "test_callbacks*.py"
+]
 
 
 @pytest.fixture

@@ -37,18 +37,18 @@ def DNNRegressor(*args, **params):
     return skdnn.DNNRegressor(*args, **{**PLAIN, "clip_predictions": False} | params)
 
 
-def classifier(hidden_layer_dims=(8,), **params):
+def plain_classifier(hidden_layer_dims=(8,), **params):
     """Return a plain classifier that is quick to train, to the last epoch."""
     return DNNClassifier(hidden_layer_dims, **tables.QUICK | params)
 
 
-def regressor(hidden_layer_dims=(8,), **params):
+def plain_regressor(hidden_layer_dims=(8,), **params):
     """Return a plain regressor that is quick to train, to the last epoch."""
     return DNNRegressor(hidden_layer_dims, **tables.QUICK | params)
 
 
 #: (estimator, data) of each kind of target.
 TASKS = {
-    task: (classifier if make is tables.classifier else regressor, data)
+    task: (plain_classifier if make is tables.classifier else plain_regressor, data)
     for task, (make, data) in tables.TASKS.items()
 }

@@ -41,8 +41,35 @@ def multioutput(n=60, d=4, seed=0):
     return X, np.column_stack([y, 100 * X[:, 3]])
 
 
+def whole(n=60, d=4):
+    """Return small whole numbers, as float64, without minus zeros."""
+    return np.round(3 * numbers(n, d)) + 0.0
+
+
+def holes(X, share=0.2):
+    """Return `X` with NaN here and there, in all columns but the last."""
+    missing = np.random.default_rng(1).random(X.shape) < share
+    missing[:, -1] = False
+    return np.where(missing, np.nan, X)
+
+
 #: What makes an estimator quick to train, to the last epoch.
 QUICK = {"max_iter": 5, "tol": None, "random_state": 0}
+
+#: Trains nothing, so that what a network starts with is there to see.
+STILL = {"max_iter": 1, "optimizer": "sgd", "solver": "bgd", "learning_rate": 1e-300}
+
+#: Leaves columns as they are, and rounds little.
+UNSCALED = {"numeric_scaling": None, "dtype": "float64"}
+
+#: Everything that draws random numbers.
+RANDOM = {
+    "dropout": 0.3,
+    "early_stopping": True,
+    "batch_size": 16,
+    "batch_norm": True,
+    "max_iter": 3,
+}
 
 #: The same for a pair of members, so that the tuned recipe is quick too.
 QUICK_PAIR = QUICK | {"n_ensemble": 2}
@@ -101,3 +128,24 @@ def parameters(estimator):
     """Return everything that training changed, as one vector."""
     network = estimator.network_
     return np.concatenate([network.params, network.statistics])
+
+
+def layers(estimator, kind):
+    """Return the layers of one kind."""
+    return [ly for ly in estimator.network_.layers if isinstance(ly, kind)]
+
+
+#: An ensemble whose members hold out the same rows.
+TOGETHER = {"early_stopping": True, "ensemble_weights": "shared"}
+
+
+def held_out(make, X, y, **params):
+    """Return the rows that an estimator holds out, as a scorer sees them."""
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append((X, y))
+        return 0.0
+
+    make(**params, scoring=score, **TOGETHER).fit(X, y)
+    return seen[0]

@@ -2,9 +2,15 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from skdnn.nn import batches as module
 from skdnn.nn.batches import Batches
+from tests import plain
+from tests.recipes import maker, networks, table
+from tests.tables import TASKS, parameters
+
+tasks = pytest.mark.parametrize("task", plain.TASKS)
 
 
 def data(n=23):
@@ -124,3 +130,42 @@ def test_no_weights():
     """Without weights each batch has None."""
     X, y, _ = data()
     assert all(batch.weight is None for batch in Batches(X, y, None, 5))
+
+
+# Of an estimator
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("n", [1, 2, 21, 41])
+def test_batch_norm_and_a_last_batch_of_one_row(task, n):
+    """Batch norm copes with a last, or only, batch of one row."""
+    make, data = TASKS[task]
+    X, y = data()
+    est = make(batch_norm=True, batch_size=20).fit(X[:n], y[:n])
+    assert np.isfinite(est.loss_curve_).all()
+    assert np.isfinite(est.network_.statistics).all()
+    assert np.isfinite(est.predict(X)).all()
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize(("n", "size"), [(41, 20), (1, 20), (7, 1), (5, 100)])
+@tasks
+@networks
+def test_fault_28_last_batches_of_one_row(network, task, n, size, batch_norm):
+    """Any number of rows goes with any batch size, and the last batch counts.
+
+    Peers' batch norm failed on a single row, or batches that are not full were
+    dropped, or a batch size above the number of rows was a warning.
+    """
+    X, y = (array[:n] for array in table(task))
+    params = {"batch_norm": batch_norm, "batch_size": size, "shuffle": False}
+    est = maker(task, network, **params)()
+    est.fit(X, y).partial_fit(X[:1], y[:1])
+    assert np.isfinite(est.predict(X)).all()
+    if n > 1:
+        est.set_params(early_stopping=False)  # where all rows are trained on
+        changed = X.copy()
+        changed[-1] = changed[0]
+        one, two = (clone(est).set_params(numeric_scaling=None) for _ in range(2))
+        one, two = one.fit(X, y), two.fit(changed, y)
+        assert parameters(one).tobytes() != parameters(two).tobytes()

@@ -7,7 +7,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skdnn._rows import Rows, distinct_rows
 from skdnn.nn.trainer import Trainer
-from tests import plain
+from tests.plain import plain_classifier
 from tests.tables import (
     RECIPES,
     TASKS,
@@ -158,8 +158,8 @@ def test_dropout_and_order_do_not_change_the_weights():
 def test_initial_weights_do_not_depend_on_the_dtype():
     """A seed starts the same network in float32 and in float64."""
     start = {"max_iter": 1, "learning_rate": 1e-30}
-    one = plain.classifier(**start, dtype="float32").fit(*binary())
-    two = plain.classifier(**start, dtype="float64").fit(*binary())
+    one = plain_classifier(**start, dtype="float32").fit(*binary())
+    two = plain_classifier(**start, dtype="float64").fit(*binary())
     np.testing.assert_array_equal(one.coefs_[0], two.coefs_[0].astype(np.float32))
     for recipe in RECIPES.values():
         one, two = (

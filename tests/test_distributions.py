@@ -14,7 +14,7 @@ from skdnn._distributions import (
     runs_of_quantiles,
 )
 from skdnn.encoding import TabularEncoder
-from tests.plain import classifier
+from tests.plain import plain_classifier
 
 LEVELS = [0, 0.1, 0.25, 0.5, 0.75, 1]
 tables = pytest.mark.parametrize("table", [np.asarray, sp.csr_array])
@@ -150,7 +150,7 @@ def test_learning_from_a_hashed_table():
     """A stream of hashed rows is learned from, and predicted as its rows are."""
     X = hashed(d=2**14)
     y = (X.sum(axis=1) > np.median(X.sum(axis=1))).astype(int)
-    clf = classifier(learning_rate=0.01)
+    clf = plain_classifier(learning_rate=0.01)
     for _ in range(10):
         clf.partial_fit(X, y, classes=[0, 1])
     assert clf.score(X, y) > 0.95

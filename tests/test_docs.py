@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-TESTS = "\n".join(path.read_text() for path in ROOT.glob("tests/test_*.py"))
+TESTS = "\n".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)[)#]")
 
@@ -60,6 +60,18 @@ def test_links_lead_somewhere(page):
 
 @pages
 def test_named_tests_exist(page):
-    """Each test that a page names is there."""
-    for name in set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8"))):
+    """Each test that a page names is there, in the file that it is linked to."""
+    text = page.read_text(encoding="utf-8")
+    for name in set(re.findall(r"`(test_\w+)`", text)):
         assert f"def {name}(" in TESTS, name
+    for name, target in re.findall(r"\[`(test_\w+)`\]\((.+?)\)", text):
+        assert f"def {name}(" in (page.parent / target).read_text("utf-8"), name
+
+
+def test_the_table_names_each_fault_and_its_test():
+    """docs/peer-faults.md has a row for each fault, and the name of its test."""
+    table = (ROOT / "docs" / "peer-faults.md").read_text("utf-8")
+    rows = re.findall(r"^\| *(\d+) *\|.*\|", table, re.MULTILINE)
+    assert [int(number) for number in rows] == list(range(1, 44))
+    named = re.findall(r"`(test_fault_\w+)`", table)
+    assert named == sorted(re.findall(r"^def (test_fault_\w+)\(", TESTS, re.MULTILINE))

@@ -4,8 +4,17 @@ import re
 
 import numpy as np
 import pytest
+import sklearn
 import sklearn.experimental.enable_halving_search_cv
-from sklearn.base import clone
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    RegressorMixin,
+    clone,
+    is_classifier,
+    is_regressor,
+)
+from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest
 from sklearn.model_selection import (
     GridSearchCV,
@@ -13,13 +22,15 @@ from sklearn.model_selection import (
     cross_val_score,
     learning_curve,
 )
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.fixes import parse_version
 
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn.encoding import TabularEncoder
+from tests.plain import plain_classifier
+from tests.same import assert_same_network
 from tests.tables import (
     RECIPES,
     TASKS,
@@ -205,3 +216,68 @@ def test_cross_validation_twice(recipe, task):
     est = make(**RECIPES[recipe] | params)
     first = cross_val_score(est, *data(), cv=3)
     np.testing.assert_array_equal(first, cross_val_score(est, *data(), cv=3))
+
+
+# Pipelines
+
+
+def test_search_of_a_pipeline():
+    """The search of issue 2 runs in two processes, and gives all candidates a score."""
+    X, y = binary(80)
+    grid = {
+        "dnnclassifier__solver": ["bgd", "sgd", "minibatch"],
+        "dnnclassifier__alpha": [1e-4, 1e-1],
+        "dnnclassifier__hidden_layer_dims": [(4,), (4, 4)],
+        "dnnclassifier__batch_norm": [False, True],
+    }
+    pipe = make_pipeline(StandardScaler(), classifier(max_iter=3))
+    search = GridSearchCV(pipe, grid, cv=2, n_jobs=2).fit(X, y)
+    assert len(search.cv_results_["params"]) == 24
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_cross_validation_in_a_pipeline():
+    """A pipeline is cross-validated, twice with the same scores."""
+    X, y = binary(100)
+    pipe = make_pipeline(StandardScaler(), classifier(early_stopping=True))
+    scores = cross_val_score(pipe, X, y, cv=10)
+    assert scores.shape == (10,)
+    np.testing.assert_array_equal(cross_val_score(pipe, X, y, cv=10), scores)
+
+
+def test_fault_10_a_pipeline_transforms_the_validation_data():
+    """With `transform_input`, X_val goes through the steps before the network.
+
+    Peers got it as it came: a crash after a PCA, a wrong loss after a scaler.
+    """
+    X, y = binary()
+    X_val, y_val = X[40:], y[40:]
+    X, y = X[:40], y[:40]
+    with sklearn.config_context(enable_metadata_routing=True):
+        clf = plain_classifier(numeric_scaling=None, early_stopping="auto")
+        clf.set_fit_request(X_val=True, y_val=True)
+        steps = [("pca", PCA(2)), ("network", clone(clf))]
+        pipeline = Pipeline(steps, transform_input=["X_val"])
+        pipeline.fit(X, y, X_val=X_val, y_val=y_val)
+    pca = PCA(2)
+    clf.fit(pca.fit_transform(X), y, X_val=pca.transform(X_val), y_val=y_val)
+    assert_same_network(pipeline[-1], clf)
+    assert pipeline[-1].validation_scores_ == clf.validation_scores_
+
+
+# What the estimator is
+
+
+@estimators
+def test_fault_27_mixins_come_before_the_base_class(Estimator):
+    """The mixins come first, so that scikit-learn knows what the estimator is.
+
+    Peers had them last: the wrong tags, or an error about `__sklearn_tags__`.
+    """
+    mixins = {DNNClassifier: ClassifierMixin, DNNRegressor: RegressorMixin}
+    mro = Estimator.__mro__
+    assert mro.index(mixins[Estimator]) < mro.index(BaseEstimator)
+    assert get_tags(Estimator()).target_tags.required
+    for est in Estimator(), make_pipeline(PCA(), Estimator()):
+        assert is_classifier(est) == (Estimator is DNNClassifier)
+        assert is_regressor(est) == (Estimator is DNNRegressor)

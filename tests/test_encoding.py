@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from skdnn import _rows, _scalings
 from skdnn._scalings import EDGE
 from skdnn.encoding import TabularEncoder
-from tests import plain
+from tests.plain import plain_classifier
 from tests.tables import binary, classifier, numbers
 
 SCALINGS = ["robust", "standard", "quantile"]
@@ -285,8 +285,8 @@ def test_constant_columns_may_be_kept(scaling, constants):
 def test_the_first_part_of_a_stream_drops_nothing(constants):
     """`partial_fit` keeps a column that is constant so far; `fit` sees all rows."""
     y = np.arange(20) % 2
-    assert plain.classifier().fit(constants, y).coefs_[0].shape == (3, 8)
-    stream = plain.classifier().partial_fit(constants, y, classes=[0, 1])
+    assert plain_classifier().fit(constants, y).coefs_[0].shape == (3, 8)
+    stream = plain_classifier().partial_fit(constants, y, classes=[0, 1])
     assert stream.coefs_[0].shape == (7, 8)
 
 

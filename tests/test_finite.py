@@ -13,7 +13,7 @@ from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, SquaredError
 from skdnn.nn.network import HEADROOM
 from skdnn.nn.optimizers import OPTIMIZERS
 from skdnn.nn.schedules import Schedule
-from tests import plain
+from tests.plain import plain_classifier, plain_regressor
 from tests.tables import (
     QUICK,
     RECIPES,
@@ -125,7 +125,7 @@ def test_sigmoids_that_all_underflow(loss):
 
 def test_log_probabilities_of_impossible_classes():
     """They are as small as the raw predictions say, instead of minus infinity."""
-    clf = plain.classifier(()).fit(*binary())
+    clf = plain_classifier(()).fit(*binary())
     clf.network_.weights[-1][...] = 0
     clf.network_.shifts[-1][...] = 3000.0
     np.testing.assert_array_equal(clf.predict_log_proba(numbers(1)), [[-3000, 0]])
@@ -302,3 +302,33 @@ def test_the_settings_of_the_user_stay(raising):
     with pytest.raises(ValueError):
         classifier().fit(numbers(3), [0, 1])
     assert np.geterr() == before
+
+
+# Large numbers
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("loss", [LogLoss, SquaredError])
+def test_fault_33_large_numbers(loss, dtype):
+    """Weights that overflow are reported, large raw outputs give finite losses.
+
+    A peer returned a network of NaN without a word.
+    """
+    reg = plain_regressor((), solver="bgd", optimizer="sgd", target_scaling=False)
+    X, y = regression()
+    assert np.isfinite(clone(reg).set_params(max_iter=1).fit(X, 1e3 * y).loss_)
+    with pytest.raises(ValueError, match=r"the loss or the weights were no longer"):
+        reg.set_params(max_iter=1, learning_rate=1e38).fit(X, 1e3 * y)
+
+    raw = np.array([[-1e4], [-701], [0], [701], [1e4]], dtype)
+    outputs = {
+        "sigmoid": (raw, [np.zeros_like(raw), np.ones_like(raw)]),
+        "softmax": (np.hstack([raw, -raw]), [np.full(5, 0), np.full(5, 1)]),
+    }
+    for link, (z, targets) in outputs.items():
+        for y in targets:
+            value, grad = loss(link=link).loss_gradient(y, z)
+            assert np.isfinite(value)
+            assert np.isfinite(grad).all()
+        p = loss(link=link).inverse_link(z)
+        assert ((p >= 0) & (p <= 1)).all()

@@ -133,36 +133,6 @@ def test_after_two_epochs(where, early_stopping, averaging, monkeypatch):
         assert getattr(clf, name) == getattr(expected, name), name
 
 
-@pytest.mark.parametrize("where", ["fit", "epoch"])
-def test_in_a_callback_at_the_end_of_fit(where):
-    """Ctrl-C in the last of all callbacks still takes the fit back."""
-
-    class Callback:
-        def setup(self, estimator, context):
-            pass
-
-        teardown = setup
-
-        def on_fit_task_begin(self, estimator, context):
-            pass
-
-        def on_fit_task_end(self, estimator, context):
-            if context.task_name == where:
-                raise KeyboardInterrupt
-
-    pytest.importorskip("sklearn.callback")
-    clf = classifier().fit(X, Y)
-    before = vars(clf).copy()
-    clf.set_callbacks(Callback())
-    if where == "epoch":
-        with pytest.warns(UserWarning, match="interrupted"):
-            assert clf.fit(X, 1 - Y).n_iter_ == 1
-        return
-    with pytest.raises(KeyboardInterrupt):
-        clf.fit(X, 1 - Y)
-    assert vars(clf.set_callbacks()) == before
-
-
 # A refit
 
 
@@ -205,27 +175,100 @@ def test_no_refit_after_an_interrupt(where, monkeypatch):
     assert len(record) == built.n_calls == 1
 
 
-def test_no_refit_after_a_callback_has_stopped():
-    """A callback that asks to stop gets the network that it was shown."""
-    pytest.importorskip("sklearn.callback")
-    seen = []
-
-    class Stops:
-        def setup(self, estimator, context):
-            pass
-
-        teardown = on_fit_task_begin = setup
-
-        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-            seen.append(fitted_estimator)
-            return len(seen) == 2
-
-    clf = classifier(**REFIT).set_callbacks(Stops()).fit(X, Y)
-    np.testing.assert_array_equal(parameters(clf), parameters(seen[1]))
-    assert clf.n_iter_ == 2
-
-
 def rising():
     """Return a scorer by which each epoch is better than the one before."""
     scores = iter(range(99))
     return lambda estimator, X, y: next(scores)
+
+
+# Steps and epochs
+
+
+def interrupting(epoch):
+    """Return a scorer that interrupts training in that epoch, as Ctrl-C does.
+
+    The scores that it gives fall, so that the first epoch is the best.
+    """
+    calls = []
+
+    def score(estimator, X, y):
+        calls.append(1)
+        if len(calls) == epoch:
+            raise KeyboardInterrupt
+        return 1 / len(calls)
+
+    return score
+
+
+def test_interrupt_leaves_a_fitted_estimator():
+    """After Ctrl-C the estimator predicts, with a warning."""
+    X, y = binary()
+    params = {"early_stopping": True, "n_ensemble": 1, "max_iter": 50}
+    clf = classifier(scoring=interrupting(4), **params)
+    with pytest.warns(UserWarning, match="interrupted") as record:
+        clf.fit(X, y)
+    assert record[0].filename == __file__  # the line that calls fit
+    # The epoch that was being validated has not ended.
+    assert clf.n_iter_ == 3
+    assert len(clf.loss_curve_) == len(clf.validation_scores_) == 3
+    assert clf.predict(X).shape == y.shape
+
+
+def test_interrupt_keeps_the_best_weights():
+    """After Ctrl-C the weights are the best so far."""
+    X, y = binary()
+    params = {"early_stopping": True, "schedule": "constant"}
+    clf = classifier(scoring=interrupting(4), max_iter=50, **params)
+    with pytest.warns(UserWarning, match="interrupted"):
+        clf.fit(X, y)
+    assert clf.best_iter_ == 1
+    best = classifier(scoring=lambda est, X, y: 1.0, max_iter=2, **params).fit(X, y)
+    assert best.best_iter_ == 1
+    np.testing.assert_array_equal(clf.network_.params, best.network_.params)
+
+
+@pytest.mark.parametrize("solver", ["bgd", "minibatch"])
+def test_interrupt_within_an_epoch(solver):
+    """Ctrl-C amid an epoch leaves the weights of the epoch before."""
+
+    class Interrupting(SGD):
+        n_steps = 0
+
+        def update(self, *args):
+            super().update(*args)
+            Interrupting.n_steps += 1
+            if Interrupting.n_steps == stop_at:
+                raise KeyboardInterrupt
+
+    X, y = binary()
+    stop_at = 3 if solver == "bgd" else 3 * 6 - 2
+    params = {"solver": solver, "batch_size": 10, "max_iter": 50}
+    clf = classifier(optimizer=Interrupting(), **params)
+    with pytest.warns(UserWarning, match="interrupted"):
+        clf.fit(X, y)
+    expected = classifier(optimizer="sgd", **{**params, "max_iter": 2}).fit(X, y)
+    assert clf.n_iter_ == 2
+    np.testing.assert_array_equal(clf.network_.params, expected.network_.params)
+
+
+BGD_LBFGS = {"optimizer": "lbfgs", "solver": "bgd"}
+
+
+def test_interrupt_with_lbfgs():
+    """Ctrl-C amid a run of L-BFGS leaves the weights of the iteration before."""
+    X, y = binary()
+    params = {"early_stopping": True, "max_iter": 50, "n_ensemble": 1, **BGD_LBFGS}
+    # Scores rise until the interrupt, so that the last iteration is the best.
+    calls = []
+
+    def score(estimator, X, y):
+        calls.append(estimator.network_.params.copy())
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return len(calls)
+
+    clf = classifier(scoring=score, **params)
+    with pytest.warns(UserWarning, match="interrupted"):
+        clf.fit(X, y)
+    assert clf.best_iter_ == 3
+    np.testing.assert_array_equal(clf.network_.params, calls[2])

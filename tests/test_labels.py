@@ -10,8 +10,8 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict, cross_val_score
 
-from tests import plain
-from tests.tables import binary, classifier, multiclass, multilabel, parameters
+from tests.plain import plain_classifier
+from tests.tables import binary, classifier, multiclass, multilabel, numbers, parameters
 
 #: Without rows that are held out, and with some, on which labels are scored.
 STOPPING = {
@@ -118,7 +118,7 @@ def in_container(name):
 
 def assert_come_back(X, labels, ranks, params):
     """Assert that labels are learned as their ranks are, and predicted as they are."""
-    clf = plain.classifier(max_iter=15, learning_rate=0.1, **params)
+    clf = plain_classifier(max_iter=15, learning_rate=0.1, **params)
     one, two = clone(clf).fit(X, labels), clone(clf).fit(X, ranks)
     np.testing.assert_array_equal(parameters(one), parameters(two))
     assert one.validation_scores_ == two.validation_scores_
@@ -416,3 +416,83 @@ def test_targets_are_left_alone():
         before = array.copy()
         classifier(early_stopping=True, scoring="accuracy").fit(X, labels)
         np.testing.assert_array_equal(array, before)
+
+
+# Labels of a kind
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([1, 5]),
+        np.array([-1, 1], dtype="int8"),
+        np.array([0.0, 2.0]),
+        np.array(["no", "yes"]),
+        np.array([False, True]),
+        np.array(["left", "right"], dtype=object),
+        np.array([3, 5, 9]),
+        np.array(["a", "b", "c"]),
+        np.array(["x", "longer", "longest"], dtype=object),
+    ],
+    ids=lambda labels: f"{labels.dtype}-{len(labels)}",
+)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_labels_come_back(labels, early_stopping):
+    """Predictions are labels of the values and of the type that `fit` saw."""
+    X, y = multiclass(n_classes=len(labels))
+    params = {"early_stopping": early_stopping, "scoring": "accuracy"}
+    clf = classifier(max_iter=80, learning_rate=0.05, **params).fit(X, labels[y])
+    predicted = clf.predict(X)
+    assert predicted.dtype == labels.dtype
+    np.testing.assert_array_equal(clf.classes_, np.sort(labels))
+    assert np.mean(predicted == labels[y]) > 0.8
+
+
+def test_labels_in_a_series():
+    """Labels of a pandas Series, with an index of its own, come back."""
+    X, y = binary()
+    labels = pd.Series(np.array(["no", "yes"])[y], index=np.arange(60)[::-1])
+    clf = classifier().fit(X, labels)
+    assert set(clf.predict(X)) <= {"no", "yes"}
+    np.testing.assert_array_equal(clf.predict(X), clf.fit(X, list(labels)).predict(X))
+
+
+@pytest.mark.parametrize("label", [7, "only"])
+def test_single_class(label):
+    """With a single class, that is the prediction, with probability 1."""
+    X = numbers()
+    clf = classifier().fit(X, np.full(60, label))
+    assert clf.predict(X).tolist() == [label] * 60
+    np.testing.assert_array_equal(clf.predict_proba(X), np.ones((60, 1)))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([1, 5]),
+        np.array([-3, -1, 7]),
+        np.array([0.0, 2.0]),
+        np.array([False, True]),
+        np.array(["b", "a", "longer"]),
+        np.array(["b", "a"], dtype=object),
+    ],
+    ids=lambda labels: f"{labels.tolist()} {labels.dtype}",
+)
+def test_fault_21_predictions_are_labels_as_they_were_given(labels):
+    """Predictions are labels of the kind given, even where batch or fold lacks one.
+
+    Peers returned their positions, for an accuracy of zero.
+    """
+    X, rank = multiclass(150, n_classes=len(labels))
+    y = labels[rank]
+    params = {"learning_rate": 0.05, "max_iter": 30}
+    clf = plain_classifier(**params).fit(X, y)
+    assert clf.predict(X).dtype == clf.classes_.dtype == labels.dtype
+    assert clf.score(X, y) > 0.9
+    fold = y != labels[0]
+    assert set(clone(clf).fit(X[fold], y[fold]).predict(X)) <= set(labels[1:])
+    in_parts = plain_classifier(**params)
+    for part in [fold, *30 * [slice(None)]]:
+        in_parts.partial_fit(X[part], y[part], classes=labels)
+    assert in_parts.predict(X).dtype == labels.dtype
+    assert in_parts.score(X, y) > 0.9

@@ -49,29 +49,6 @@ def test_done_at_once_is_validated(task):
     assert est.best_validation_score_ == est.validation_scores_[0]
 
 
-@pytest.mark.filterwarnings("ignore:Training learned nothing")
-def test_done_at_once_is_told_to_callbacks():
-    """The epoch that has begun ends, as one, before the fit does."""
-    pytest.importorskip("sklearn.callback")
-    events = []
-
-    class Callback:
-        def setup(self, estimator, context):
-            pass
-
-        teardown = setup
-
-        def on_fit_task_begin(self, estimator, context):
-            events.append(context.task_name)
-
-        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-            events.append((context.task_name, fitted_estimator is not None))
-
-    clf = classifier(tol=1e9, early_stopping=False, **PARAMS).set_callbacks(Callback())
-    clf.fit(*binary())
-    assert events == ["fit", "epoch", ("epoch", True), ("fit", True)]
-
-
 def failing_scorer(estimator, X, y):
     """Break down, as a scorer."""
     return next(iter([]))
@@ -84,24 +61,6 @@ def test_stop_iteration_of_a_scorer(params):
     with pytest.raises(StopIteration):
         clf.fit(*binary())
     assert not hasattr(clf, "network_")
-
-
-def test_stop_iteration_of_a_callback():
-    """So does that of a callback."""
-    pytest.importorskip("sklearn.callback")
-
-    class Callback:
-        def setup(self, estimator, context):
-            pass
-
-        teardown = on_fit_task_begin = setup
-
-        def on_fit_task_end(self, estimator, context):
-            raise StopIteration("mine")
-
-    clf = classifier(**PARAMS).set_callbacks(Callback())
-    with pytest.raises(StopIteration, match="mine"):
-        clf.fit(*binary())
 
 
 # What it says

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from threading import Barrier, Event
 
-import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -17,28 +16,26 @@ from sklearn.model_selection import (
     cross_val_score,
     cross_validate,
 )
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from skdnn import _threads
-from skdnn.encoding import TabularEncoder
 from skdnn.nn.trainer import Trainer
-from tests import plain
+from tests.plain import plain_classifier, plain_regressor
+from tests.same import assert_same_network
 from tests.tables import (
     TASKS,
     binary,
     classifier,
     multiclass,
-    numbers,
     parameters,
     regression,
     regressor,
 )
+from tests.threads import PATIENCE, blas_threads, set_blas_threads
 
 BACKENDS = ["loky", "threading", "multiprocessing"]
 backends = pytest.mark.parametrize("backend", BACKENDS)
 
-#: Seconds after which what should have happened is taken to hang.
-PATIENCE = 60
 
 # From Python 3.12 on, a fork of a process with threads warns.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -52,23 +49,6 @@ def jobs(backend, n_jobs=2):
     """
     loky = {"inner_max_num_threads": 2} if backend == "loky" else {}
     return parallel_config(backend, n_jobs=n_jobs, max_nbytes=100, **loky)
-
-
-def blas_threads():
-    """Return how many threads each BLAS library of this process uses."""
-    libraries = threadpool_info()
-    return [lib["num_threads"] for lib in libraries if lib["user_api"] == "blas"]
-
-
-def set_blas_threads(n_threads):
-    """Set how many threads BLAS uses, from a thread that is gone afterwards.
-
-    As long as it is there, newer versions of threadpoolctl let no other change them.
-    """
-    with ThreadPoolExecutor(1) as pool:
-        limit = pool.submit(threadpool_limits, n_threads, "blas").result(PATIENCE)
-    assert set(blas_threads()) == {n_threads}
-    return limit
 
 
 @pytest.fixture
@@ -210,7 +190,7 @@ def test_a_fit_on_its_own_has_all_threads(six_threads, large):
 LARGE = {"hidden_layer_dims": (800, 800), "solver": "bgd"}
 
 
-@pytest.mark.parametrize("make", [regressor, plain.regressor])
+@pytest.mark.parametrize("make", [regressor, plain_regressor])
 def test_small_products_run_on_one_thread(make, six_threads):
     """A second thread is for networks that gain by it."""
     X, y = regression()
@@ -381,176 +361,6 @@ def test_the_users_own_limit(large):
     assert blas_threads() == before
 
 
-# Predictions in many threads
-
-#: Of one chunk and of several, with and without padding.
-N_ROWS = [1, 15, 16, 17, 1023, 1024, 1025, 2100]
-
-
-def in_threads(n_threads, function):
-    """Return what `function(i)` returns in threads that begin together."""
-    barrier = Barrier(n_threads, timeout=PATIENCE)
-
-    def run(i):
-        barrier.wait()
-        return function(i)
-
-    with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(run, range(n_threads), timeout=PATIENCE))
-
-
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_predictions_in_many_threads(task, batch_norm):
-    """Sixteen threads that predict at once get what one gets, whatever the shape."""
-    make, data = TASKS[task]
-    est = make((33, 17), batch_norm=batch_norm, dropout=0.1).fit(*data())
-    assert_predictions_agree(est, N_ROWS)
-
-
-@pytest.mark.parametrize(
-    ("make", "dtype"), [(classifier, "float32"), (regressor, "float64")]
-)
-def test_predictions_on_several_threads_each(make, dtype, two_threads):
-    """So do threads whose matrix products run on several threads."""
-    X, y = binary(300, 20)
-    est = make((256, 256), batch_norm=True, dtype=dtype, max_iter=1).fit(X, y)
-    assert_predictions_agree(est, [1, 17, 600])
-
-
-def assert_predictions_agree(est, n_rows):
-    """Assert that threads predict tables of so many rows as one thread does."""
-    X = numbers(max(n_rows), est.n_features_in_, seed=1)
-    methods = "predict", "predict_proba"
-    methods = [getattr(est, name) for name in methods if hasattr(est, name)]
-    jobs = [(method, n) for method in methods for n in n_rows]
-    expected = {job: job[0](X[: job[1]]) for job in jobs}
-
-    def predict(i):
-        for method, n in jobs[i:] + jobs[:i]:
-            np.testing.assert_array_equal(method(X[:n]), expected[method, n])
-
-    in_threads(16, predict)
-
-
-def test_predictions_of_a_mapped_model(tmp_path):
-    """A model that is mapped into memory predicts in many threads too."""
-    clf = classifier((20,), batch_norm=True).fit(*multiclass())
-    joblib.dump(clf, tmp_path / "clf")
-    mapped = joblib.load(tmp_path / "clf", mmap_mode="r")
-    assert_predictions_agree(mapped, N_ROWS)
-
-
-# Predictions while another thread trains
-
-WAYS_TO_GO_ON = {
-    "partial_fit": ({}, "partial_fit"),
-    "warm start": ({"warm_start": True}, "fit"),
-    "fit": ({}, "fit"),
-    "early stopping": ({"early_stopping": True}, "fit"),
-    "early stopping by a scorer": ({"early_stopping": True, "scoring": "r2"}, "fit"),
-    "lbfgs": ({"optimizer": "lbfgs", "solver": "bgd"}, "fit"),
-}
-FITTED = ["network_", "encoder_", "classes_", "n_features_in_", "loss_curve_"]
-ways_to_go_on = pytest.mark.parametrize("way", WAYS_TO_GO_ON)
-
-
-@pytest.fixture
-def meanwhile(monkeypatch):
-    """A list of what another thread does whenever training reaches certain points."""
-    functions = []
-
-    def interrupt(owner, name):
-        original = getattr(owner, name)
-
-        def method(*args, **kwargs):
-            for before_or_after in True, False:
-                with ThreadPoolExecutor(1) as pool:
-                    for function in functions:
-                        pool.submit(function).result(PATIENCE)
-                if before_or_after:
-                    result = original(*args, **kwargs)
-            return result
-
-        monkeypatch.setattr(owner, name, method)
-
-    interrupt(TabularEncoder, "fit_rows")
-    interrupt(Trainer, "loss_gradient")
-    return functions
-
-
-@ways_to_go_on
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_others_predict_with_the_state_before(way, batch_norm, meanwhile):
-    """Until training ends, other threads predict with the network from before."""
-    X, y = regression()
-    params, method = WAYS_TO_GO_ON[way]
-    reg = regressor(batch_norm=batch_norm, max_iter=3, **params).fit(X, y)
-    before, seen = reg.predict(X), []
-    meanwhile.append(lambda: seen.append(reg.predict(X)))
-    getattr(reg, method)(X if method == "partial_fit" else 9 * X + 5, y)
-    meanwhile.clear()
-    assert len(seen) >= 2
-    for predicted in seen:
-        np.testing.assert_array_equal(predicted, before)
-    assert not np.array_equal(reg.predict(X), before)
-
-
-def fails(estimator, X, y):
-    """A scorer that fails."""
-    raise RuntimeError("no more")
-
-
-@pytest.mark.parametrize("scoring", ["loss", fails])
-def test_others_read_the_attributes_from_before(scoring, meanwhile):
-    """Nor does any other attribute change before; never, if training fails."""
-    X, y = multiclass()
-    clf = classifier(batch_norm=True, early_stopping=True).fit(X, y)
-    clf.set_params(scoring=scoring)
-    before, seen = vars(clf).copy(), []
-    meanwhile.append(lambda: seen.append(vars(clf).copy()))
-    words = np.array(["a", "b", "c"])[y]
-    if scoring is fails:
-        with pytest.raises(RuntimeError, match="no more"):
-            clf.fit(np.tile(X, 2), words)
-        seen.append(vars(clf).copy())
-    else:
-        clf.fit(np.tile(X, 2), words)
-        assert all(vars(clf)[name] is not before[name] for name in FITTED)
-    assert len(seen) > 2
-    for attributes in seen:
-        assert all(attributes[name] is before[name] for name in FITTED)
-
-
-@ways_to_go_on
-def test_predictions_while_training_ends(way):
-    """Threads that predict all the time see states between calls, and no others."""
-    X, y = regression(200)
-    params, method = WAYS_TO_GO_ON[way]
-    reg = regressor(batch_size=16, **params).fit(X, y)
-    tables = [X, X if method == "partial_fit" else 9 * X + 5]
-    rows = numbers(1500, seed=1)  # two chunks
-    done, states = Event(), [reg.predict(rows).tobytes()]
-
-    def predict():
-        seen = set()
-        while not done.is_set():
-            seen.add(reg.predict(rows).tobytes())
-        return seen
-
-    with ThreadPoolExecutor(8) as pool:
-        readers = [pool.submit(predict) for _ in range(8)]
-        try:
-            for i in range(1, 6):
-                getattr(reg, method)(tables[i % 2], y)
-                states.append(reg.predict(rows).tobytes())
-        finally:
-            done.set()
-        seen = set().union(*(reader.result(PATIENCE) for reader in readers))
-    assert len(set(states)) == (6 if method == "partial_fit" or "warm" in way else 2)
-    assert seen <= set(states)
-
-
 # Forks
 
 
@@ -596,3 +406,56 @@ def test_fork_while_fits_are_counted():
     process.join(PATIENCE)
     process.kill()
     assert process.exitcode == 0
+
+
+# Searches and fits at once
+
+
+# From Python 3.12 on, a fork of a process with threads warns.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_fault_35_parallel_searches_end_and_agree(backend, two_threads):
+    """A search ends in each backend, finds the same, and gives all threads back.
+
+    A peer's hung, or spent its time on more threads than there were cores.
+    """
+    X, y = binary()
+    grid = {"alpha": [0.01, 10.0], "solver": ["bgd", "minibatch"]}
+    search = GridSearchCV(plain_classifier(), grid, cv=2)
+    expected = clone(search).fit(X, y)
+    before = blas_threads()
+    with parallel_config(backend, n_jobs=2):
+        search.fit(X, y)
+    assert blas_threads() == before
+    for column in "mean_test_score", "split0_test_score":
+        np.testing.assert_array_equal(
+            search.cv_results_[column], expected.cv_results_[column]
+        )
+    assert_same_network(search.best_estimator_, expected.best_estimator_)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+@pytest.mark.parametrize("error", [None, RuntimeError("no more")])
+def test_fault_36_the_number_of_threads_is_given_back(error, order, two_threads):
+    """Two fits at once share the threads, and give them back, after an error too.
+
+    The setting belongs to the process: a peer's fits had to learn to put it back.
+    """
+    X, y = binary()
+    before = blas_threads()
+    scorers, fits = [Waits(error), Waits(error)], []
+    with ThreadPoolExecutor(2) as pool:
+        for scorer in scorers:
+            clf = plain_classifier(early_stopping=True, scoring=scorer, max_iter=1)
+            fits.append(pool.submit(clf.fit, X, y))
+            assert scorer.called.wait(60)
+        during = blas_threads()
+        for i in order:
+            scorers[i].may_end.set()
+            assert fits[i].exception(60) is error
+        after = blas_threads()
+    assert during == [1 for _ in before]
+    assert after == before
+    with pytest.raises(ValueError, match="infinity"):
+        plain_classifier().fit(np.full_like(X, np.inf), y)
+    assert blas_threads() == before

@@ -34,36 +34,6 @@ def test_watched_attributes_are_all_about_epochs():
     assert told - model - {"learning_rate_"} == set(_training.WATCHED)
 
 
-@pytest.mark.parametrize(
-    ("make", "data"), [(classifier, binary), (regressor, regression)]
-)
-def test_what_a_callback_was_shown_stays(make, data):
-    """The second training changes nothing that callbacks of the first were given."""
-    pytest.importorskip("sklearn.callback")
-    seen = []
-
-    class Callback:
-        def setup(self, estimator, context):
-            pass
-
-        teardown = on_fit_task_begin = setup
-
-        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-            seen.append(
-                (context.task_name, fitted_estimator, fitted_estimator.predict(Z))
-            )
-
-    X, y = data()
-    Z = np.exp(3 * X)  # whose scaling depends on the rows
-    # With two members, both trainings would scale by all rows.
-    est = make(refit=True, n_ensemble=1, **PARAMS).set_callbacks(Callback())
-    est.fit(Z, y)
-    assert [name for name, _, _ in seen] == 9 * ["epoch"] + ["fit"]
-    for _, fitted, predicted in seen:
-        np.testing.assert_array_equal(fitted.predict(Z), predicted)
-    np.testing.assert_array_equal(seen[-1][2], est.predict(Z))
-
-
 def test_a_refit_that_diverges_keeps_the_first_network(monkeypatch):
     """Half a training is not put in the place of a whole one."""
     params = PARAMS | {"optimizer": "sgd", "learning_rate": 0.01}

@@ -14,7 +14,7 @@ import skdnn._rows
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn._rows import canonical_rows, rows_with_weight
 from skdnn.nn.trainer import Trainer
-from tests import plain
+from tests.plain import plain_classifier, plain_regressor
 from tests.tables import QUICK, binary, classifier, parameters, regression
 
 XOR = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
@@ -176,7 +176,7 @@ def test_the_size_of_the_split_is_in_rows_given(fraction, n_held_out):
         seen.append(len(y))
         return estimator.score(X, y)
 
-    plain.classifier(
+    plain_classifier(
         early_stopping=True, validation_fraction=fraction, scoring=scorer
     ).fit(*cells(400))
     assert set(seen) == {n_held_out}
@@ -201,7 +201,7 @@ def test_few_different_rows_are_many_steps(method, monkeypatch):
         return original(self, batch)
 
     monkeypatch.setattr(Trainer, "loss_gradient", spy)
-    clf = plain.classifier(batch_size=50, max_iter=1)
+    clf = plain_classifier(batch_size=50, max_iter=1)
     options = {} if method == "fit" else {"classes": [0, 1]}
     getattr(clf, method)(*cells(400), **options)
     assert sizes == [50] * 8
@@ -216,7 +216,7 @@ def test_each_side_of_a_split_has_the_cells():
         shares.append(np.unique(X, axis=0, return_counts=True)[1] / len(X))
         return 0.0
 
-    plain.classifier(early_stopping=True, scoring=scorer, max_iter=1).fit(X, y)
+    plain_classifier(early_stopping=True, scoring=scorer, max_iter=1).fit(X, y)
     expected = np.unique(X, axis=0, return_counts=True)[1] / len(X)
     np.testing.assert_allclose(shares[0], expected, atol=0.07)
 
@@ -230,7 +230,7 @@ def test_copies_are_on_one_side_of_a_split():
         seen.append(X)
         return 0.0
 
-    plain.classifier(early_stopping=True, scoring=scorer, max_iter=1).fit(X, y)
+    plain_classifier(early_stopping=True, scoring=scorer, max_iter=1).fit(X, y)
     different, counts = np.unique(seen[0], axis=0, return_counts=True)
     assert len(different) == 6
     assert set(counts) == {4}
@@ -326,14 +326,14 @@ def test_alpha_auto_is_a_strength_for_weights_of_one():
 def test_boosting_a_table_of_few_rows():
     """AdaBoost, whose weights sum to one, has rows to learn from."""
     X, y = repeated(XOR, 25)
-    network = plain.classifier(max_iter=60, batch_size=20, learning_rate=0.01)
+    network = plain_classifier(max_iter=60, batch_size=20, learning_rate=0.01)
     boosted = AdaBoostClassifier(network, n_estimators=2)
     assert boosted.fit(X, y).score(X, y) == 1
 
 
 def test_bagging_with_a_scorer_that_takes_no_weights():
     """A bootstrap has copies, which are no weights from the user."""
-    reg = plain.regressor(early_stopping=True, scoring="neg_max_error")
+    reg = plain_regressor(early_stopping=True, scoring="neg_max_error")
     X, y = regression()
     bag = BaggingRegressor(reg, n_estimators=2, random_state=0, max_samples=1.0)
     assert np.isfinite(bag.fit(X, y).predict(X)).all()

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
 
 from skdnn import DNNRegressor
 from skdnn._target_scaling import location_and_scale
@@ -17,6 +19,7 @@ from skdnn.nn.losses import (
     Quantile,
     SquaredError,
 )
+from tests.plain import plain_regressor
 from tests.tables import QUICK, numbers, regression, regressor
 
 SQUARED = SquaredError(link="identity")
@@ -237,3 +240,24 @@ def test_alpha_is_in_units_of_the_scale(loss):
     reg.set_params(shuffle=False)
     one, two = (clone(reg).fit(X, unit * y) for unit in (1.0, 2.0**100))
     np.testing.assert_allclose(one.loss_curve_, two.loss_curve_, rtol=1e-6)
+
+
+# In the regressor
+
+
+def test_fault_42_the_target_is_scaled_inside():
+    """A target of any unit is learned as well, with nothing wrapped around.
+
+    A peer needs a TransformedTargetRegressor, which cannot be exported.
+    """
+    X, y = regression(200)
+    params = {"learning_rate": 0.03, "max_iter": 40, "dtype": "float64"}
+    reg = plain_regressor(**params).fit(X, y)
+    assert reg.score(X, y) > 0.9
+    far = plain_regressor(**params).fit(X, 1e6 + 1e3 * y)
+    np.testing.assert_allclose(far.predict(X), 1e6 + 1e3 * reg.predict(X), rtol=1e-9)
+    bare = plain_regressor(**params, target_scaling=False)
+    wrapped = TransformedTargetRegressor(bare, transformer=StandardScaler())
+    np.testing.assert_allclose(
+        wrapped.fit(X, y).predict(X), reg.predict(X), rtol=1e-6, atol=1e-6
+    )

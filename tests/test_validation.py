@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, get_scorer, make_scorer
 
-from tests import plain
+from tests.plain import plain_classifier, plain_regressor
 from tests.tables import binary, multiclass, multilabel, multioutput, regression
 
 #: Data of each kind of target, with every second row there twice.
@@ -20,8 +20,8 @@ TABLES = {
 
 def estimator(table, **params):
     """Return an estimator for a table that stops early."""
-    kind = plain.regressor if table in ("regression", "several targets") else None
-    return (kind or plain.classifier)(early_stopping=True, **params)
+    kind = plain_regressor if table in ("regression", "several targets") else None
+    return (kind or plain_classifier)(early_stopping=True, **params)
 
 
 def with_copies(X, y):

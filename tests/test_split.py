@@ -1,26 +1,26 @@
-"""Which rows train and which are held out, and when training stops."""
+"""Which rows train and which are held out, in a network and in each member."""
 
 from copy import deepcopy
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.metrics import log_loss
+from sklearn.model_selection import PredefinedSplit, cross_validate
 
 from skdnn._rows import Rows, rows_with_weight
-from skdnn._training import StoppingRule, hold_out, validation_size
-from skdnn._validation import Validation
+from skdnn._training import hold_out, validation_size
 from skdnn.nn.layers import leaves
 from skdnn.nn.network import build_mlp
-from skdnn.nn.schedules import Adaptive, Constant
-from tests import plain
+from tests.plain import plain_classifier, plain_regressor
+from tests.same import assert_same_network
 from tests.tables import (
     TASKS,
+    TOGETHER,
     binary,
     classifier,
+    held_out,
     multiclass,
-    multilabel,
     numbers,
     parameters,
     regression,
@@ -28,11 +28,6 @@ from tests.tables import (
 )
 
 tasks = pytest.mark.parametrize("task", TASKS)
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
 
 
 # Rows that count
@@ -172,22 +167,6 @@ def test_split_is_fair(stratified):
 # The split of an estimator
 
 
-#: An ensemble whose members hold out the same rows.
-TOGETHER = {"early_stopping": True, "ensemble_weights": "shared"}
-
-
-def held_out(make, X, y, **params):
-    """Return the rows that an estimator holds out, as a scorer sees them."""
-    seen = []
-
-    def score(estimator, X, y):
-        seen.append((X, y))
-        return 0.0
-
-    make(**params, scoring=score, **TOGETHER).fit(X, y)
-    return seen[0]
-
-
 @tasks
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_tiny_data(task, n):
@@ -281,6 +260,74 @@ def test_early_stopping_with_names_and_text_labels(scoring):
     clf = classifier(early_stopping=True, scoring=scoring)
     clf.fit(frame, np.array(["no", "yes"])[y])
     assert list(clf.predict(frame[:3])) == list(clf.predict(frame)[:3])
+
+
+@pytest.mark.parametrize("n_singletons", [1, 2, 10])
+def test_classes_with_one_row_and_early_stopping(n_singletons):
+    """Classes with one row each are trained on, the others on both sides."""
+    X, y = multiclass(60)
+    X = np.vstack([X, numbers(n_singletons, seed=1)])
+    y = np.r_[y, 3 + np.arange(n_singletons)]
+    clf = classifier(early_stopping=True, validation_fraction=6).fit(X, y)
+    assert len(clf.classes_) == 3 + n_singletons
+    assert len(clf.validation_scores_) == 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("sizes", "n_validation"), [([30, 28, 2, 1], 6), ([60, 1], 6), ([2, 2, 2], 3)]
+)
+def test_fault_01_classes_are_in_both_parts_of_the_split(sizes, n_validation, seed):
+    """A class with two rows is on both sides, one with a single row in training.
+
+    A peer stratified two classes only, and raised an error for a class of one row.
+    """
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    held_out = []
+
+    def score(estimator, X, y):
+        held_out.extend(y)
+        return 0.0
+
+    clf = plain_classifier(
+        early_stopping=True, scoring=score, random_state=seed, max_iter=1
+    )
+    clf.set_params(validation_fraction=n_validation).fit(numbers(len(y)), y)
+    n_held_out = np.bincount(held_out, minlength=len(sizes))
+    for size, n in zip(sizes, n_held_out, strict=True):
+        assert (0 < n < size) if size > 1 else n == 0
+    assert len(clf.classes_) == len(sizes)
+
+
+def test_fault_09_early_stopping_never_sees_the_outer_test_rows():
+    """What is in the test rows of a cross-validation has no part in training.
+
+    Users of peers gave the outer test fold to early stopping, and scored too well.
+    """
+    X, y = regression()
+    test = np.arange(60) % 3 == 0
+    X_poisoned = np.where(test[:, None], np.inf, X)
+    y_poisoned = np.where(test, np.nan, y)
+    held_out = []
+
+    def score(estimator, X, y):
+        held_out.extend(y)
+        return -np.mean((estimator.predict(X) - y) ** 2)
+
+    reg = plain_regressor(early_stopping=True, scoring=score)
+    clean, poisoned = (
+        cross_validate(
+            reg,
+            *data,
+            cv=PredefinedSplit(np.where(test, 0, -1)),
+            scoring=lambda estimator, X, y: 0.0,
+            return_estimator=True,
+        )["estimator"][0]
+        for data in [(X, y), (X_poisoned, y_poisoned)]
+    )
+    assert_same_network(clean, poisoned)
+    assert clean.validation_scores_ == poisoned.validation_scores_
+    assert set(held_out) <= set(y[~test])
 
 
 # Members that hold out rows of their own
@@ -390,6 +437,9 @@ def test_members_are_kept_by_a_warm_start(first):
         assert clf.network_.n_members == n_members
 
 
+SCORES = [0.1, 0.7, 0.3, 0.2, 0.6]
+
+
 def test_best_weights_of_members_are_restored():
     """With rows of their own, too, the weights are those of the best epoch."""
     X, y = binary()
@@ -426,308 +476,3 @@ def test_members_of_validation_data():
 
     classifier(scoring=score).fit(X, y, X_val=X[:7], y_val=y[:7])
     assert seen == [(7, 2)] * 5
-
-
-# The stopping rule
-
-
-def make_rule(patience, tol, losses, scores=None, schedule=None):
-    """Return the epochs that a rule lets run, and the rule."""
-    trainer = SimpleNamespace(
-        epoch=0,
-        losses=[],
-        learning_rate=1.0,
-        slowdown=1.0,
-        schedule=schedule or Constant(),
-    )
-    trainer.network = SimpleNamespace(snapshot=lambda out=None: trainer.epoch)
-    values = iter(scores or [])
-
-    def validate():
-        score = next(values)
-        return Validation(-score, score, temperature=1 + score)
-
-    rule = StoppingRule(trainer, patience, tol, validate if scores else None)
-    for loss in losses:
-        trainer.losses.append(loss)
-        trainer.epoch += 1
-        if rule():
-            break
-    return trainer.epoch, rule
-
-
-@pytest.mark.parametrize("patience", [1, 2, 5])
-def test_rule_stops_after_patience(patience):
-    """Training stops after more than `patience` epochs in a row without progress."""
-    n_epochs, rule = make_rule(patience, 0.1, [3.0, 2.0] + 20 * [2.0])
-    assert n_epochs == 2 + patience + 1
-    assert rule.stopped
-
-
-def test_rule_counts_epochs_in_a_row():
-    """An epoch of progress starts the count anew."""
-    n_epochs, _ = make_rule(2, 0.1, [5.0, 5.0, 5.0, 4.0, 4.0, 4.0, 4.0, 3.0])
-    assert n_epochs == 7
-
-
-def test_rule_compares_with_the_best():
-    """Progress is a loss below the best one, not below the last one."""
-    n_epochs, rule = make_rule(2, 0.1, [1.0, 9.0, 8.0, 7.0, 0.5])
-    assert n_epochs == 4
-    assert rule.best.epoch == 1
-
-
-def test_rule_wants_progress_of_tol():
-    """Progress by less than `tol` is none."""
-    n_epochs, rule = make_rule(2, 0.1, 1 - 0.01 * np.arange(20))
-    assert n_epochs < 20
-    # And yet the best epoch is the best.
-    assert rule.best.epoch == n_epochs
-
-
-def test_rule_adds_up_slow_progress():
-    """Slow progress that adds up to `tol` within the patience goes on."""
-    n_epochs, _ = make_rule(2, 0.5, 10 - 1.0 * np.arange(10))
-    assert n_epochs == 10
-
-
-@pytest.mark.parametrize("scores", [None, [0.0] * 30])
-def test_rule_without_tol_never_stops(scores):
-    """Without `tol`, all epochs run, with and without a validation score."""
-    n_epochs, rule = make_rule(1, None, [1.0] * 30, scores)
-    assert n_epochs == 30
-    assert not rule.should_have_stopped()
-
-
-def test_rule_watches_the_score():
-    """With a score, the loss does not matter, and more is better."""
-    losses = list(range(20))
-    n_epochs, rule = make_rule(2, 0.1, losses, [1, 2, 3, 9, 1, 1, 1, 1, 1, 1])
-    assert n_epochs == 7
-    assert (rule.best.epoch, rule.best.score) == (4, 9)
-    assert rule.best.snapshot == 4
-    assert rule.best.temperature == 10
-
-
-def test_rule_lowers_the_rate_on_a_plateau():
-    """With an adaptive schedule, a stall lowers the rate and starts the count anew."""
-    schedule = Adaptive(divisor=10, minimum=0.05)
-    n_epochs, rule = make_rule(2, 0.1, [1.0] * 30, schedule=schedule)
-    # One epoch of progress, then three stalls of three: 1 -> 0.1 -> 0.01, then the end.
-    assert n_epochs == 10
-    np.testing.assert_allclose(rule.trainer.slowdown, 0.01)
-
-
-def test_rule_should_have_stopped():
-    """A run to the last epoch is a sign of too few unless scores were watched."""
-    assert make_rule(1, 0.1, [3.0, 2.0])[1].should_have_stopped()
-    assert not make_rule(1, 0.1, [3.0, 2.0], [1, 2])[1].should_have_stopped()
-    assert not make_rule(1, 0.1, [2.0] * 9)[1].should_have_stopped()
-
-
-# Early stopping
-
-
-SCORES = [0.1, 0.7, 0.3, 0.2, 0.6]
-
-
-@tasks
-def test_best_weights_are_restored(task):
-    """After early stopping the weights are those of the epoch of the best score."""
-    make, data = TASKS[task]
-    seen = []
-
-    def score(estimator, X, y):
-        seen.append(parameters(estimator))
-        return SCORES[len(seen) - 1]
-
-    est = make(scoring=score, batch_norm=True, **TOGETHER).fit(*data())
-    assert est.best_iter_ == 2
-    np.testing.assert_array_equal(parameters(est), seen[1])
-
-
-@pytest.mark.parametrize(
-    ("make", "scoring", "metric"),
-    [
-        (classifier, "accuracy", lambda est, X, y: accuracy_score(y, est.predict(X))),
-        (classifier, "loss", lambda est, X, y: -log_loss(y, est.predict_proba(X))),
-        (regressor, "r2", lambda est, X, y: r2_score(y, est.predict(X))),
-    ],
-)
-def test_best_score_is_that_of_the_final_network(make, scoring, metric):
-    """The score of the fitted estimator on the held-out rows is the best one."""
-    X, y = binary()
-    params = {"learning_rate": 0.1, "max_iter": 30, "dtype": "float64"}
-    X_val, y_val = held_out(make, X, y)
-    est = make(scoring=scoring, **params, **TOGETHER).fit(X, y)
-    assert est.best_validation_score_ == max(est.validation_scores_)
-    assert est.best_iter_ == 1 + np.argmax(est.validation_scores_)
-    expected = metric(est, X_val, y_val)
-    np.testing.assert_allclose(est.best_validation_score_, expected, rtol=1e-9)
-
-
-def test_training_stops_early():
-    """Training stops when the score no longer rises."""
-    X, y = binary()
-    clf = classifier(
-        early_stopping=True,
-        scoring=lambda est, X, y: 0.5,
-        tol=1e-4,
-        n_iter_no_change=3,
-        max_iter=50,
-    ).fit(X, y)
-    assert clf.n_iter_ == 5
-
-
-def test_a_second_fit_stops_like_the_first():
-    """Nothing of the stopping rule is left over for the next `fit`."""
-    X, y = binary()
-    clf = classifier(
-        early_stopping=True,
-        learning_rate=0.1,
-        tol=1e-4,
-        n_iter_no_change=2,
-        max_iter=90,
-    )
-    first = clf.fit(X, y).validation_scores_
-    assert clf.fit(X, y).validation_scores_ == first
-    assert len(first) < 90
-
-
-def test_one_epoch_of_early_stopping():
-    """With `max_iter=1`, rows are held out as with any other number."""
-    clf = classifier(early_stopping=True, max_iter=1).fit(*binary())
-    assert len(clf.validation_scores_) == 1
-
-
-# Validation data of the user's own
-
-
-@tasks
-def test_validation_data_are_used(task):
-    """The validation loss is that of the data that were passed, after each epoch."""
-    make, data = plain.TASKS[task]
-    X, y = data()
-    params = {"dtype": "float64", "alpha": 0, "solver": "bgd", "early_stopping": True}
-    est = make(max_iter=3, scoring=lambda *_: 0, **params)
-    est.fit(X, y, X_val=X, y_val=y)
-    # Without penalty, dropout or batches, the next epoch begins with the same loss.
-    np.testing.assert_allclose(
-        est.validation_loss_curve_[:-1], est.loss_curve_[1:], rtol=1e-10
-    )
-
-
-@tasks
-def test_all_rows_train_beside_validation_data(task):
-    """With validation data, no row of `X` is held out."""
-    make, data = plain.TASKS[task]
-    X, y = data()
-    params = {"max_iter": 2, "early_stopping": True}
-    one = make(scoring=lambda *_: 0, max_iter=1).fit(X, y)
-    scores = iter([1.0, 0.0])
-    two = make(scoring=lambda *_: next(scores), **params)
-    two.fit(X, y, X_val=X[:5], y_val=y[:5])
-    np.testing.assert_array_equal(parameters(one), parameters(two))
-
-
-def test_validation_weights_count():
-    """Validation weights of whole numbers are repeated rows, in loss and score."""
-    X, y = binary()
-    weight = 1 + np.arange(20) % 3
-    for scoring in ("loss", "accuracy"):
-        clf = classifier(early_stopping=True, scoring=scoring, dtype="float64")
-        val = {"X_val": X[:20], "y_val": y[:20], "sample_weight_val": weight}
-        one = clf.fit(X, y, **val)
-        scores, losses = one.validation_scores_, one.validation_loss_curve_
-        val = {name: np.repeat(v, weight, axis=0) for name, v in val.items()}
-        del val["sample_weight_val"]
-        two = clf.fit(X, y, **val)
-        np.testing.assert_allclose(two.validation_scores_, scores, rtol=1e-10)
-        np.testing.assert_allclose(two.validation_loss_curve_, losses, rtol=1e-10)
-
-
-def test_validation_rows_without_weight_do_not_count():
-    """A validation row of weight zero is no row, even for a scorer without weights."""
-    X, y = binary()
-    seen = []
-
-    def score(estimator, X, y, sample_weight):
-        seen.append((len(X), len(y), len(sample_weight)))
-        return 0.0
-
-    weight = np.r_[np.zeros(5), np.ones(15)]
-    val = {"X_val": X[:20], "y_val": y[:20], "sample_weight_val": weight}
-    classifier(scoring=score, max_iter=2).fit(X, y, **val)
-    assert seen == [(15, 15, 15)] * 2
-
-
-def test_training_weights_are_in_the_split():
-    """The validation score weighs the rows that are held out."""
-    X, y = binary()
-    weight = np.random.default_rng(0).uniform(0.5, 3, 60)
-    seen = []
-
-    def score(estimator, X, y, sample_weight):
-        seen.append((X, sample_weight))
-        return 0.0
-
-    classifier(early_stopping=True, scoring=score, max_iter=2).fit(X, y, weight)
-    rows, weights = seen[0]
-    expected = [weight[(row == X).all(axis=1)][0] for row in rows]
-    np.testing.assert_allclose(weights, expected)
-
-
-def test_missing_numbers_in_validation_data():
-    """Validation data may have holes where training data had none."""
-    X, y = binary()
-    X_val = X[:10].copy()
-    X_val[0, 0] = np.nan
-    clf = classifier().fit(X, y, X_val=X_val, y_val=y[:10])
-    assert np.isfinite(clf.validation_scores_).all()
-
-
-# Attributes of each mode
-
-VALIDATION = {"validation_loss_curve_", "validation_scores_", "best_validation_score_"}
-
-
-@tasks
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_attributes_of_each_mode(task, early_stopping):
-    """Attributes exist in all modes, and are None where there is nothing to tell."""
-    make, data = TASKS[task]
-    est = make(early_stopping=early_stopping).fit(*data())
-    absent = {"best_loss_"} if early_stopping else VALIDATION
-    for name in {"best_loss_"} | VALIDATION:
-        assert (getattr(est, name) is None) == (name in absent)
-    assert est.loss_ == est.loss_curve_[-1]
-    assert est.n_iter_ == 5
-
-
-def test_attributes_do_not_outlive_their_mode():
-    """A `fit` in another mode leaves no attribute of the mode before."""
-    X, y = binary()
-    clf = classifier(early_stopping=True).fit(X, y)
-    clf.set_params(early_stopping=False).fit(X, y)
-    assert all(getattr(clf, name) is None for name in VALIDATION)
-    assert clf.best_loss_ == min(clf.loss_curve_)
-    clf.set_params(early_stopping=True).fit(X, y)
-    assert clf.best_loss_ is None
-
-
-def test_best_epoch_without_early_stopping():
-    """Without early stopping, the best epoch is that of the lowest objective."""
-    clf = classifier(optimizer="sgd", learning_rate=3.0, max_iter=20).fit(*multiclass())
-    assert clf.best_loss_ == min(clf.loss_curve_)
-    assert clf.best_iter_ == 1 + np.argmin(clf.loss_curve_)
-
-
-def test_attributes_after_partial_fit():
-    """After `partial_fit` there is no validation, and epochs add up."""
-    X, Y = multilabel()
-    clf = classifier()
-    for i in range(1, 4):
-        clf.partial_fit(X, Y, classes=[0, 1, 2])
-        assert clf.n_iter_ == i
-    assert len(clf.loss_curve_) == 1
-    assert all(getattr(clf, name) is None for name in VALIDATION)

@@ -1,166 +1,33 @@
-"""The systems that the project's source documents describe, against their formulas.
-
-As in those documents, the transcriptions here put samples in columns: ``W[l]`` is
-``coefs_[l - 1].T``.
-"""
+"""The network of the project's source documents, against their formulas."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.special import expit
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import (
-    GridSearchCV,
-    KFold,
-    StratifiedKFold,
-    cross_val_score,
-    learning_curve,
-)
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.metrics import log_loss
 
-import skdnn
 from skdnn.nn.layers import BatchNorm, Dense
-from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace
 from skdnn.nn.trainer import Trainer
 from tests import tables
-from tests.plain import DNNClassifier, DNNRegressor, classifier, regressor
-from tests.tables import RECIPES, binary, multiclass, regression
-
-#: What makes an estimator the textbook's.
-TEXTBOOK = {
-    "solver": "bgd",
-    "optimizer": "sgd",
-    "weight_init": "lecun_normal",
-    "numeric_scaling": None,
-    "alpha": 0,
-    "tol": None,
-    "dtype": "float64",
-    "random_state": 0,
-}
-
-
-#: What finds the optimum of a convex objective.
-FULL_BATCH = {
-    "solver": "bgd",
-    "optimizer": "lbfgs",
-    "numeric_scaling": None,
-    "target_scaling": False,
-    "tol": 1e-9,
-    "dtype": "float64",
-    "random_state": 0,
-}
-
-
-def initial_parameters(estimator, X, y):
-    """Return the `W` and `b` that `estimator` starts from, samples in columns."""
-    # A step too small to change any number but a zero.
-    start = clone(estimator).set_params(max_iter=1, learning_rate=1e-300, solver="bgd")
-    W, b = columns_of(start.fit(X, y))
-    assert max(np.abs(v).max() for v in b) < 1e-290
-    # Exactly: below a layer without a living unit, the slope of ReLU hangs on it.
-    return W, [np.zeros_like(v) for v in b]
-
-
-def columns_of(estimator):
-    """Return `W` and `b` of each layer, as the documents write them."""
-    W = [coef.T.copy() for coef in estimator.coefs_]
-    b = [intercept[:, None].copy() for intercept in estimator.intercepts_]
-    return W, b
-
-
-def assert_equal_layers(estimator, W, b, rtol):
-    """Assert that weights and biases equal, to `rtol` of the largest in each array."""
-    for actual, expected in zip(columns_of(estimator), (W, b), strict=True):
-        for a, e in zip(actual, expected, strict=True):
-            np.testing.assert_allclose(a, e, rtol=rtol, atol=rtol * np.abs(e).max())
-
-
-def forward(X, W, b, g, g_out):
-    """Return `Z` and `A` of each layer; the loop over layers is the only one."""
-    A, Z = [X], []
-    for layer in range(len(W)):
-        Z.append(W[layer] @ A[-1] + b[layer])
-        A.append((g_out if layer == len(W) - 1 else g)(Z[-1]))
-    return Z, A
-
-
-def backward(dZ, Z, A, W, g_slope):
-    """Return `dW` and `db` of each layer from `dZ` of the last."""
-    m = A[0].shape[1]
-    dW, db = [None] * len(W), [None] * len(W)
-    for layer in reversed(range(len(W))):
-        dW[layer] = dZ @ A[layer].T / m
-        db[layer] = dZ.sum(axis=1, keepdims=True) / m
-        if layer > 0:
-            dZ = W[layer].T @ dZ * g_slope(Z[layer - 1])
-    return dW, db
-
-
-def relu(z):
-    return np.maximum(0, z)
-
-
-def relu_slope(z):
-    return (z > 0).astype(float)
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def sigmoid_slope(z):
-    return sigmoid(z) * (1 - sigmoid(z))
-
-
-def train_binary_classifier(X, y, W, b, learning_rate, n_iterations, lambd=0.0):
-    """Train S8's network; return the cost of each iteration, weights and biases."""
-    m, costs = X.shape[1], []
-    for _ in range(n_iterations):
-        Z, A = forward(X, W, b, relu, sigmoid)
-        a = A[-1]
-        cost = -np.mean(y * np.log(a) + (1 - y) * np.log(1 - a))
-        costs.append(cost + lambd / (2 * m) * sum((w**2).sum() for w in W))
-        dW, db = backward(a - y, Z, A, W, relu_slope)
-        W = [
-            w - learning_rate * (dw + lambd / m * w)
-            for w, dw in zip(W, dW, strict=True)
-        ]
-        b = [v - learning_rate * dv for v, dv in zip(b, db, strict=True)]
-    return costs, W, b
-
-
-def train_squared_error(X, y, W, b, learning_rate, n_iterations):
-    """Train S10's network; return the cost of each iteration, weights and biases."""
-    costs = []
-    for _ in range(n_iterations):
-        Z, A = forward(X, W, b, sigmoid, sigmoid)
-        a = A[-1]
-        costs.append(np.mean(0.5 * ((a - y) ** 2).sum(axis=0)))
-        dW, db = backward((a - y) * a * (1 - a), Z, A, W, sigmoid_slope)
-        W = [w - learning_rate * dw for w, dw in zip(W, dW, strict=True)]
-        b = [v - learning_rate * dv for v, dv in zip(b, db, strict=True)]
-    return costs, W, b
-
-
-@pytest.fixture(scope="module")
-def cancer():
-    """Real data of two classes, columns standardized."""
-    X, y = load_breast_cancer(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-@pytest.fixture(scope="module")
-def diabetes():
-    """Real data with a target scaled to [0, 1]."""
-    X, y = load_diabetes(return_X_y=True)
-    X = StandardScaler().fit_transform(X)
-    return X, MinMaxScaler().fit_transform(y[:, None])[:, 0]
-
+from tests.plain import DNNClassifier, DNNRegressor, plain_classifier
+from tests.tables import binary, multiclass, regression
+from tests.textbook import (
+    FULL_BATCH,
+    TEXTBOOK,
+    assert_equal_layers,
+    backward,
+    columns_of,
+    forward,
+    initial_parameters,
+    relu,
+    relu_slope,
+    sigmoid,
+    sigmoid_slope,
+    train_binary_classifier,
+)
 
 # S1: the forward pass
 
@@ -169,7 +36,7 @@ def diabetes():
 def test_s1_forward_pass(dims):
     """The raw prediction is ``W[l] A[l-1] + b[l]`` through ReLU, at any depth."""
     X, y = multiclass()
-    clf = classifier(dims, numeric_scaling=None, dtype="float64").fit(X, y)
+    clf = plain_classifier(dims, numeric_scaling=None, dtype="float64").fit(X, y)
     _, A = forward(X.T, *columns_of(clf), relu, lambda z: z)
     np.testing.assert_allclose(
         clf.decision_function(X), A[-1].T, rtol=1e-12, atol=1e-13
@@ -179,7 +46,7 @@ def test_s1_forward_pass(dims):
 def test_s1_probabilities_are_the_sigmoid_of_the_last_layer():
     """With two classes, ``A[L]`` is the sigmoid of ``Z[L]``, the chance of class 1."""
     X, y = binary()
-    clf = classifier((6, 5), numeric_scaling=None, dtype="float64").fit(X, y)
+    clf = plain_classifier((6, 5), numeric_scaling=None, dtype="float64").fit(X, y)
     _, A = forward(X.T, *columns_of(clf), relu, sigmoid)
     np.testing.assert_allclose(clf.predict_proba(X)[:, 1], A[-1][0], rtol=1e-12)
 
@@ -187,7 +54,7 @@ def test_s1_probabilities_are_the_sigmoid_of_the_last_layer():
 def test_s1_the_only_loop_is_over_layers(monkeypatch):
     """A prediction takes one matrix product a layer, whatever the number of rows."""
     X, y = binary(500)
-    clf = classifier((6, 5)).fit(X, y)
+    clf = plain_classifier((6, 5)).fit(X, y)
     calls = []
     original = Dense.forward
 
@@ -207,7 +74,7 @@ def test_s1_the_only_loop_is_over_layers(monkeypatch):
 def test_s2_shapes_are_those_of_the_documents():
     """Each ``W[l]`` is ``(n[l], n[l-1])``, each ``b[l]`` has ``n[l]`` entries."""
     X, y = multiclass(d=4)
-    clf = classifier((7, 5)).fit(X, y)
+    clf = plain_classifier((7, 5)).fit(X, y)
     n = [4, 7, 5, 3]
     W, b = columns_of(clf)
     assert [w.shape for w in W] == [(above, below) for below, above in pairwise(n)]
@@ -217,7 +84,7 @@ def test_s2_shapes_are_those_of_the_documents():
 def test_s2_outputs_have_the_shape_of_the_samples():
     """``A[L]`` is ``(n[L], m)``: one row of predictions a sample."""
     X, y = multiclass(50)
-    clf = classifier().fit(X, y)
+    clf = plain_classifier().fit(X, y)
     assert clf.predict_proba(X[:13]).shape == (13, 3)
 
 
@@ -283,7 +150,7 @@ def test_s3_gradient_is_the_slope_of_the_cost():
 def test_s3_stops_before_the_gradient_of_the_input():
     """The first layer has no memory for the gradient of its input; the others have."""
     X, y = binary()
-    network = classifier((6, 5)).fit(X, y).network_
+    network = plain_classifier((6, 5)).fit(X, y).network_
     caches = Workspace(network).caches(7)
     dense = [c for c in caches if hasattr(c, "grad_x")]
     assert dense[0].grad_x is None
@@ -334,14 +201,14 @@ def step_sizes(monkeypatch):
 def test_s5_rows_a_step(params, expected, step_sizes):
     """Each solver takes its number of rows a step, and all rows an epoch."""
     X, y = binary(50)
-    classifier(max_iter=2, **params).fit(X, y)
+    plain_classifier(max_iter=2, **params).fit(X, y)
     assert step_sizes == 2 * expected
 
 
 def test_s5_automatic_batch_size(step_sizes):
     """A batch of automatic size is 200 rows of a plain network."""
     X, y = binary(450)
-    classifier(max_iter=1, batch_size="auto", optimizer="sgd").fit(X, y)
+    plain_classifier(max_iter=1, batch_size="auto", optimizer="sgd").fit(X, y)
     assert step_sizes == [200, 200, 50]
 
 
@@ -360,8 +227,8 @@ def test_s5_automatic_batch_size_of_the_recipe(step_sizes):
 def test_s5_extremes_of_mini_batches(solver, batch_size, shuffle):
     """Mini-batches of all rows are `bgd`, of one row `sgd`, to the bit."""
     X, y = binary(60)
-    one = classifier(solver=solver, shuffle=shuffle).fit(X, y)
-    two = classifier(batch_size=batch_size, shuffle=shuffle).fit(X, y)
+    one = plain_classifier(solver=solver, shuffle=shuffle).fit(X, y)
+    two = plain_classifier(batch_size=batch_size, shuffle=shuffle).fit(X, y)
     np.testing.assert_array_equal(one.network_.params, two.network_.params)
 
 
@@ -538,253 +405,3 @@ def test_s7_prediction_uses_running_statistics(batch_norm_runs):
     clf, twin, _, X = batch_norm_runs
     proba = np.vstack([clf.predict_proba(row[None]) for row in X])[:, 1]
     np.testing.assert_allclose(proba, twin.predict_proba(X.T), rtol=1e-9)
-
-
-# S8: the complete binary classifier
-
-
-def assert_s8(data, n_iterations, rtol, lambd=0.0):
-    """Assert equal costs, weights and classes after S8's training."""
-    X, y = data
-    clf = DNNClassifier(
-        (20, 7, 5),
-        activation="relu",
-        learning_rate=0.0075,
-        max_iter=n_iterations,
-        **{**TEXTBOOK, "alpha": lambd},
-    ).fit(X, y)
-    W, b = initial_parameters(clf, X, y)
-    costs, W, b = train_binary_classifier(X.T, y, W, b, 0.0075, n_iterations, lambd)
-    np.testing.assert_allclose(clf.loss_curve_, costs, rtol=rtol)
-    assert_equal_layers(clf, W, b, rtol)
-    _, A = forward(X.T, W, b, relu, sigmoid)
-    np.testing.assert_array_equal(clf.predict(X), A[-1][0] > 0.5)
-
-
-def test_s8_200_iterations(cancer):
-    """Costs and weights are the transcription's over 200 iterations."""
-    assert_s8(cancer, 200, rtol=1e-9)
-
-
-def test_s8_200_iterations_with_penalty(cancer):
-    """The same holds with S6's penalty."""
-    assert_s8(cancer, 200, rtol=1e-9, lambd=1.0)
-
-
-def test_s8_3000_iterations(cancer):
-    """Costs and weights are the transcription's over all 3,000 iterations."""
-    assert_s8(cancer, 3000, rtol=1e-6)
-
-
-def test_s8_initial_weights():
-    """Weights start as ``randn / sqrt(n[l-1])``: normal, of that deviation."""
-    X, y = binary(50, 100)
-    clf = DNNClassifier((400, 50), **TEXTBOOK)
-    W, _ = initial_parameters(clf, X, y)
-    for w in W[:2]:
-        z = w * np.sqrt(w.shape[1])
-        assert abs(z.mean()) < 4 / np.sqrt(z.size)
-        assert abs(z.std() - 1) < 4 / np.sqrt(2 * z.size)
-        # As many beyond two deviations as in a normal distribution.
-        assert abs(np.mean(np.abs(z) > 2) - 0.0455) < 4 * np.sqrt(0.0455 / z.size)
-
-
-def test_s8_class_1_where_the_output_exceeds_a_half():
-    """The class is 1 where the probability exceeds 0.5, and 0 at 0.5."""
-    X, y = binary()
-    clf = classifier().fit(X, y)
-    proba = clf.predict_proba(X)[:, 1]
-    np.testing.assert_array_equal(clf.predict(X), (proba > 0.5).astype(int))
-    clf.network_.params[:] = 0
-    assert (clf.predict_proba(X) == 0.5).all()
-    assert (clf.predict(X) == 0).all()
-
-
-# S9: the record of the cost
-
-
-def test_s9_one_value_an_iteration():
-    """The cost is recorded once an iteration."""
-    X, y = binary()
-    clf = classifier(solver="bgd", max_iter=17).fit(X, y)
-    assert len(clf.loss_curve_) == clf.n_iter_ == 17
-
-
-def test_s9_values_are_costs_before_each_step():
-    """Entry t is the objective of the network that t iterations made."""
-    X, y = binary()
-    params = {**TEXTBOOK, "alpha": 3.0, "learning_rate": 0.5}
-    curve = DNNClassifier((6,), max_iter=6, **params).fit(X, y).loss_curve_
-    for t in range(1, 6):
-        clf = DNNClassifier((6,), max_iter=t, **params).fit(X, y)
-        penalty = 3.0 / 2 * sum((w**2).sum() for w in clf.coefs_) / len(X)
-        expected = log_loss(y, clf.predict_proba(X)) + penalty
-        np.testing.assert_allclose(curve[t], expected, rtol=1e-10)
-
-
-def test_s9_printed_values(capsys):
-    """The cost that is printed is the one that is recorded."""
-    X, y = binary()
-    clf = classifier(max_iter=3, verbose=True).fit(X, y)
-    printed = [float(line.split()[3]) for line in capsys.readouterr().out.splitlines()]
-    np.testing.assert_allclose(printed, clf.loss_curve_, atol=1e-6)
-
-
-# S10: squared error on sigmoid outputs
-
-
-def assert_s10(estimator, X, y, n_iterations, rtol):
-    """Assert equal costs, weights and outputs after S10's training."""
-    estimator.set_params(max_iter=n_iterations).fit(X, y)
-    W, b = initial_parameters(estimator, X, y)
-    targets = np.atleast_2d(y.T)
-    costs, W, b = train_squared_error(X.T, targets, W, b, 0.5, n_iterations)
-    np.testing.assert_allclose(estimator.loss_curve_, costs, rtol=rtol)
-    assert_equal_layers(estimator, W, b, rtol)
-    _, A = forward(X.T, W, b, sigmoid, sigmoid)
-    return A[-1]
-
-
-def s10(Estimator):
-    return Estimator(
-        (8, 6),
-        activation="sigmoid",
-        loss=SquaredError(link="sigmoid"),
-        learning_rate=0.5,
-        **TEXTBOOK,
-    )
-
-
-def test_s10_classifier_200_iterations(cancer):
-    """The classifier's costs and weights are the transcription's."""
-    X, y = cancer
-    clf = s10(DNNClassifier)
-    a = assert_s10(clf, X, y, 200, rtol=1e-9)
-    np.testing.assert_allclose(clf.predict_proba(X)[:, 1], a[0], rtol=1e-9)
-
-
-def test_s10_regressor_200_iterations(diabetes):
-    """The regressor's costs and weights are the transcription's."""
-    X, y = diabetes
-    reg = s10(DNNRegressor)
-    a = assert_s10(reg, X, y, 200, rtol=1e-9)
-    np.testing.assert_allclose(reg.predict(X), a[0], rtol=1e-9)
-
-
-def test_s10_several_outputs(diabetes):
-    """With several outputs, ``||a - y||^2`` sums over them."""
-    X, y = diabetes
-    Y = np.column_stack([y, 1 - y**2])
-    reg = s10(DNNRegressor)
-    a = assert_s10(reg, X, Y, 200, rtol=1e-9)
-    np.testing.assert_allclose(reg.predict(X), a.T, rtol=1e-9)
-
-
-def test_s10_classifier_3000_iterations(cancer):
-    """The classifier's costs and weights are the transcription's over 3,000 steps."""
-    assert_s10(s10(DNNClassifier), *cancer, 3000, rtol=1e-6)
-
-
-def test_s10_regressor_3000_iterations(diabetes):
-    """The regressor's costs and weights are the transcription's over 3,000 steps."""
-    assert_s10(s10(DNNRegressor), *diabetes, 3000, rtol=1e-6)
-
-
-# S11: the hyperparameters
-
-
-@pytest.mark.parametrize(
-    "grid",
-    [
-        pytest.param({"learning_rate": [1e-3, 1e-2]}, id="learning rate"),
-        pytest.param({"alpha": [0, 1.0]}, id="regularization"),
-        pytest.param({"hidden_layer_dims": [(), (4,), (4, 4)]}, id="number of layers"),
-        pytest.param({"hidden_layer_dims": [(2,), (9,)]}, id="units of each layer"),
-        pytest.param({"max_iter": [2, 9]}, id="epochs"),
-        pytest.param({"batch_size": [5, 30]}, id="mini-batch size"),
-        pytest.param(
-            {"loss": [LogLoss(link="softmax"), LogLoss(link="sigmoid")]},
-            id="encoding of the outputs",
-        ),
-        pytest.param({"loss": ["log_loss", "squared_error"]}, id="cost function"),
-        pytest.param({"weight_init": ["lecun_normal", "he_uniform"]}, id="weights"),
-        pytest.param({"activation": ["sigmoid", "relu"]}, id="activation function"),
-    ],
-)
-def test_s11_hyperparameter_can_be_searched_over(grid):
-    """Each hyperparameter gives every candidate of a search a score of its own."""
-    X, y = multiclass()
-    search = GridSearchCV(classifier(), grid, cv=2, scoring="neg_log_loss").fit(X, y)
-    scores = search.cv_results_["mean_test_score"]
-    assert np.isfinite(scores).all()
-    assert len(set(scores)) == len(scores)
-
-
-def test_s11_encoding_of_the_outputs():
-    """Outputs are coded as exclusive classes, or each as a yes or no of its own."""
-    X, y = multiclass()
-    clf = classifier(loss=LogLoss(link="sigmoid")).fit(X, y)
-    assert clf.out_activation_ == "sigmoid"
-    p = expit(clf.decision_function(X))
-    expected = p / p.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(clf.predict_proba(X), expected, rtol=1e-6)
-
-
-def test_s11_amount_of_training_data():
-    """The amount of training data is varied by scikit-learn's learning curve."""
-    X, y = multiclass()
-    sizes, scores, _ = learning_curve(classifier(), X, y, train_sizes=[20, 50], cv=3)
-    np.testing.assert_array_equal(sizes, [20, 50])
-    assert scores.shape == (2, 3)
-
-
-# S13: m-fold cross-validation
-
-
-@pytest.mark.parametrize("cv", [10, 3])
-def test_s13_cross_validation_of_a_classifier(cv):
-    """Each of m scores is that of a network trained on all other folds."""
-    X, y = binary(120)
-    clf = classifier()
-    expected = [
-        accuracy_score(y[test], clone(clf).fit(X[train], y[train]).predict(X[test]))
-        for train, test in StratifiedKFold(cv).split(X, y)
-    ]
-    np.testing.assert_array_equal(cross_val_score(clf, X, y, cv=cv), expected)
-
-
-@pytest.mark.parametrize("cv", [10, 3])
-def test_s13_cross_validation_of_a_regressor(cv):
-    """The same holds for regression, and a second run gives the same scores."""
-    X, y = regression(60)
-    reg = regressor(early_stopping=True, max_iter=10)
-    scores = cross_val_score(reg, X, y, cv=cv)
-    expected = [
-        clone(reg).fit(X[train], y[train]).score(X[test], y[test])
-        for train, test in KFold(cv).split(X)
-    ]
-    np.testing.assert_array_equal(scores, expected)
-    np.testing.assert_array_equal(cross_val_score(reg, X, y, cv=cv), scores)
-
-
-# S16: parameters and hyperparameters
-
-
-@pytest.mark.parametrize("Estimator", [skdnn.DNNClassifier, skdnn.DNNRegressor])
-def test_s16_hyperparameters_do_not_end_in_an_underscore(Estimator):
-    """An estimator that is not fitted holds what was chosen, and nothing else."""
-    estimator = Estimator()
-    assert vars(estimator) == estimator.get_params(deep=False)
-    assert not [name for name in vars(estimator) if name.endswith("_")]
-
-
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("make", [tables.classifier, tables.regressor])
-def test_s16_parameters_end_in_an_underscore(make, recipe):
-    """What is learned ends in an underscore, and training changes nothing chosen."""
-    estimator = make(**RECIPES[recipe] | {"optimizer": "adam"})
-    chosen = estimator.get_params(deep=False)
-    estimator.fit(*binary())
-    assert estimator.get_params(deep=False) == chosen
-    learned = {*vars(estimator), "coefs_", "intercepts_"} - {*chosen}
-    assert not [n for n in learned if not n.startswith("_") and not n.endswith("_")]

@@ -1,0 +1,180 @@
+"""What the fitted attributes are, in each mode of training."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from tests import plain
+from tests.plain import plain_classifier
+from tests.tables import (
+    TASKS,
+    binary,
+    classifier,
+    multiclass,
+    multilabel,
+    numbers,
+    regression,
+    regressor,
+)
+
+tasks = pytest.mark.parametrize("task", TASKS)
+
+
+# Attributes
+
+
+@pytest.mark.parametrize(
+    ("task", "n_outputs", "out_activation"),
+    [
+        ("binary", 1, "sigmoid"),
+        ("multiclass", 3, "softmax"),
+        ("multilabel", 3, "sigmoid"),
+        ("regression", 1, "identity"),
+        ("multioutput", 2, "identity"),
+    ],
+)
+def test_outputs(task, n_outputs, out_activation):
+    """Each task has its number of outputs and its function of the last layer."""
+    make, data = plain.TASKS[task]
+    est = make((6, 5)).fit(*data(d=4))
+    assert est.n_outputs_ == n_outputs
+    assert est.out_activation_ == out_activation
+    assert est.n_layers_ == 4
+    assert est.n_features_in_ == 4
+    assert [w.shape for w in est.coefs_] == [(4, 6), (6, 5), (5, n_outputs)]
+    assert [v.shape for v in est.intercepts_] == [(6,), (5,), (n_outputs,)]
+
+
+@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+def test_out_activation_of_an_exponential(loss):
+    """A loss with an exponential link says so."""
+    X, y = regression()
+    assert regressor(loss=loss).fit(X, np.exp(y)).out_activation_ == "exp"
+
+
+@tasks
+def test_history(task):
+    """The history has a float an epoch, and its last and best are attributes."""
+    make, data = plain.TASKS[task]
+    est = make().fit(*data())
+    assert est.n_iter_ == 5
+    assert all(type(loss) is float for loss in est.loss_curve_)
+    assert est.loss_ == est.loss_curve_[-1]
+    assert est.best_loss_ == min(est.loss_curve_)
+    assert est.best_iter_ == 1 + np.argmin(est.loss_curve_)
+
+
+@tasks
+def test_weights_are_views(task):
+    """`coefs_` and `intercepts_` are views of the one parameter vector."""
+    make, data = plain.TASKS[task]
+    est = make().fit(*data())
+    total = sum(a.size for a in est.coefs_ + est.intercepts_)
+    assert total == est.network_.params.size
+    for array in est.coefs_ + est.intercepts_:
+        assert np.shares_memory(array, est.network_.params)
+
+
+def test_curves_are_plain_numbers():
+    """Losses are floats of Python's, with weights as without."""
+    X, y = binary()
+    clf = classifier().fit(X, y, sample_weight=np.arange(60))
+    assert {type(loss) for loss in clf.loss_curve_} == {float}
+
+
+@tasks
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+)
+def test_not_fitted(task, method):
+    """Before `fit`, there is nothing to predict with."""
+    est = TASKS[task][0]()
+    if hasattr(est, method):
+        with pytest.raises(NotFittedError):
+            getattr(est, method)(numbers())
+
+
+# Of each mode
+
+VALIDATION = {"validation_loss_curve_", "validation_scores_", "best_validation_score_"}
+
+
+@tasks
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_attributes_of_each_mode(task, early_stopping):
+    """Attributes exist in all modes, and are None where there is nothing to tell."""
+    make, data = TASKS[task]
+    est = make(early_stopping=early_stopping).fit(*data())
+    absent = {"best_loss_"} if early_stopping else VALIDATION
+    for name in {"best_loss_"} | VALIDATION:
+        assert (getattr(est, name) is None) == (name in absent)
+    assert est.loss_ == est.loss_curve_[-1]
+    assert est.n_iter_ == 5
+
+
+def test_attributes_do_not_outlive_their_mode():
+    """A `fit` in another mode leaves no attribute of the mode before."""
+    X, y = binary()
+    clf = classifier(early_stopping=True).fit(X, y)
+    clf.set_params(early_stopping=False).fit(X, y)
+    assert all(getattr(clf, name) is None for name in VALIDATION)
+    assert clf.best_loss_ == min(clf.loss_curve_)
+    clf.set_params(early_stopping=True).fit(X, y)
+    assert clf.best_loss_ is None
+
+
+def test_best_epoch_without_early_stopping():
+    """Without early stopping, the best epoch is that of the lowest objective."""
+    clf = classifier(optimizer="sgd", learning_rate=3.0, max_iter=20).fit(*multiclass())
+    assert clf.best_loss_ == min(clf.loss_curve_)
+    assert clf.best_iter_ == 1 + np.argmin(clf.loss_curve_)
+
+
+def test_attributes_after_partial_fit():
+    """After `partial_fit` there is no validation, and epochs add up."""
+    X, Y = multilabel()
+    clf = classifier()
+    for i in range(1, 4):
+        clf.partial_fit(X, Y, classes=[0, 1, 2])
+        assert clf.n_iter_ == i
+    assert len(clf.loss_curve_) == 1
+    assert all(getattr(clf, name) is None for name in VALIDATION)
+
+
+#: How training can watch itself, and the curves that there are then.
+MODES = {
+    "loss": {"early_stopping": False},
+    "lbfgs": {"early_stopping": False, "optimizer": "lbfgs", "solver": "bgd"},
+    "validation loss": {"early_stopping": True},
+    "validation score": {"early_stopping": True, "scoring": "neg_log_loss"},
+}
+
+
+@pytest.mark.parametrize("mode", [*MODES, "partial_fit"])
+@pytest.mark.parametrize("before", [None, *MODES])
+def test_fault_05_attributes_are_of_this_fit_in_all_modes(before, mode):
+    """The curves and the best values are there in each mode, None where not watched.
+
+    A peer had some only with early stopping, and kept those of the fit before.
+    """
+    X, y = binary()
+    clf = plain_classifier(max_iter=7)
+    if before is not None:
+        clf.set_params(**MODES[before], max_iter=3).fit(X, y).set_params(max_iter=7)
+    if mode == "partial_fit":
+        clf.set_params(**MODES["loss"], optimizer="adam")
+        clf.partial_fit(X, y, classes=[0, 1])
+    else:
+        clf.set_params(**{"optimizer": "adam", "scoring": "loss", **MODES[mode]})
+        clf.fit(X, y)
+    assert clf.loss_ == clf.loss_curve_[-1]
+    assert len(clf.loss_curve_) == (1 if mode == "partial_fit" else 7)
+    assert clf.best_iter_ <= 7
+    if mode.startswith("validation"):
+        assert clf.best_loss_ is None
+        assert len(clf.validation_loss_curve_) == len(clf.validation_scores_) == 7
+        assert clf.best_validation_score_ == max(clf.validation_scores_)
+    else:
+        assert clf.best_loss_ == min(clf.loss_curve_)
+        assert clf.validation_loss_curve_ is clf.validation_scores_ is None
+        assert clf.best_validation_score_ is None

@@ -1,0 +1,149 @@
+"""What `"auto"` stands for: the tuned recipe or the textbook, and what it learns."""
+
+import numpy as np
+import pytest
+
+from skdnn import DNNClassifier, DNNRegressor
+from skdnn._recipe import PLAIN, TUNED, is_tuned, resolve
+from skdnn.nn.embeddings import Periodic
+from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, AdamW
+from tests import tables
+from tests.plain import plain_classifier, plain_regressor
+from tests.tables import binary, numbers, parameters
+
+both = pytest.mark.parametrize("make", [plain_classifier, plain_regressor])
+
+
+# What it stands for
+
+#: Parameters that may be "auto", for which it stands for one of two things.
+AUTOS = [*TUNED, *PLAIN, "early_stopping", "batch_size", "max_iter", "n_iter_no_change"]
+
+
+def everything(**params):
+    """Return the parameters of both classes, all on "auto" that may be."""
+    together = DNNRegressor().get_params(False) | DNNClassifier().get_params(False)
+    autos = dict.fromkeys(set(AUTOS) & set(together), "auto")
+    return together | autos | params
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"optimizer": o} for o in ("auto", "adam", "adamw", Adam(0.5), AdamW())],
+    ids=str,
+)
+def test_auto_is_tuned_where_adam_takes_mini_batches(params):
+    """With Adam and mini-batches, `"auto"` is the tuned recipe."""
+    assert is_tuned(everything(**params))
+    settings = resolve(everything(**params), 5, 1000)
+    for name in set(TUNED) - {"optimizer"}:
+        assert getattr(settings, name) == TUNED[name]
+    # But not what was chosen.
+    if params["optimizer"] in ("adam", "adamw"):
+        assert type(settings.optimizer) is OPTIMIZERS[params["optimizer"]]
+    elif params["optimizer"] != "auto":
+        assert settings.optimizer is params["optimizer"]
+
+
+#: Optimizers and solvers for which it is the textbook's.
+NOT_TUNED = [
+    *({"optimizer": o} for o in ("sgd", "momentum", "nesterov", "rmsprop", "adagrad")),
+    *({"optimizer": o, "solver": "bgd"} for o in ("lbfgs", LBFGS())),
+    {"optimizer": SGD()},
+    *({"solver": solver} for solver in ("bgd", "sgd")),
+    {"optimizer": AdamW(), "solver": "bgd"},
+]
+
+
+@pytest.mark.parametrize("params", NOT_TUNED, ids=str)
+def test_auto_is_the_textbook_elsewhere(params):
+    """With another optimizer or solver, `"auto"` is a plain network."""
+    assert not is_tuned(everything(**params))
+    settings = resolve(everything(**params), 5, 1000)
+    for name in set(PLAIN) - {"optimizer"}:
+        assert getattr(settings, name) == PLAIN[name]
+    assert not settings.early_stopping
+    assert (settings.batch_size, settings.max_iter) == (200, 200)
+    assert settings.n_iter_no_change == 10
+    assert settings.learning_rate == settings.optimizer.default_learning_rate
+
+
+@both
+@pytest.mark.parametrize("params", NOT_TUNED, ids=str)
+def test_auto_elsewhere_is_a_plain_network(make, params):
+    """An estimator with its defaults is then the network of the textbook."""
+    X, y = binary()
+    default = {plain_classifier: tables.classifier, plain_regressor: tables.regressor}[
+        make
+    ]
+    one = default(n_ensemble="auto", **params).fit(X, y)
+    two = make(**params).fit(X, y)
+    np.testing.assert_array_equal(parameters(one), parameters(two))
+    assert one.validation_scores_ is None
+
+
+@pytest.mark.parametrize("optimizer", ["auto", "sgd"])
+@pytest.mark.parametrize("n_rows", [None, 1, 100, 100_000])
+@pytest.mark.parametrize("is_classifier", [False, True])
+def test_auto_leaves_nothing_open(optimizer, n_rows, is_classifier):
+    """Nothing but what the activation or the weights of rows say is left open."""
+    params = everything(optimizer=optimizer)
+    before = dict(params)
+    settings = vars(resolve(params, 5, n_rows, is_classifier))
+    left = {k for k, v in settings.items() if isinstance(v, str) and v == "auto"}
+    assert left == {"alpha", "weight_init"}
+    assert settings.keys() == params.keys()
+    assert params == before
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_auto_keeps_what_was_chosen(optimizer):
+    """What is not on `"auto"` stays as it is."""
+    chosen = {
+        **{"activation": "tanh", "dropout": 0.3, "schedule": "step"},
+        **{"regularization_schedule": "cosine", "numeric_embedding": Periodic()},
+        **{"input_scaling": False, "parametrization": "standard"},
+        **{"parametric_activation": False, "learning_rate_multipliers": None},
+        **{"temperature_scaling": False, "clip_predictions": False},
+        **{"early_stopping": True, "learning_rate": 0.7, "n_ensemble": 4},
+        **{"batch_size": 3, "max_iter": 5, "n_iter_no_change": 7},
+    }
+    assert set(AUTOS) - {"optimizer"} <= set(chosen)
+    for n_rows in (None, 100, 100_000):
+        settings = vars(resolve(everything(optimizer=optimizer) | chosen, 5, n_rows))
+        assert {name: settings[name] for name in chosen} == chosen
+
+
+def test_auto_of_a_part_of_the_data():
+    """`partial_fit` has no end to plan for, and no rows to hold out."""
+    settings = resolve(everything(), 5, None)
+    assert settings.schedule == "constant"
+    assert settings.early_stopping is False
+    assert settings.activation == TUNED["activation"]
+
+
+@pytest.mark.parametrize("name", ["temperature_scaling", "clip_predictions"])
+def test_auto_of_the_other_class(name):
+    """What only one of the classes has is off in the other."""
+    params = everything()
+    del params[name]
+    assert getattr(resolve(params, 5, 1000), name) is False
+
+
+# What it learns
+
+
+def test_default_classifier_learns():
+    """With its defaults, the classifier learns what a linear model cannot."""
+    X = numbers(400)
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    clf = DNNClassifier(random_state=0, max_iter=30, tol=None).fit(X[:300], y[:300])
+    assert clf.score(X[300:], y[300:]) > 0.8
+
+
+def test_default_regressor_learns():
+    """With its defaults, the regressor learns what a linear model cannot."""
+    X = numbers(400)
+    y = 1000 + 50 * X[:, 0] * X[:, 1]
+    reg = DNNRegressor(random_state=0, max_iter=30, tol=None).fit(X[:300], y[:300])
+    assert reg.score(X[300:], y[300:]) > 0.7

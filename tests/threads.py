@@ -1,0 +1,25 @@
+"""How many threads BLAS has."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+#: Seconds after which what should have happened is taken to hang.
+PATIENCE = 60
+
+
+def blas_threads():
+    """Return how many threads each BLAS library of this process uses."""
+    libraries = threadpool_info()
+    return [lib["num_threads"] for lib in libraries if lib["user_api"] == "blas"]
+
+
+def set_blas_threads(n_threads):
+    """Set how many threads BLAS uses, from a thread that is gone afterwards.
+
+    As long as it is there, newer versions of threadpoolctl let no other change them.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        limit = pool.submit(threadpool_limits, n_threads, "blas").result(PATIENCE)
+    assert set(blas_threads()) == {n_threads}
+    return limit
