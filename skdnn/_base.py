@@ -235,7 +235,7 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         same.__dict__ = vars(self) | {"_model": model}
         return same
 
-    def _predict(self, X, finish, *options):
+    def _predict(self, X, finish, **options):
         """Return what the model makes of `X`, by the name of a method of targets.
 
         This is the estimator as it is now, whatever another thread makes of it:
@@ -246,7 +246,7 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         fitted.__dict__ = vars(self)
         model = fitted._model
         X = model.encoder.validate(fitted, X, reset=False)
-        return model.predict(X, getattr(model.targets, finish), *options)
+        return model.predict(X, getattr(model.targets, finish), **options)
 
     def __getstate__(self):
         return pack(super().__getstate__())

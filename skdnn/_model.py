@@ -124,10 +124,11 @@ class Model(NamedTuple):
             array of `n` rows.
         dtype : numpy dtype, default=float64
             Of the raw predictions: a float32 can't tell a probability of 1 - 1e-9 from
-            1.
+            1. None is that of the network.
         """
         # That of the network, whatever the parameter has been set to since.
-        network_dtype, dtype = self.network.params.dtype, np.dtype(dtype)
+        network_dtype = self.network.params.dtype
+        dtype = network_dtype if dtype is None else np.dtype(dtype)
         n_raw = self.targets.n_outputs * (self.network.n_members or 1)
         spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, PADDED_ROWS)
         spans = list(spans)

@@ -521,7 +521,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             Log odds of the second of two classes, or of each label; for more classes,
             what the softmax turns into probabilities.
         """
-        return self._predict(X, "decisions")
+        return self._predict(X, "decisions", dtype=None)
 
     @property
     def classes_(self):

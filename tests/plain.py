@@ -34,7 +34,7 @@ def DNNClassifier(*args, **params):
 
 def DNNRegressor(*args, **params):
     """Return a plain regressor, but for what `params` say."""
-    return skdnn.DNNRegressor(*args, **{**PLAIN, "clip_predictions": False} | params)
+    return skdnn.DNNRegressor(*args, **PLAIN | params)
 
 
 def plain_classifier(hidden_layer_dims=(8,), **params):

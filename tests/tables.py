@@ -4,6 +4,19 @@ import numpy as np
 
 from skdnn import DNNClassifier, DNNRegressor
 
+#: Fitted attributes that training with validation rows has the last word on.
+WATCHED = (
+    "loss_curve_",
+    "loss_",
+    "n_iter_",
+    "best_loss_",
+    "best_iter_",
+    "validation_loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "temperature_",
+)
+
 
 def numbers(n=60, d=4, seed=0):
     """Return standard normal columns."""
@@ -122,6 +135,11 @@ RECIPES = {
         "batch_size": 16,
     },
 }
+
+
+def raw_predictions(estimator, X):
+    """Return the raw predictions (n, n_outputs), those of an ensemble as one."""
+    return estimator._predict(X, "combined", dtype=None)
 
 
 def parameters(estimator):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from skdnn import _base, _training
-from skdnn._training import Clock
+from skdnn import _base, _clock
+from skdnn._clock import Clock
+from skdnn.encoding import TabularEncoder
 from skdnn.nn.optimizers import SGD
 from skdnn.nn.schedules import SCHEDULES, Cosine
 from tests.tables import binary, classifier, parameters, regression, regressor
@@ -17,7 +18,7 @@ both = pytest.mark.parametrize(("make", "data"), MAKES.values(), ids=MAKES)
 def now(monkeypatch):
     """The time, which stands still but for who adds to its only entry."""
     time = [0.0]
-    for module in _base, _training:
+    for module in _base, _clock:
         monkeypatch.setattr(module, "perf_counter", lambda: time[0])
     return time
 
@@ -94,13 +95,13 @@ def test_time_to_spare(now):
 
 def test_what_comes_before_training_is_not_an_epoch(now, monkeypatch):
     """Minutes of encoding take time from the epochs, but do not count as theirs."""
-    encode = _base.TabularEncoder.encode_rows
+    encode = TabularEncoder.encode_rows
 
     def slowly(self, *args):
         now[0] += 60
         return encode(self, *args)
 
-    monkeypatch.setattr(_base.TabularEncoder, "encode_rows", slowly)
+    monkeypatch.setattr(TabularEncoder, "encode_rows", slowly)
     est, rates = fitted(classifier, binary, now, max_time=60 + 35, early_stopping=False)
     assert est.n_iter_ == 3
     assert share(rates)[-1] < 0.01
@@ -184,7 +185,7 @@ def test_refit_that_would_be_late_is_drawn_in(now):
         return next(scores)
 
     clf = classifier(refit=True, early_stopping=True, scoring=score, max_time=80)
-    fit_rows = _base.TabularEncoder.fit_rows
+    fit_rows = TabularEncoder.fit_rows
 
     def fit_slowly(self, *args, **kwargs):
         now[0] += next(slow_start)
@@ -192,7 +193,7 @@ def test_refit_that_would_be_late_is_drawn_in(now):
 
     params = clf.get_params()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_base.TabularEncoder, "fit_rows", fit_slowly)
+        patch.setattr(TabularEncoder, "fit_rows", fit_slowly)
         names = "refit", "early_stopping", "scoring", "max_time"
         chosen = {name: params[name] for name in names}
         est, rates = fitted(classifier, binary, now, **chosen)

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn._recipe import resolve
-from skdnn._training import StoppingRule
+from skdnn._stopping import StoppingRule
 from skdnn._validation import Validation
 from skdnn.nn.optimizers import Adam
 from skdnn.nn.schedules import Adaptive, Constant

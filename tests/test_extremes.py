@@ -73,7 +73,6 @@ def test_far_rows_of_deep_networks(embedding, scaling):
         numeric_embedding=embedding,
         batch_norm=True,
         residual=True,
-        clip_predictions=False,
     )
     est.fit(X, X[:, 0])
     far = np.array([[a, b] for a in FAR for b in FAR])

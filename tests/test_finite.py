@@ -99,7 +99,7 @@ def test_predictions_of_every_loss(loss, unit):
     """However large or small the targets, and however far the row."""
     X, y = regression()
     y = unit * np.exp(y / 4)
-    params = {"numeric_scaling": None, "clip_predictions": False}
+    params = {"numeric_scaling": None}
     reg = regressor(loss=loss, **params).fit(X, y)
     assert_finite(reg, FAR[2:])
     if loss in ("poisson", "gamma"):

@@ -182,7 +182,6 @@ OTHER_LOSSES = Quantile(0.9), Huber(1e-3), SquaredError(link="sigmoid")
 OF_REGRESSOR = {
     "loss": one_of([*sorted(REGRESSOR_LOSSES), *OTHER_LOSSES]),
     "target_scaling": st.just(False),
-    "clip_predictions": st.booleans(),
     "scoring": one_of(["r2", "neg_mean_absolute_error", "neg_max_error"]),
 }
 ESTIMATORS = [

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from skdnn import _base, _training, _validation
-from skdnn.callbacks import FitTasks, ProgressLine
+from skdnn import _data, _model, _validation
+from skdnn._callbacks import FitTasks, ProgressLine
+from skdnn.encoding import TabularEncoder
 from skdnn.nn.losses import LogLoss
 from skdnn.nn.network import Network
 from skdnn.nn.optimizers import SGD
@@ -45,11 +46,11 @@ def interrupt(monkeypatch, owner, name, n=1):
 
 #: Where an interrupt leaves nothing to keep: owner, function, call.
 BEFORE_AN_EPOCH = {
-    "joining rows": (_training, "canonical_rows", 1),
-    "splitting": (_base, "hold_out", 1),
-    "fitting the encoder": (_base.TabularEncoder, "fit_rows", 1),
-    "encoding": (_base.TabularEncoder, "encode_rows", 1),
-    "building the network": (_base, "build_mlp", 1),
+    "joining rows": (_data, "canonical_rows", 1),
+    "splitting": (_data, "hold_out", 1),
+    "fitting the encoder": (TabularEncoder, "fit_rows", 1),
+    "encoding": (TabularEncoder, "encode_rows", 1),
+    "building the network": (_model, "build_mlp", 1),
     "initial weights": (Network, "initialize", 1),
     "the first pass": (LogLoss, "loss_gradient", 1),
     "the first step": (SGD, "update", 1),
@@ -140,7 +141,7 @@ REFIT = WATCHED | {"refit": True, "optimizer": SGD()}
 
 #: Where an interrupt ends a refit of five epochs of six steps: owner, function, call.
 IN_THE_REFIT = {
-    "fitting the encoder": (_base.TabularEncoder, "fit_rows", 2),
+    "fitting the encoder": (TabularEncoder, "fit_rows", 2),
     "initial weights": (Network, "initialize", 2),
     "the first step": (SGD, "update", 5 * 6 + 1),
     "the last step": (SGD, "update", 5 * 6 + 5 * 6),
@@ -169,7 +170,7 @@ def test_no_refit_after_an_interrupt(where, monkeypatch):
     """After Ctrl-C in the first training, no second one begins."""
     owner, name, n, _ = AFTER_TWO_EPOCHS[where]
     interrupt(monkeypatch, owner, name, n)
-    built = interrupt(monkeypatch, _base, "build_mlp", 2)
+    built = interrupt(monkeypatch, _model, "build_mlp", 2)
     with pytest.warns(UserWarning, match="interrupted by user") as record:
         classifier(**REFIT).fit(X, Y)
     assert len(record) == built.n_calls == 1

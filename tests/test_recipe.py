@@ -104,7 +104,7 @@ def test_auto_keeps_what_was_chosen(optimizer):
         **{"regularization_schedule": "cosine", "numeric_embedding": Periodic()},
         **{"input_scaling": False, "parametrization": "standard"},
         **{"parametric_activation": False, "learning_rate_multipliers": None},
-        **{"temperature_scaling": False, "clip_predictions": False},
+        **{"temperature_scaling": False},
         **{"early_stopping": True, "learning_rate": 0.7, "n_ensemble": 4},
         **{"batch_size": 3, "max_iter": 5, "n_iter_no_change": 7},
     }
@@ -122,12 +122,11 @@ def test_auto_of_a_part_of_the_data():
     assert settings.activation == TUNED["activation"]
 
 
-@pytest.mark.parametrize("name", ["temperature_scaling", "clip_predictions"])
-def test_auto_of_the_other_class(name):
-    """What only one of the classes has is off in the other."""
+def test_auto_of_the_other_class():
+    """What only the classifier has is off in the regressor."""
     params = everything()
-    del params[name]
-    assert getattr(resolve(params, 5, 1000), name) is False
+    del params["temperature_scaling"]
+    assert resolve(params, 5, 1000).temperature_scaling is False
 
 
 # What it learns

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from skdnn import _training
-from tests.tables import TASKS, binary, classifier, parameters, regression, regressor
+from tests.tables import (
+    TASKS,
+    WATCHED,
+    binary,
+    classifier,
+    parameters,
+    regression,
+    regressor,
+)
 
 PARAMS = {"early_stopping": True, "learning_rate": 0.1, "max_iter": 9}
 
@@ -18,7 +26,7 @@ def test_curves_and_counts_are_of_the_run_that_was_watched(task, warned):
     make, data = TASKS[task]
     params = PARAMS | ({"tol": 1e-4, "n_iter_no_change": 2} if warned else {})
     one, two = (make(refit=refit, **params).fit(*data()) for refit in (False, True))
-    for name in _training.WATCHED:
+    for name in WATCHED:
         assert getattr(one, name) == getattr(two, name), name
     assert two.n_iter_ == len(two.loss_curve_) == len(two.validation_loss_curve_)
     assert two.best_iter_ <= two.n_iter_
@@ -30,8 +38,7 @@ def test_watched_attributes_are_all_about_epochs():
     """Each attribute that the stopping rule fills is kept."""
     clf = classifier(**PARAMS).fit(*binary())
     told = {name for name in vars(clf) if name.endswith("_") and name[0] != "_"}
-    model = {"network_", "encoder_", "classes_", "n_outputs_", "n_features_in_"}
-    assert told - model - {"learning_rate_"} == set(_training.WATCHED)
+    assert told - {"n_features_in_", "learning_rate_"} == {*WATCHED} - {"temperature_"}
 
 
 def test_a_refit_that_diverges_keeps_the_first_network(monkeypatch):
@@ -40,13 +47,13 @@ def test_a_refit_that_diverges_keeps_the_first_network(monkeypatch):
     X, y = regression()
     first = regressor(**params).fit(X, y)
     again = regressor(refit=True, **params)
-    train_again = type(again)._train_again
+    run_again = _training._run_again
 
-    def train_fast(self, data, run):
-        run.settings.learning_rate = 1e30
-        return train_again(self, data, run)
+    def run_fast(training, model, data):
+        training.settings.learning_rate = 1e30
+        return run_again(training, model, data)
 
-    monkeypatch.setattr(type(again), "_train_again", train_fast)
+    monkeypatch.setattr(_training, "_run_again", run_fast)
     with pytest.warns(UserWarning, match="refit diverged: the network from before"):
         again.fit(X, y)
     np.testing.assert_array_equal(parameters(again), parameters(first))

@@ -8,8 +8,8 @@ import pytest
 from sklearn.metrics import log_loss
 from sklearn.model_selection import PredefinedSplit, cross_validate
 
+from skdnn._data import hold_out, validation_size
 from skdnn._rows import Rows, rows_with_weight
-from skdnn._training import hold_out, validation_size
 from skdnn.nn.layers import leaves
 from skdnn.nn.network import build_mlp
 from tests.plain import plain_classifier, plain_regressor
@@ -354,7 +354,7 @@ def test_members_do_not_learn_from_the_rows_that_they_hold_out(weighted):
         return 0.0
 
     params = {"early_stopping": True, "n_ensemble": 3, "target_scaling": False}
-    params |= {"scoring": score, "shuffle": False, "clip_predictions": False}
+    params |= {"scoring": score, "shuffle": False}
     one = members_of(regressor(**params).fit(X, y, weight))
     assert [len(labels) for labels in seen] == [6] * 15
     assert len(np.unique(np.concatenate(seen[:3]))) == 18

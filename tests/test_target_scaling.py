@@ -190,7 +190,7 @@ def test_a_quantile_starts_where_it_ends(quantile):
 def test_units_of_the_target_make_no_difference(loss):
     """Targets times a power of two are predicted as such, to the bit."""
     X, y = regression(n=200)
-    reg = regressor(loss=loss, shuffle=False, clip_predictions=False)
+    reg = regressor(loss=loss, shuffle=False)
     expected = reg.fit(X, y).predict(X)
     for unit in 2.0**-900, 2.0**900:
         predicted = clone(reg).fit(X, unit * y).predict(X)

@@ -135,7 +135,7 @@ def test_s3_gradient_is_the_slope_of_the_cost():
     def cost(at):
         network.params[:] = at
         raw = network.forward(X, workspace.caches(len(X)))
-        value, grad = reg._loss.loss_gradient(target, raw)
+        value, grad = reg._model.targets.loss.loss_gradient(target, raw)
         network.backward(grad, workspace.caches(len(X)))
         return value
 

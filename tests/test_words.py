@@ -186,7 +186,7 @@ def test_scorers_that_text_does_not_suit(scoring):
 )
 def test_scorers_that_do_not_suit(make, data, scoring, monkeypatch):
     """Nothing is trained for a scorer that could not be called."""
-    monkeypatch.setattr("skdnn._base.build_mlp", None)
+    monkeypatch.setattr("skdnn._model.build_mlp", None)
     with pytest.raises(ValueError, match=f"scoring='{scoring}' does not suit a target"):
         make(scoring=scoring).fit(*data())
 

@@ -14,7 +14,14 @@ from skdnn.nn.embeddings import (
 )
 from skdnn.nn.layers import Scale
 from tests.plain import plain_classifier, plain_regressor
-from tests.tables import STILL, UNSCALED, binary, layers, parameters
+from tests.tables import (
+    STILL,
+    UNSCALED,
+    binary,
+    layers,
+    parameters,
+    raw_predictions,
+)
 
 both = pytest.mark.parametrize("make", [plain_classifier, plain_regressor])
 
@@ -40,7 +47,7 @@ def test_numeric_scaling_is_the_encoders(make, scaling):
     assert est.encoder_.numeric_scaling == scaling
     assert np.array_equal(encoded, X) == (scaling is None)
     np.testing.assert_allclose(
-        est._predict_raw(X), est.network_.forward(encoded), rtol=1e-12, atol=1e-12
+        raw_predictions(est, X), est.network_.forward(encoded), rtol=1e-12, atol=1e-12
     )
 
 
@@ -76,7 +83,9 @@ def test_numeric_embedding_periodic_by_hand(make):
     expected = np.hstack([X, vectors]) @ est.coefs_[0] + est.intercepts_[0]
     assert layer.frequency.shape == (4, 1, 5)
     assert vectors.shape == (60, 4 * 2)
-    np.testing.assert_allclose(est._predict_raw(X), expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        raw_predictions(est, X), expected, rtol=1e-10, atol=1e-12
+    )
 
 
 @both
@@ -92,7 +101,9 @@ def test_numeric_embedding_piecewise_linear_by_hand(make):
     vectors = np.einsum("ntj,jtw->njw", reach, layer.weight) + layer.bias[:, 0]
     inputs = np.hstack([X, vectors.reshape(60, 4 * 3)])
     expected = inputs @ est.coefs_[0] + est.intercepts_[0]
-    np.testing.assert_allclose(est._predict_raw(X), expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        raw_predictions(est, X), expected, rtol=1e-10, atol=1e-12
+    )
 
 
 @both
@@ -139,7 +150,9 @@ def test_input_scaling_multiplies_each_input(make, embedding):
     assert scale.gain.shape == (inputs.shape[1],)
     assert (scale.gain != 1).all()
     expected = inputs * scale.gain @ est.coefs_[0] + est.intercepts_[0]
-    np.testing.assert_allclose(est._predict_raw(X), expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        raw_predictions(est, X), expected, rtol=1e-10, atol=1e-12
+    )
     start = make((), input_scaling=True, **{**params, **STILL}).fit(X, y)
     assert (layers(start, Scale)[0].gain == 1).all()
     assert not layers(make((), input_scaling=False, **params).fit(X, y), Scale)
@@ -207,5 +220,5 @@ def test_category_width_is_the_length_of_the_vectors(make, width):
     vectors = embedding.vectors[encoded[:, 1].astype(int)]
     inputs = np.hstack([encoded[:, :1], vectors])
     expected = inputs @ est.coefs_[0] + est.intercepts_[0]
-    raw = est._predict_raw(table)
+    raw = raw_predictions(est, table)
     np.testing.assert_allclose(raw, expected, rtol=1e-10, atol=1e-12)

@@ -92,7 +92,6 @@ CHANGES = {
     "n_ensemble": ({}, 2),
     "ensemble_weights": ({"n_ensemble": 2}, "shared"),
     "target_scaling": ({}, False),
-    "clip_predictions": ({"numeric_scaling": "standard"}, True),
     "class_weight": ({}, "balanced"),
     "temperature_scaling": ({"early_stopping": True}, True),
     "warm_start": ({}, True),

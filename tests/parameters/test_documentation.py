@@ -52,7 +52,7 @@ def test_documentation_of_shared_parameters_is_alike():
     one, two = (documented(Estimator, "Parameters") for Estimator in ESTIMATORS)
     shared = set(one) & set(two)
     assert set(one) - shared == {"class_weight", "temperature_scaling"}
-    assert set(two) - shared == {"target_scaling", "clip_predictions"}
+    assert set(two) - shared == {"target_scaling"}
     # The classes' losses differ, and only classes can be held out in proportion.
     for name in shared - {"loss", "validation_fraction"}:
         assert one[name] == two[name]
@@ -98,7 +98,7 @@ def test_documentation_has_all_names(parameter, tables):
 
 DOCUMENTED = set(TUNED) - {
     *("regularization_schedule", "input_scaling", "parametric_activation"),
-    *("temperature_scaling", "clip_predictions"),
+    "temperature_scaling",
 }
 
 

@@ -8,7 +8,7 @@ from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import Activate, BatchNorm, Dense, Dropout, Parametric, Residual
 from skdnn.nn.network import Workspace
 from tests.plain import plain_classifier, plain_regressor
-from tests.tables import STILL, UNSCALED, binary, layers
+from tests.tables import STILL, UNSCALED, binary, layers, raw_predictions
 
 both = pytest.mark.parametrize("make", [plain_classifier, plain_regressor])
 
@@ -41,7 +41,7 @@ def test_activation_is_between_the_layers(make, name):
     actual = (
         est.decision_function(X)
         if make is plain_classifier
-        else est._predict_raw(X)[:, 0]
+        else raw_predictions(est, X)[:, 0]
     )
     np.testing.assert_allclose(actual, raw, rtol=1e-10, atol=1e-12)
 
@@ -67,7 +67,7 @@ def test_parametric_activation_is_as_strong_as_each_unit_learns(make):
         assert activate.strength.shape == (z.shape[1],)
         assert (activate.strength != 1).all()
     raw = hidden @ est.coefs_[2] + est.intercepts_[2]
-    np.testing.assert_allclose(est._predict_raw(X), raw, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(raw_predictions(est, X), raw, rtol=1e-10, atol=1e-12)
 
 
 @both
@@ -79,7 +79,7 @@ def test_parametric_activation_starts_as_the_activation(make):
     assert not layers(one, Parametric)
     assert len(layers(two, Parametric)) == 2
     np.testing.assert_allclose(
-        one._predict_raw(X), two._predict_raw(X), rtol=1e-5, atol=1e-6
+        raw_predictions(one, X), raw_predictions(two, X), rtol=1e-5, atol=1e-6
     )
 
 
@@ -99,7 +99,7 @@ def test_residual_adds_the_input_of_a_layer_to_its_output(make, dims):
             z[:, :shared] += h[:, :shared]
         h = z
     raw = h @ est.coefs_[-1] + est.intercepts_[-1]
-    np.testing.assert_allclose(est._predict_raw(X), raw, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(raw_predictions(est, X), raw, rtol=1e-10, atol=1e-12)
     kinds = [type(ly) for ly in est.network_.layers]
     assert kinds == [Dense, Activate, *[Residual] * (len(dims) - 1), Dense]
 
@@ -171,7 +171,9 @@ def test_parametrization_starts_as_the_same_network(make):
     two = make((6, 5), parametrization="ntk", **STILL, dtype="float64").fit(X, y)
     for w, v in zip(one.coefs_, two.coefs_, strict=True):
         np.testing.assert_allclose(w, v, rtol=1e-12)
-    np.testing.assert_allclose(one._predict_raw(X), two._predict_raw(X), rtol=1e-10)
+    np.testing.assert_allclose(
+        raw_predictions(one, X), raw_predictions(two, X), rtol=1e-10
+    )
     for dense, w in zip(layers(two, Dense), two.coefs_, strict=True):
         np.testing.assert_allclose(dense.weight / np.sqrt(len(w)), w, rtol=1e-12)
 

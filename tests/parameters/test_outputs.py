@@ -12,7 +12,6 @@ from tests.tables import (
     multiclass,
     multilabel,
     multioutput,
-    numbers,
     regression,
 )
 
@@ -105,57 +104,6 @@ def test_temperature_scaling_needs_rows_that_are_held_out():
     """Without early stopping, there is nothing to measure it on."""
     with pytest.raises(ValueError, match=r"temperature_scaling=True .*early_stopping"):
         plain_classifier(temperature_scaling=True, early_stopping=False).fit(*binary())
-
-
-# Range
-
-
-@pytest.mark.parametrize("data", [regression, multioutput])
-def test_clip_predictions_keeps_them_in_the_range_of_the_targets(data):
-    """Predictions beyond the training targets are the nearest of these."""
-    X, y = data()
-    free, clipped = (
-        plain_regressor(clip_predictions=clip, learning_rate=0.05, max_iter=30).fit(
-            X, y
-        )
-        for clip in (False, True)
-    )
-    far = 10 * numbers(100, seed=1)
-    expected = np.clip(free.predict(far), y.min(axis=0), y.max(axis=0))
-    np.testing.assert_array_equal(clipped.predict(far), expected)
-    assert (expected != free.predict(far)).any(axis=0).all()
-
-
-def test_clip_predictions_counts_the_rows_that_train():
-    """Rows that are held out or weigh nothing do not stretch the range."""
-    X, y = regression()
-    weight = np.ones(60)
-    y[:3], weight[:3] = 1000, 0
-    reg = plain_regressor((), clip_predictions=True, numeric_scaling=None)
-    reg.set_params(early_stopping=True).fit(X, y, weight, X_val=X, y_val=y - 1000)
-    # Far columns, for a linear model to reach both ends.
-    predicted = reg.predict(1e6 * np.vstack([X, -X]))
-    assert (predicted.min(), predicted.max()) == (y[3:].min(), y[3:].max())
-
-
-def test_clip_predictions_after_partial_fit():
-    """The range is that of all parts so far, until predictions are to be free."""
-    X, y = regression()
-    order = np.argsort(y)
-    X, y = X[order], y[order]
-    params = {"learning_rate": 0.5, "numeric_scaling": None}
-    reg = plain_regressor((), clip_predictions=True, **params)
-    free = plain_regressor((), clip_predictions=False, **params)
-    far = 100 * X
-    for part in np.array_split(np.arange(60), 3)[::-1]:
-        free.partial_fit(X[part], y[part])
-        reg.partial_fit(X[part], y[part])
-        expected = np.clip(free.predict(far), y[part[0]], y[-1])
-        np.testing.assert_array_equal(reg.predict(far), expected)
-    assert {y[0], y[-1]} <= set(reg.predict(far))
-    reg.set_params(clip_predictions=False).partial_fit(X, y)
-    free.partial_fit(X, y)
-    np.testing.assert_array_equal(reg.predict(far), free.predict(far))
 
 
 # Scale

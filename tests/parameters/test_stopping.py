@@ -5,7 +5,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, log_loss
 
-from skdnn import _base, _training
+from skdnn import _base, _clock
 from tests import tables
 from tests.plain import plain_classifier, plain_regressor
 from tests.tables import binary, parameters
@@ -43,7 +43,7 @@ def test_max_iter_with_early_stopping_is_no_warning():
 def clock(monkeypatch):
     """A clock that stands still, but for who adds to its only entry."""
     now = [0.0]
-    for module in _base, _training:
+    for module in _base, _clock:
         monkeypatch.setattr(module, "perf_counter", lambda: now[0])
     return now
 
@@ -267,7 +267,7 @@ def test_refit_keeps_what_validation_said(task):
     one, two = (
         make(refit=refit, early_stopping=True).fit(X, y) for refit in (False, True)
     )
-    for name in _training.WATCHED:
+    for name in tables.WATCHED:
         assert getattr(one, name) == getattr(two, name)
     assert one.validation_scores_ is not None
     assert one.best_loss_ is two.best_loss_ is None
