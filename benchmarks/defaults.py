@@ -102,10 +102,6 @@ TRIED = {
     },
     "periodic embedding": {"numeric_embedding": "periodic"},
     "label smoothing of 0.1": {"loss": LogLoss(label_smoothing=0.1)},
-    "dropout and weight decay on a flat cosine": {
-        "regularization_schedule": "flat_cosine"
-    },
-    "averaged weights": {"weight_averaging": 0.99},
     "flat cosine": {"schedule": "flat_cosine"},
     "one cycle": {"schedule": "one_cycle"},
     "warm-up": {"schedule": CosLog(warm_up=2)},

@@ -47,7 +47,6 @@ PARTS = {
     "loss": {**CLASSIFIER_LOSSES, **REGRESSOR_LOSSES},
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
-    "regularization_schedule": SCHEDULES,
     "numeric_embedding": NUMERIC_EMBEDDINGS,
 }
 

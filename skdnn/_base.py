@@ -586,7 +586,6 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if progress.get("optimizer") == type(optimizer).__name__:
             state = progress["state"]
         self.learning_rate_ = settings.learning_rate
-        schedule = settings.regularization_schedule
         return Trainer(
             self.network_,
             self._loss,
@@ -596,8 +595,6 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             slowdown=progress.get("slowdown", 1.0),
             penalty=penalty,
             max_epochs=run.max_epochs,
-            regularization_schedule=schedule and named(schedule, SCHEDULES),
-            averaging=settings.weight_averaging,
             state=state,
             dropout_rng=run.streams["dropout"],
             start_epoch=start_epoch,

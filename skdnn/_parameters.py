@@ -39,8 +39,6 @@ CONSTRAINTS = {
     "learning_rate": [AUTO, Interval(Real, 0, None, closed="neither")],
     "learning_rate_multipliers": [AUTO, dict, None],
     "schedule": [StrOptions({"auto", *SCHEDULES}), Schedule],
-    "regularization_schedule": [StrOptions({"auto", *SCHEDULES}), Schedule, None],
-    "weight_averaging": [Interval(Real, 0, 1, closed="left")],
     "weight_init": [StrOptions({"auto", *INITIALIZERS})],
     "parametrization": [StrOptions({"auto", "standard", "ntk"})],
     "max_iter": [AUTO, Interval(Integral, 1, None, closed="left")],
@@ -79,7 +77,6 @@ PARTS = (
     "loss",
     "optimizer",
     "schedule",
-    "regularization_schedule",
     "numeric_embedding",
 )
 
@@ -308,21 +305,16 @@ def _check_lbfgs(params):
         "dropout": not is_auto(dropout) and any(per_layer(params, "dropout")),
         "learning_rate": not is_auto(params["learning_rate"]),
         "schedule": not _stands_still(params["schedule"]),
-        "regularization_schedule": not _stands_still(params["regularization_schedule"]),
         "learning_rate_multipliers": params["learning_rate_multipliers"]
         not in ("auto", None, {}),
-        "weight_averaging": params["weight_averaging"] > 0,
     }
     needed = {
         "solver": "solver='bgd', all rows a step",
         "dropout": "dropout=0, an objective that stands still",
         "learning_rate": "learning_rate='auto', as it finds its own steps",
         "schedule": "schedule='constant', as it finds its own steps",
-        "regularization_schedule": "regularization_schedule=None, an objective that "
-        "stands still",
         "learning_rate_multipliers": "learning_rate_multipliers=None, as it finds its "
         "own steps",
-        "weight_averaging": "weight_averaging=0, as its steps have no noise",
     }
     for name in meaningless:
         if meaningless[name]:
@@ -332,7 +324,7 @@ def _check_lbfgs(params):
 
 
 def _stands_still(schedule):
-    if schedule is None or is_auto(schedule):
+    if is_auto(schedule):
         return True
     schedule = named(schedule, SCHEDULES)
     return type(schedule) is Constant and schedule.warm_up == 0

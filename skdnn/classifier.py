@@ -99,14 +99,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         `"adaptive"` divides it by 5 whenever training would stop. `"auto"` is
         `"coslog"` in the tuned recipe, else `"constant"`.
 
-    regularization_schedule : str, Schedule, "auto" or None, default="auto"
-        How dropout rates and the weight decay of `"adamw"` change over the epochs, as a
-        schedule of the learning rate does; None is not at all.
-
-    weight_averaging : float in [0, 1), default=0.0
-        Share that each step keeps of a running average of all parameters. The average
-        is what is validated, and what predicts; 0 is the parameters themselves.
-
     weight_init : {"auto", "lecun_normal", "lecun_uniform", "he_normal", "he_uniform", \
             "glorot_normal", "glorot_uniform"}, default="auto"
         Distribution of the initial weights. `"lecun_normal"` is ``randn / sqrt(n_in)``;
@@ -349,8 +341,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         learning_rate="auto",
         learning_rate_multipliers="auto",
         schedule="auto",
-        regularization_schedule="auto",
-        weight_averaging=0.0,
         weight_init="auto",
         parametrization="auto",
         max_iter="auto",
@@ -393,8 +383,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             learning_rate=learning_rate,
             learning_rate_multipliers=learning_rate_multipliers,
             schedule=schedule,
-            regularization_schedule=regularization_schedule,
-            weight_averaging=weight_averaging,
             weight_init=weight_init,
             parametrization=parametrization,
             max_iter=max_iter,

@@ -12,7 +12,6 @@ PLAIN = {
     "optimizer": "adam",
     "learning_rate_multipliers": None,
     "schedule": "constant",
-    "regularization_schedule": None,
     "parametrization": "standard",
     "max_iter": 200,
     "n_iter_no_change": 10,

@@ -9,8 +9,8 @@ from skdnn.nn.layers import BatchNorm, Parametric, Residual, Scale, SharedDense
 from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace, build_mlp
 from skdnn.nn.optimizers import SGD, Adam
-from skdnn.nn.schedules import Constant, FlatCosine
-from skdnn.nn.trainer import RunningAverage, Trainer
+from skdnn.nn.schedules import Constant
+from skdnn.nn.trainer import Trainer
 from tests.gradcheck import assert_gradient
 
 #: Each switch alone, and all together.
@@ -298,105 +298,3 @@ def test_shared_members_have_few_parameters(rng):
         for n, shared in [(10, True), (2, False)]
     ]
     assert sizes[0] < 5 * sizes[1]
-
-
-def test_regularization_schedule(rng):
-    """It multiplies dropout rates and weight decay, batch by batch."""
-    network = make_network(rng, dropout=[0.5, 0.0, 0.0])
-    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
-    trainer = make_trainer(
-        network,
-        regularization_schedule=FlatCosine(),
-        dropout_rng=np.random.default_rng(0),
-    )
-    seen = []
-    trainer.run(
-        Batches(x, y, None, 4),
-        10,
-        lambda: seen.append(trainer.workspace.noise.strength),
-    )
-    # The last batch of an epoch begins in its middle.
-    expected = [FlatCosine()(epoch + 0.5, 10) for epoch in range(10)]
-    np.testing.assert_allclose(seen, expected)
-
-
-def test_weight_decay_follows_the_schedule(rng):
-    """A step without gradient shrinks the weights by rate, decay and schedule."""
-    from skdnn.nn.optimizers import AdamW
-
-    network = make_network(rng)
-    optimizer = AdamW(weight_decay=0.2)
-    before, grads = network.params.copy(), np.zeros_like(network.params)
-    state = optimizer.init(network.params)
-    optimizer.stepper(network.params, grads, state, network.groups)(0.1, 0.5)
-    n = network.n_decayed
-    np.testing.assert_allclose(network.params[:n], before[:n] * (1 - 0.1 * 0.2 * 0.5))
-    np.testing.assert_array_equal(network.params[n:], before[n:])
-
-
-def test_running_average(rng):
-    """decay * average + (1 - decay) * params, from a fast start."""
-    network = make_network(rng)
-    average = RunningAverage(network, 0.5)
-    expected = network.params.copy()
-    for t in range(1, 12):
-        network.params += 1.0
-        decay = min(0.5, (1 + t) / (10 + t))
-        expected = decay * expected + (1 - decay) * network.params
-        average.update()
-    own = network.params.copy()
-    with average.in_place():
-        np.testing.assert_allclose(network.params, expected, rtol=1e-12)
-    np.testing.assert_array_equal(network.params, own)
-
-
-def test_what_watches_sees_the_average(rng):
-    """The hook, and the network in the end, have the averaged parameters."""
-    network = make_network(rng)
-    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
-    trainer = make_trainer(network, averaging=0.9)
-    seen = []
-    trainer.run(Batches(x, y, None, 4), 3, lambda: seen.append(network.params.copy()))
-    np.testing.assert_array_equal(network.params, seen[-1])
-    alone = make_trainer(make_network(np.random.default_rng(0)))
-    assert not np.array_equal(alone.network.params, seen[-1])
-
-
-def test_divergence_keeps_the_average_from_before(rng):
-    """What overflowed in the last epoch is not part of the average that is kept."""
-    network = make_network(rng)
-    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
-    trainer = make_trainer(network, averaging=0.9)
-    batches, seen = Batches(x, y, None, 4), []
-
-    def watch():
-        seen.append(network.params.copy())
-        trainer.learning_rate = 1e200 if len(seen) == 2 else 0.05
-
-    trainer.run(batches, 9, watch)
-    assert trainer.diverged
-    assert len(seen) == 2
-    np.testing.assert_array_equal(network.params, seen[-1])
-
-
-def test_an_interrupt_keeps_the_average_from_before(rng, monkeypatch):
-    """What remains is the average of the epochs that ended."""
-    network = make_network(rng)
-    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
-    trainer = make_trainer(network, averaging=0.9)
-    seen = []
-    loss_gradient = trainer.loss_gradient
-
-    def interrupted(batch):
-        # In the second batch of the third epoch.
-        if len(seen) == 2 and batch.y[0] != first_of_epoch:
-            raise KeyboardInterrupt
-        return loss_gradient(batch)
-
-    first_of_epoch = y[0]
-    monkeypatch.setattr(trainer, "loss_gradient", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        trainer.run(
-            Batches(x, y, None, 4), 9, lambda: seen.append(network.params.copy())
-        )
-    np.testing.assert_array_equal(network.params, seen[-1])

@@ -147,8 +147,6 @@ PARAMETERS = {
     "learning_rate": one_of([1e-12, 1e-3, 0.1, 1e3]),
     "learning_rate_multipliers": one_of([None, {"weight": 0}, {"bias": 2.0}]),
     "schedule": one_of(sorted(SCHEDULES)),
-    "regularization_schedule": one_of([None, *sorted(SCHEDULES)]),
-    "weight_averaging": one_of([0.5, 0.99]),
     "weight_init": one_of(["lecun_normal", "he_uniform", "glorot_uniform"]),
     "parametrization": one_of(["standard", "ntk"]),
     "tol": one_of([None, 0.0, 10.0]),

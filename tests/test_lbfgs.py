@@ -8,8 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn.nn.optimizers import LBFGS
-from skdnn.nn.schedules import Constant
-from tests.tables import TASKS, binary, classifier, parameters, regression, regressor
+from tests.tables import TASKS, binary, classifier, regression, regressor
 
 PARAMS = {"optimizer": "lbfgs", "solver": "bgd"}
 
@@ -130,15 +129,6 @@ def test_divergence_advises_no_learning_rate():
 
 
 # What it goes with
-
-
-@pytest.mark.parametrize("schedule", ["constant", Constant(), "auto", None])
-def test_constant_regularization(schedule):
-    """A schedule that stands still is as good as none."""
-    X, y = binary()
-    one = classifier(regularization_schedule=schedule, **PARAMS).fit(X, y)
-    two = classifier(**PARAMS).fit(X, y)
-    np.testing.assert_array_equal(parameters(one), parameters(two))
 
 
 @pytest.mark.parametrize("n_members", [None, 2, 3])

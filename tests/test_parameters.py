@@ -39,7 +39,7 @@ from skdnn.nn.layers import (
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss
 from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, AdamW, Momentum
-from skdnn.nn.schedules import SCHEDULES, Constant, Cosine, Schedule, Step
+from skdnn.nn.schedules import SCHEDULES, Constant, Cosine, Step
 from skdnn.nn.trainer import Trainer
 from tests import plain, tables
 from tests.plain import classifier, regressor
@@ -92,22 +92,20 @@ def words(n=60):
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Rows of y, learning rate, dropout's and decay's factor of each step."""
-    record = {"rows": [], "rates": [], "dropout": [], "decay": []}
+    """Rows of y and learning rate of each step."""
+    record = {"rows": [], "rates": []}
     loss_gradient, stepper = Trainer.loss_gradient, Adam.stepper
 
     def spy_gradient(self, batch):
         record["rows"].append(batch.y.ravel().copy())
-        record["dropout"].append(self.workspace.noise.strength)
         return loss_gradient(self, batch)
 
     def spy_stepper(self, *args):
         step = stepper(self, *args)
 
-        def spy_step(rate, decay_factor):
+        def spy_step(rate):
             record["rates"].append(rate)
-            record["decay"].append(decay_factor)
-            step(rate, decay_factor)
+            step(rate)
 
         return spy_step
 
@@ -602,79 +600,6 @@ def test_learning_rate_multipliers_that_make_no_sense(make, multipliers, message
     """Kinds that there are not, and rates below zero, are errors that name them."""
     with pytest.raises(ValueError, match=message):
         make(learning_rate_multipliers=multipliers).fit(*binary())
-
-
-@both
-def test_regularization_schedule_multiplies_dropout_and_decay(make, steps):
-    """Rates of dropout and weight decay follow the schedule, the others do not."""
-    est = make(regularization_schedule=Step(every=1, decay=0.5), learning_rate=0.3)
-    est.set_params(dropout=0.5, optimizer="adamw", solver="bgd", max_iter=3)
-    est.fit(*binary())
-    assert steps["dropout"] == steps["decay"] == [1, 0.5, 0.25]
-    assert steps["rates"] == [0.3] * 3
-
-
-class Off(Schedule):
-    """``0``"""
-
-    def factor(self, epoch, n_epochs):
-        return 0.0
-
-
-@both
-def test_regularization_schedule_turns_dropout_and_decay_off(make):
-    """A factor of 0 is neither of them, one of 1 is no schedule, to the bit."""
-    X, y = binary()
-    params = {"dropout": 0.5, "optimizer": AdamW(weight_decay=0.5)}
-    with_both = make(**params).fit(X, y)
-    one = make(regularization_schedule="constant", **params).fit(X, y)
-    np.testing.assert_array_equal(parameters(one), parameters(with_both))
-    off = make(regularization_schedule=Off(), **params).fit(X, y)
-    neither = make(optimizer="adam").fit(X, y)
-    np.testing.assert_array_equal(parameters(off), parameters(neither))
-
-
-@both
-def test_weight_averaging_is_an_average_of_the_steps(make):
-    """The network is ``decay average + (1 - decay) params`` after each step."""
-    X, y = binary()
-    params = {"solver": "bgd", "dtype": "float64", "learning_rate": 0.1}
-    average = parameters(make(**STILL, dtype="float64").fit(X, y))
-    for t in range(1, 5):
-        step = parameters(make(max_iter=t, **params).fit(X, y))
-        # The first steps soon forget the start.
-        decay = min(0.3, (1 + t) / (10 + t))
-        average = decay * average + (1 - decay) * step
-        est = make(weight_averaging=0.3, max_iter=t, **params).fit(X, y)
-        np.testing.assert_allclose(parameters(est), average, rtol=1e-10, atol=1e-12)
-
-
-def test_weight_averaging_is_validated():
-    """The validation loss is that of the average."""
-    X, y = binary()
-    params = {"weight_averaging": 0.9, "early_stopping": True, "dtype": "float64"}
-    seen = []
-
-    def score(estimator, X, y):
-        seen.append(parameters(estimator))
-        return 0.0
-
-    clf = classifier(scoring=score, max_iter=3, learning_rate=0.1, **params)
-    clf.fit(X, y, X_val=X, y_val=y)
-    for epoch in range(3):
-        so_far = clf.set_params(max_iter=epoch + 1, early_stopping=False).fit(X, y)
-        np.testing.assert_array_equal(parameters(so_far), seen[epoch])
-
-
-def test_weight_averaging_of_a_run_that_diverges():
-    """The average from before the epoch is kept, to the bit."""
-    params = {"optimizer": "momentum", "learning_rate": 1e3, "weight_averaging": 0.9}
-    reg = regressor((), max_iter=100, **params)
-    with pytest.warns(ConvergenceWarning, match="diverged"):
-        reg.fit(*binary())
-    before = regressor((), max_iter=reg.n_iter_, **params).fit(*binary())
-    np.testing.assert_array_equal(parameters(reg), parameters(before))
-    assert np.isfinite(parameters(reg)).all()
 
 
 @both
@@ -1754,7 +1679,7 @@ def test_auto_keeps_what_was_chosen(optimizer):
     """What is not on `"auto"` stays as it is."""
     chosen = {
         **{"activation": "tanh", "dropout": 0.3, "schedule": "step"},
-        **{"regularization_schedule": "cosine", "numeric_embedding": Periodic()},
+        **{"numeric_embedding": Periodic()},
         **{"input_scaling": False, "parametrization": "standard"},
         **{"parametric_activation": False, "learning_rate_multipliers": None},
         **{"temperature_scaling": False, "clip_predictions": False},
@@ -1876,7 +1801,7 @@ def test_documentation_has_all_names(parameter, tables):
 
 
 DOCUMENTED = set(TUNED) - {
-    *("regularization_schedule", "input_scaling", "parametric_activation"),
+    *("input_scaling", "parametric_activation"),
     *("temperature_scaling", "clip_predictions"),
 }
 

@@ -438,9 +438,7 @@ def test_fault_13_what_n_iter_and_loss_curve_count(network, task):
     A peer's warm start stopped after one epoch, its `n_iter_` grew from fit to fit,
     and after three `partial_fit` it was 1 with three losses.
     """
-    # An average begins anew in each call, and a schedule counts the epochs of a call.
-    anew = {"weight_averaging": 0.0, "regularization_schedule": None}
-    make = maker(task, network, early_stopping=False, **anew)
+    make = maker(task, network, early_stopping=False)
     X, y = table(task)
     est = make(warm_start=True, max_iter=5)
     for _ in range(3):
@@ -951,8 +949,6 @@ CHANGES = {
         {classifier: {"bias": 0.1}, regressor: {"weight": 2.0}},
     ),
     "schedule": ({}, "cosine"),
-    "regularization_schedule": ({"dropout": 0.5}, "cosine"),
-    "weight_averaging": ({}, 0.9),
     "weight_init": ({}, "lecun_uniform"),
     "parametrization": ({}, "ntk"),
     "max_iter": ({}, 4),
@@ -1273,7 +1269,7 @@ def test_fault_38_later_training_leaves_a_callbacks_estimator_alone(network, tas
     """
     X, y = table(task)
     # Schedules would end sooner in a shorter fit.
-    ends = {"schedule": "constant", "regularization_schedule": None}
+    ends = {"schedule": "constant"}
     make = maker(task, network, batch_norm=True, **ends)
     recorder = Recorder()
     est = make().set_callbacks(recorder).fit(X, y)

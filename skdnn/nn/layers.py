@@ -450,9 +450,8 @@ class Dropout(Layer):
     """Zero each entry with probability `rate`, scale the others by ``1 / (1 - rate)``.
 
     Inference passes everything through (inverted dropout, Srivastava et al., 2014).
-    Rates are rounded to multiples of ``1 / 65536`` below 1.  ``cache.noise`` has the
-    random generator, whose bits come in words of 64, and what a schedule multiplies the
-    rate with.
+    Rates are rounded to multiples of ``1 / 65536`` below 1.  The bits of ``cache.rng``,
+    the random generator, come in words of 64.
     """
 
     def __init__(self, n_features, rate, n_members=None):
@@ -466,8 +465,8 @@ class Dropout(Layer):
     def forward(self, x, cache=None, weight=None):
         if cache is None:
             return x
-        dropped = min(round(self.rate * cache.noise.strength * 2**16), 2**16 - 1)
-        bits = cache.noise.rng.bit_generator
+        dropped = min(round(self.rate * 2**16), 2**16 - 1)
+        bits = cache.rng.bit_generator
         mask = cache.mask.reshape(-1)
         for start in range(0, len(mask), RANDOM_BLOCK):
             part = mask[start : start + RANDOM_BLOCK]

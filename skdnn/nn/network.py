@@ -2,7 +2,6 @@
 
 from itertools import repeat
 from math import prod
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -236,13 +235,11 @@ class Workspace:
     ----------
     grads : ndarray of shape (n_params,)
         The gradient that `Network.backward` computed last, laid out like the params.
-    noise : namespace
-        What dropout layers read: `rng`, and `strength`, which multiplies their rates.
     """
 
     def __init__(self, network, rng=None):
         self.grads = np.zeros_like(network.params)
-        self.noise = SimpleNamespace(rng=rng, strength=1.0)
+        self._rng = rng
         self._layers = network.layers
         self._learning_rates = network.learning_rates
         self._caches = {}
@@ -269,7 +266,7 @@ class Workspace:
             caches.append(layer.allocate(n, dtype, pair, first))
         of_leaves = list(leaf_caches(self._layers, caches))
         for cache in of_leaves:
-            cache.noise = self.noise
+            cache.rng = self._rng
         share_parameters(
             self.grads,
             list(leaves(self._layers)),

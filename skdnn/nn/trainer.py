@@ -4,7 +4,6 @@ Stopping, restoring, printing and plateaus are callables that the trainer calls 
 each epoch, and that return True to stop.
 """
 
-from contextlib import contextmanager
 from math import isfinite, prod
 from types import SimpleNamespace
 
@@ -40,10 +39,6 @@ class Trainer:
         ``alpha / sum_i w_i``.
     max_epochs : float
         What the schedules stretch over.
-    regularization_schedule : Schedule, default=None
-        What to multiply dropout rates and weight decay with; None leaves them alone.
-    averaging : float, default=0.0
-        Share of the running average of the parameters that each step keeps; 0 is none.
     state : dict, default=None
         What the optimizer remembers of earlier runs.
     dropout_rng : numpy.random.Generator
@@ -79,8 +74,6 @@ class Trainer:
         learning_rate,
         penalty,
         max_epochs,
-        regularization_schedule=None,
-        averaging=0.0,
         state=None,
         dropout_rng=None,
         start_epoch=0,
@@ -94,8 +87,6 @@ class Trainer:
         self.learning_rate = learning_rate
         self.penalty = penalty
         self.max_epochs = max_epochs
-        self.regularization_schedule = regularization_schedule
-        self.averaging = averaging
         self.state = state
         self.epoch = start_epoch
         self.time_for = time_for
@@ -108,7 +99,6 @@ class Trainer:
         self._loss_caches = {}
         self._slab = self._slab_rows()
         self._total = np.empty_like(network.params)
-        self._average = RunningAverage(network, averaging) if averaging else None
 
     def _decayed_blocks(self):
         """Cut weights and their gradient into blocks that stay in the cache."""
@@ -145,25 +135,19 @@ class Trainer:
         )
         # What overflows is seen, and reported, as a loss that is not finite.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            try:
-                self._run_epochs(batches, step, n_epochs, on_epoch_end, on_epoch_begin)
-            finally:
-                if self._average is not None:
-                    network.params[...] = self._average.params
+            self._run_epochs(batches, step, n_epochs, on_epoch_end, on_epoch_begin)
 
     def _run_epochs(self, batches, step, n_epochs, on_epoch_end, on_epoch_begin):
         before = self.network.snapshot()
         for _ in range(n_epochs):
             on_epoch_begin()
             self.network.snapshot(out=before)
-            if self._average is not None:
-                self._average.keep()
             try:
                 loss, batch = self._run_epoch(batches, step)
             except KeyboardInterrupt:
-                self._go_back(before)
+                self.network.restore(before)
                 raise
-            if self._ends(loss, batch, before) or self._watched(on_epoch_end):
+            if self._ends(loss, batch, before) or on_epoch_end():
                 break
 
     def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
@@ -221,17 +205,11 @@ class Trainer:
         """
         self.diverged = not (isfinite(loss) and self._is_finite(batch))
         if self.diverged:
-            self._go_back(before)
+            self.network.restore(before)
         else:
             self.losses.append(loss)
             self.epoch += 1
         return self.diverged
-
-    def _go_back(self, before):
-        """Undo an epoch, by a snapshot from its beginning."""
-        self.network.restore(before)
-        if self._average is not None:
-            self._average.undo()
 
     def _is_finite(self, batch):
         """Whether the network as it is has finite numbers, and predicts finite ones."""
@@ -245,13 +223,6 @@ class Trainer:
         loss, _ = self.loss.loss_gradient(batch.y[rows], raw)
         return isfinite(loss) and bool(np.isfinite(raw).all())
 
-    def _watched(self, on_epoch_end):
-        """Call what watches training, which sees the average of the parameters."""
-        if self._average is None:
-            return on_epoch_end()
-        with self._average.in_place():
-            return on_epoch_end()
-
     def _run_epoch(self, batches, step):
         """Take one step a batch.
 
@@ -262,20 +233,11 @@ class Trainer:
             n, epoch = len(batch.X), self.epoch + n_seen / n_samples
             if self.time_for is not None:
                 self.max_epochs = self.time_for(epoch)
-            strength = self._regularization(epoch)
-            self.workspace.noise.strength = strength
             total += n * self.loss_gradient(batch)
             factor = self.slowdown * self.schedule(epoch, self.max_epochs)
-            step(self.learning_rate * factor, strength)
-            if self._average is not None:
-                self._average.update()
+            step(self.learning_rate * factor)
             n_seen += n
         return total / n_samples, batch
-
-    def _regularization(self, epoch):
-        if self.regularization_schedule is None:
-            return 1.0
-        return self.regularization_schedule(epoch, self.max_epochs)
 
     def loss_gradient(self, batch):
         """Return the objective on a batch; its gradient is in ``workspace.grads``."""
@@ -337,52 +299,3 @@ class Trainer:
             total += grads
         grads[...] = total
         return value
-
-
-class RunningAverage:
-    """Exponential average of the parameters, whose noise is less than their own.
-
-    ``average = decay * average + (1 - decay) * params`` after each step, with the decay
-    of step ``t`` at most ``(1 + t) / (10 + t)``, so that the start is soon forgotten
-    (Polyak and Juditsky, 1992; Izmailov et al., 2018).
-
-    Parameters
-    ----------
-    network : Network
-    decay : float in (0, 1)
-    """
-
-    def __init__(self, network, decay):
-        self.network = network
-        self.decay = decay
-        self._t = 0
-        self.params = network.params.copy()
-        self._kept = self.params.copy()
-        self._scratch = np.empty_like(self.params)
-
-    def keep(self):
-        """Keep the average as it is, for `undo`."""
-        self._kept[...] = self.params
-
-    def undo(self):
-        """Go back to the average that was kept."""
-        self.params[...] = self._kept
-
-    def update(self):
-        """Take note of a step."""
-        self._t += 1
-        decay = min(self.decay, (1 + self._t) / (10 + self._t))
-        move = np.subtract(self.network.params, self.params, out=self._scratch)
-        move *= 1 - decay
-        self.params += move
-
-    @contextmanager
-    def in_place(self):
-        """Let the network have the average for a while."""
-        own = self._scratch
-        own[...] = self.network.params
-        self.network.params[...] = self.params
-        try:
-            yield
-        finally:
-            self.network.params[...] = own
