@@ -40,7 +40,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     residual : bool or "auto", default="auto"
         Whether to add its input to the output of each hidden layer but the first, see
-        :class:`~skdnn.nn.layers.Residual`: the input is cut, or filled up with zeros,
+        :class:`~skdnn.nn.layers.Join`: the input is cut, or filled up with zeros,
         to the width of the layer, and the output is divided by the number of such
         layers. `"auto"` does so in the tuned recipe with 5 hidden layers or more.
 

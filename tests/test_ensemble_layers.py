@@ -5,7 +5,7 @@ import pytest
 
 from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, PiecewiseLinear
-from skdnn.nn.layers import BatchNorm, Parametric, Residual, Scale, SharedDense
+from skdnn.nn.layers import BatchNorm, Dense, Join, Parametric, Scale, SharedDense
 from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace, build_mlp
 from skdnn.nn.optimizers import SGD, Adam
@@ -197,13 +197,22 @@ def test_residual(rng):
     """x + layers(x) / n, around each of the n hidden layers behind the first."""
     network = make_network(rng, residual=True, n_numbers=0)
     kinds = [type(layer).__name__ for layer in network.layers]
-    assert kinds == ["Dense", "Activate", "Residual", "Residual", "Dense"]
-    block = network.layers[2]
-    assert isinstance(block, Residual)
-    x = rng.standard_normal((4, 5))
-    dense = block.layers[0]
-    expected = x + np.tanh(x @ dense.weight + dense.bias) / 2
-    np.testing.assert_allclose(block.forward(x), expected, rtol=1e-12)
+    branch = ["Fork", "Dense", "Activate", "Join"]
+    assert kinds == ["Dense", "Activate", *branch, *branch, "Dense"]
+    x = rng.standard_normal((4, 3))
+    first, *inner, last = [ly for ly in network.layers if isinstance(ly, Dense)]
+    h = np.tanh(first.forward(x))
+    for dense in inner:
+        h = h + np.tanh(h @ dense.weight + dense.bias) / 2
+    np.testing.assert_allclose(network.forward(x), last.forward(h), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("below", "above"), [(2, 3), (3, 2)])
+def test_join_of_other_widths(below, above):
+    """The shortcut fills up with zeros, or drops its last columns."""
+    x, shortcut = np.full((1, above), 10.0), np.arange(1.0, below + 1)[None]
+    expected = {3: [6, 7, 5], 2: [6, 7]}[above]
+    assert Join(above, 0.5).forward(x, shortcut).tolist() == [expected]
 
 
 def test_periodic_formula(rng):

@@ -30,11 +30,11 @@ from skdnn.nn.layers import (
     BatchNorm,
     Dense,
     Dropout,
+    Fork,
+    Join,
     Parametric,
-    Residual,
     Scale,
     SharedDense,
-    leaves,
 )
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss
 from skdnn.nn.network import Workspace
@@ -77,7 +77,7 @@ def relu(z):
 def by_kind(estimator):
     """Return all parameters of each kind, as a vector."""
     kinds = {kind: [] for kind in KINDS}
-    for layer in leaves(estimator.network_.layers):
+    for layer in estimator.network_.layers:
         for name, parameter in layer.parameters.items():
             kinds[parameter.kind].append(getattr(layer, name).ravel())
     return {kind: np.concatenate(v) for kind, v in kinds.items() if v}
@@ -216,7 +216,8 @@ def test_residual_adds_the_input_of_a_layer_to_its_output(make, dims):
     raw = h @ est.coefs_[-1] + est.intercepts_[-1]
     np.testing.assert_allclose(est._predict_raw(X), raw, rtol=1e-10, atol=1e-12)
     kinds = [type(ly) for ly in est.network_.layers]
-    assert kinds == [Dense, Activate, *[Residual] * (len(dims) - 1), Dense]
+    branch = [Fork, Dense, Activate, Join]
+    assert kinds == [Dense, Activate, *branch * (len(dims) - 1), Dense]
 
 
 @both
@@ -1158,7 +1159,7 @@ def test_n_ensemble_trains_each_member_as_if_alone(make):
         alone = make(**{**params, **STILL, "n_ensemble": 1, "warm_start": True})
         alone.fit(X, y)
         for mine, theirs in zip(
-            leaves(alone.network_.layers), leaves(start.network_.layers), strict=True
+            alone.network_.layers, start.network_.layers, strict=True
         ):
             for name, parameter in mine.parameters.items():
                 member = getattr(theirs, name)[i].reshape(parameter.shape)

@@ -10,7 +10,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdnn import DNNClassifier, DNNRegressor, _persistence
-from skdnn.nn.layers import leaves
 from skdnn.nn.optimizers import Adam
 from tests import plain
 from tests.tables import (
@@ -119,7 +118,7 @@ def test_memory_map_is_not_copied(recipe, tmp_path):
     joblib.dump(reg.fit(X, y), tmp_path / "est.joblib")
     copy = joblib.load(tmp_path / "est.joblib", mmap_mode="r")
     network = copy.network_
-    for layer in leaves(network.layers):
+    for layer in network.layers:
         for name in layer.parameters:
             assert np.shares_memory(getattr(layer, name), network.params)
     if recipe == "plain":

@@ -11,7 +11,6 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 from skdnn._rows import Rows, rows_with_weight
 from skdnn._training import StoppingRule, hold_out, validation_size
 from skdnn._validation import Validation
-from skdnn.nn.layers import leaves
 from skdnn.nn.network import build_mlp
 from skdnn.nn.schedules import Adaptive, Constant
 from tests import plain
@@ -288,7 +287,7 @@ def test_early_stopping_with_names_and_text_labels(scoring):
 
 def members_of(estimator):
     """Return the parameters of each member, as one vector each."""
-    layers = leaves(estimator.network_.layers)
+    layers = estimator.network_.layers
     values = [getattr(ly, name) for ly in layers for name in ly.parameters]
     return [
         np.concatenate([v[m].ravel() for v in values]) for m in range(len(values[0]))

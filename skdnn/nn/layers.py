@@ -62,12 +62,9 @@ class Layer:
     parameters : dict of str to Parameter
     statistics : dict of str to tuple of int
         Shape of each running statistic, which training updates without a gradient.
-    layers : tuple of Layer
-        Those inside this one.
     """
 
     couples_rows = False
-    layers = ()
 
     def __init__(self, n_inputs, n_outputs, n_members=None):
         self.n_inputs = n_inputs
@@ -481,81 +478,66 @@ class Dropout(Layer):
         return grad
 
 
-class Residual(Layer):
-    """Layers in a row, and a connection around them: ``x + scale * layers(x)``.
+class Fork(Layer):
+    """Begin a branch: what comes in goes on, and around all layers to the next `Join`.
+
+    The layer above must not overwrite its input.
+    """
+
+    def __init__(self, n_features, n_members=None):
+        super().__init__(n_features, n_features, n_members)
+
+    def backward(self, grad, shortcut):
+        """Return the gradient that came along the branch, plus that of the shortcut."""
+        around = _in_common(grad, shortcut)
+        grad[..., around] += shortcut[..., around]
+        return grad
+
+
+class Join(Layer):
+    """End a branch: ``branch_scale * x + shortcut``.
 
     Gradients reach the layers below undiminished (He et al., 2016; for tables,
-    Gorishniy et al., 2021).  Where widths differ, the connection drops the last columns
-    of `x`, or fills up with zeros (He et al., 2016, option A).  The first layer inside
-    must not overwrite its input.
+    Gorishniy et al., 2021).  Where widths differ, the shortcut drops its last columns,
+    or fills up with zeros (He et al., 2016, option A).
 
     Parameters
     ----------
-    layers : list of Layer
-    scale : float, default=1.0
-        In a network of ``n`` such blocks, ``1 / n`` keeps the signal and its gradient
-        from growing with depth, and the noise of dropout too (Marion et al., 2025).
+    n_features : int
+    branch_scale : float, default=1.0
+        In a network of ``n`` branches, ``1 / n`` keeps the signal and its gradient from
+        growing with depth, and the noise of dropout too (Marion et al., 2025).
         ``1 / sqrt(n)`` would not do: the outputs of a rectifier are positive on
-        average, and what they have in common adds up from block to block.
+        average, and what they have in common adds up from branch to branch.
+    n_members : int, default=None
     """
 
-    def __init__(self, layers, scale=1.0):
-        below, above = layers[0], layers[-1]
-        super().__init__(below.n_inputs, above.n_outputs, above.n_members)
-        self.layers = tuple(layers)
-        self.scale = scale
-        self.couples_rows = any(layer.couples_rows for layer in layers)
-        self._around = slice(min(self.n_inputs, self.n_outputs))
+    def __init__(self, n_features, branch_scale=1.0, n_members=None):
+        super().__init__(n_features, n_features, n_members)
+        self.branch_scale = branch_scale
 
     def allocate(self, n, dtype, scratch, first):
         shape = self.output_shape(n)
         return SimpleNamespace(
-            caches=[ly.allocate(n, dtype, scratch, False) for ly in self.layers],
-            y=np.empty(shape, dtype),
-            grad=np.empty(shape, dtype),
+            y=np.empty(shape, dtype), shortcut=np.empty(shape, dtype)
         )
 
-    def forward(self, x, cache=None, weight=None):
-        y, around = x, self._around
-        if cache is None:
-            for layer in self.layers:
-                y = layer.forward(y)
-            y = y * self.scale
-        else:
-            for layer, inner in zip(self.layers, cache.caches, strict=True):
-                y = layer.forward(y, inner, weight)
-            y = np.multiply(y, self.scale, out=cache.y)
-        y[..., around] += x[..., around]
+    def forward(self, x, shortcut, cache=None):
+        around = _in_common(x, shortcut)
+        y = np.multiply(x, self.branch_scale, out=None if cache is None else cache.y)
+        y[..., around] += shortcut[..., around]
         return y
 
     def backward(self, grad, cache):
-        around = self._around
-        np.copyto(cache.grad, grad)
-        grad *= self.scale
-        for layer, inner in zip(
-            reversed(self.layers), reversed(cache.caches), strict=True
-        ):
-            grad = layer.backward(grad, inner)
-        grad[..., around] += cache.grad[..., around]
+        """Return the gradient along the branch; the other is ``cache.shortcut``."""
+        np.copyto(cache.shortcut, grad)
+        grad *= self.branch_scale
         return grad
 
 
-def leaves(layers):
-    """Yield the layers that have no others inside."""
-    for layer in layers:
-        if layer.layers:
-            yield from leaves(layer.layers)
-        else:
-            yield layer
-
-
-def leaf_caches(layers, caches):
-    """Yield the caches of `leaves`, in the same order."""
-    for layer, cache in zip(layers, caches, strict=True):
-        if layer.layers:
-            yield from leaf_caches(layer.layers, cache.caches)
-        else:
-            yield cache
+def _in_common(x, shortcut):
+    """Return the columns that both have."""
+    return slice(min(x.shape[-1], shortcut.shape[-1]))
 
 
 def _flat(x):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from skdnn.nn.layers import leaves
+from skdnn.nn.layers import Fork, Join
 from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import BLOCK
 
@@ -118,7 +118,11 @@ class Trainer:
         """Return how many rows fit in the cache; None if rows are coupled."""
         if self.network.couples_rows:
             return None
-        widths = sum(prod(ly.output_shape(1)) for ly in leaves(self.network.layers))
+        widths = sum(
+            prod(ly.output_shape(1))
+            for ly in self.network.layers
+            if not isinstance(ly, Fork | Join)
+        )
         return max(256, SLAB_BYTES // (widths * self.network.params.itemsize))
 
     def run(self, batches, n_epochs, on_epoch_end, on_epoch_begin=lambda: None):
