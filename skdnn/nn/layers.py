@@ -77,6 +77,11 @@ class Layer:
         """Return the shape of the output for `n` rows."""
         return (*self._lead, n, self.n_outputs)
 
+    def _allocate_shared(self, x_shape, dtype, first):
+        """Return memory for the gradient of what members still share, if they do."""
+        alone = len(x_shape) == len(self._lead) + 2
+        return None if alone or first else np.empty(x_shape, dtype)
+
     @property
     def _lead(self):
         return () if self.n_members is None else (self.n_members,)
@@ -91,11 +96,13 @@ class Layer:
     def learn(self, x, weight=None):
         """Learn from training rows, before training, what has no gradient."""
 
-    def allocate(self, n, dtype, scratch, first):
-        """Return the cache for batches of `n` rows.
+    def allocate(self, x_shape, dtype, scratch, first):
+        """Return the cache for batches of inputs of shape `x_shape`.
 
-        `scratch` is a pair of arrays like the output, free for use within a call.
-        `first` says that no layer lies below, so that nobody needs the input gradient.
+        All that `forward` and `backward` write to is in there: neither allocates what
+        grows with the batch or the layer.  `scratch` is a pair of arrays like the
+        output, free for use within a call.  `first` says that no layer lies below, so
+        that nobody needs the input gradient.
         """
         return SimpleNamespace(scratch=scratch)
 
@@ -149,11 +156,13 @@ class Dense(Layer):
         if self.has_bias:
             self.bias[...] = 0
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
+        n = x_shape[-2]
         return SimpleNamespace(
-            z=np.empty(self.output_shape(n), dtype=dtype),
+            z=np.empty(self.output_shape(n), dtype),
             grad_x=None if first else np.empty((*self._lead, n, self.n_inputs), dtype),
-            ones=np.ones(n, dtype=dtype),
+            grad_shared=self._allocate_shared(x_shape, dtype, first),
+            ones=np.ones(n, dtype),
         )
 
     def forward(self, x, cache=None, weight=None):
@@ -178,8 +187,7 @@ class Dense(Layer):
         if cache.grad_x is None:
             return None
         np.matmul(grad, np.swapaxes(self.weight, -1, -2), out=cache.grad_x)
-        # Below, members may still be one.
-        return cache.grad_x if cache.x.ndim == grad.ndim else cache.grad_x.sum(axis=0)
+        return _sum_shared(cache.grad_x, cache)
 
 
 class SharedDense(Dense):
@@ -215,11 +223,13 @@ class SharedDense(Dense):
         if self.diverse:
             self.gain_in[...] = rng.choice([-1, 1], self.gain_in.shape)
 
-    def allocate(self, n, dtype, scratch, first):
-        cache = super().allocate(n, dtype, scratch, first)
+    def allocate(self, x_shape, dtype, scratch, first):
+        cache = super().allocate(x_shape, dtype, scratch, first)
+        n = x_shape[-2]
         cache.scaled = np.empty((*self._lead, n, self.n_inputs), dtype)
         cache.product = np.empty(self.output_shape(n), dtype)
         cache.grad_scaled = np.empty_like(cache.scaled)
+        cache.factor = np.empty(self._per_column(self.n_outputs), dtype)
         return cache
 
     def forward(self, x, cache=None, weight=None):
@@ -243,7 +253,7 @@ class SharedDense(Dense):
             sum_rows(cache.ones, grad, out=cache.bias_grad)
         cache.product *= grad
         sum_rows(cache.ones, cache.product, out=cache.gain_out_grad)
-        grad *= self.gain_out * self.scale
+        grad *= np.multiply(self.gain_out, self.scale, out=cache.factor)
         np.matmul(_flat(cache.scaled).T, _flat(grad), out=cache.weight_grad)
         np.matmul(_flat(grad), self.weight.T, out=_flat(cache.grad_scaled))
         grad_x = np.multiply(cache.grad_scaled, cache.x, out=cache.scaled)
@@ -251,7 +261,7 @@ class SharedDense(Dense):
         if cache.grad_x is None:
             return None
         np.multiply(cache.grad_scaled, self.gain_in, out=cache.grad_x)
-        return cache.grad_x if cache.x.ndim == grad.ndim else cache.grad_x.sum(axis=0)
+        return _sum_shared(cache.grad_x, cache)
 
 
 class Scale(Layer):
@@ -268,10 +278,12 @@ class Scale(Layer):
     def initialize(self, rng):
         self.gain[...] = 1
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
+        n = x_shape[-2]
         return SimpleNamespace(
             y=np.empty(self.output_shape(n), dtype),
             product=scratch[0],
+            grad_shared=self._allocate_shared(x_shape, dtype, first),
             ones=np.ones(n, dtype),
         )
 
@@ -285,7 +297,7 @@ class Scale(Layer):
         product = np.multiply(grad, cache.x, out=cache.product)
         sum_rows(cache.ones, product, out=cache.gain_grad)
         grad *= self.gain
-        return grad if cache.x.ndim == grad.ndim else grad.sum(axis=0)
+        return _sum_shared(grad, cache)
 
 
 class BatchNorm(Layer):
@@ -314,12 +326,19 @@ class BatchNorm(Layer):
         self.mean[...] = 0
         self.var[...] = 1
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
+        n, shape = x_shape[-2], self._per_column(self.n_outputs)
         return SimpleNamespace(
             x_hat=np.empty(self.output_shape(n), dtype),
             ones=np.ones(n, dtype),
             share=np.full((*self._lead, 1, n), 1 / n, dtype),
+            total=np.empty(self.n_members or 1, dtype),
+            nothing=np.empty(self.n_members or 1, dtype),
             square=scratch[0],
+            mean=np.empty(shape, dtype),
+            var=np.empty(shape, dtype),
+            inv_std=np.empty(shape, dtype),
+            factor=np.empty(shape, dtype),
         )
 
     def forward(self, x, cache=None, weight=None):
@@ -329,9 +348,10 @@ class BatchNorm(Layer):
             x += self.beta - self.mean * scale
             return x
         mean, var = self._statistics(x, cache, weight)
-        cache.inv_std = 1 / np.sqrt(var + self.epsilon)
+        inv_std = np.add(var, self.epsilon, out=cache.inv_std)
+        np.divide(1, np.sqrt(inv_std, out=inv_std), out=inv_std)
         x_hat = np.subtract(x, mean, out=cache.x_hat)
-        x_hat *= cache.inv_std
+        x_hat *= inv_std
         np.multiply(x_hat, self.gamma, out=x)
         x += self.beta
         return x
@@ -339,23 +359,35 @@ class BatchNorm(Layer):
     def _statistics(self, x, cache, weight):
         """Update the running statistics; return those to standardize `x` with."""
         if weight is not None:
-            total = weight.sum(axis=0)
-            if not total.all():
-                # A batch may have nothing for a member: then any average will do.
-                weight = np.where(total > 0, weight, 1)
-                total = weight.sum(axis=0)
-            share = cache.share.reshape(-1, len(weight))
-            np.divide(weight.T, total[:, None], out=share)
+            self._share(weight, cache)
         single = x.shape[-2] == 1
-        batch_mean = sum_rows(cache.share, x, np.empty_like(self.mean))
+        batch_mean = sum_rows(cache.share, x, out=cache.mean)
         mean = self.mean if single else batch_mean
         deviation = np.subtract(x, mean, out=cache.square)
         np.square(deviation, out=deviation)
-        var = sum_rows(cache.share, deviation, np.empty_like(self.var))
+        var = sum_rows(cache.share, deviation, out=cache.var)
         # Before the mean, which a single row measures its deviation from.
-        self.var += (1 - self.momentum) * (var - self.var)
-        self.mean += (1 - self.momentum) * (batch_mean - self.mean)
+        self._move(self.var, var, cache.factor)
+        self._move(self.mean, batch_mean, cache.factor)
         return (self.mean, self.var) if single else (mean, var)
+
+    def _share(self, weight, cache):
+        """Write the share of each row in the weight of the batch to ``cache.share``."""
+        n, n_columns = weight.shape
+        total = np.add.reduce(weight, axis=0, out=cache.total[:n_columns])
+        # A batch may have nothing for a member: then all rows count the same.
+        nothing = np.equal(total, 0, out=cache.nothing[:n_columns], casting="unsafe")
+        share = cache.share.reshape(-1, n)
+        np.add(weight.T, nothing[:, None], out=share)
+        nothing *= n
+        total += nothing
+        share /= total[:, None]
+
+    def _move(self, average, value, scratch):
+        """Move a running average towards the value of the batch."""
+        step = np.subtract(value, average, out=scratch)
+        step *= 1 - self.momentum
+        average += step
 
     def backward(self, grad, cache):
         sum_rows(cache.ones, grad, out=cache.beta_grad)
@@ -369,7 +401,7 @@ class BatchNorm(Layer):
             reach += cache.beta_grad
             reach *= np.swapaxes(cache.share, -1, -2)
             grad -= reach
-        grad *= self.gamma * cache.inv_std
+        grad *= np.multiply(self.gamma, cache.inv_std, out=cache.factor)
         return grad
 
 
@@ -380,10 +412,10 @@ class Activate(Layer):
         super().__init__(n_features, n_features, n_members)
         self.activation = activation
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
         saved = None
         if ACTIVATIONS[self.activation].saves == "input":
-            saved = np.empty(self.output_shape(n), dtype)
+            saved = np.empty(x_shape, dtype)
         return SimpleNamespace(scratch=scratch, saved=saved)
 
     def forward(self, x, cache=None, weight=None):
@@ -416,12 +448,12 @@ class Parametric(Activate):
     def initialize(self, rng):
         self.strength[...] = 1
 
-    def allocate(self, n, dtype, scratch, first):
-        cache = super().allocate(n, dtype, scratch, first)
+    def allocate(self, x_shape, dtype, scratch, first):
+        cache = super().allocate(x_shape, dtype, scratch, first)
         cache.bend, cache.y, cache.through = (
-            np.empty(self.output_shape(n), dtype) for _ in range(3)
+            np.empty(x_shape, dtype) for _ in range(3)
         )
-        cache.ones = np.ones(n, dtype)
+        cache.ones = np.ones(x_shape[-2], dtype)
         return cache
 
     def forward(self, x, cache=None, weight=None):
@@ -455,9 +487,10 @@ class Dropout(Layer):
         super().__init__(n_features, n_features, n_members)
         self.rate = rate
 
-    def allocate(self, n, dtype, scratch, first):
-        shape = self.output_shape(n)
-        return SimpleNamespace(mask=np.empty(shape, dtype), y=np.empty(shape, dtype))
+    def allocate(self, x_shape, dtype, scratch, first):
+        return SimpleNamespace(
+            mask=np.empty(x_shape, dtype), y=np.empty(x_shape, dtype)
+        )
 
     def forward(self, x, cache=None, weight=None):
         if cache is None:
@@ -516,10 +549,9 @@ class Join(Layer):
         super().__init__(n_features, n_features, n_members)
         self.branch_scale = branch_scale
 
-    def allocate(self, n, dtype, scratch, first):
-        shape = self.output_shape(n)
+    def allocate(self, x_shape, dtype, scratch, first):
         return SimpleNamespace(
-            y=np.empty(shape, dtype), shortcut=np.empty(shape, dtype)
+            y=np.empty(x_shape, dtype), shortcut=np.empty(x_shape, dtype)
         )
 
     def forward(self, x, shortcut, cache=None):
@@ -538,6 +570,13 @@ class Join(Layer):
 def _in_common(x, shortcut):
     """Return the columns that both have."""
     return slice(min(x.shape[-1], shortcut.shape[-1]))
+
+
+def _sum_shared(grad, cache):
+    """Return the gradient below: that of an input which members share is their sum."""
+    if cache.grad_shared is None:
+        return grad
+    return np.add.reduce(grad, axis=0, out=cache.grad_shared)
 
 
 def _flat(x):

@@ -20,11 +20,14 @@ from sklearn.base import BaseEstimator
 WIDE = 48
 
 
-def softmax(raw, out):
-    """Return ``exp(raw_k) / sum_j exp(raw_j)`` over the last axis."""
-    np.subtract(raw, np.max(raw, axis=-1, keepdims=True), out=out)
+def softmax(raw, out, row=None):
+    """Return ``exp(raw_k) / sum_j exp(raw_j)`` over the last axis.
+
+    `row` is memory for one entry a row, if given.
+    """
+    np.subtract(raw, np.max(raw, axis=-1, keepdims=True, out=row), out=out)
     np.exp(out, out=out)
-    out /= np.sum(out, axis=-1, keepdims=True)
+    out /= np.sum(out, axis=-1, keepdims=True, out=row)
     return out
 
 
@@ -217,7 +220,7 @@ class _SoftmaxMixin:
             cache.transposed = (
                 np.empty((n_outputs, n), dtype) if n_outputs < WIDE else None
             )
-            cache.chosen = np.empty(n, dtype)
+            cache.chosen, cache.mean = np.empty((2, n), dtype)
             cache.starts = np.arange(n) * n_outputs
             cache.positions = np.empty_like(cache.starts)
         return cache
@@ -299,7 +302,9 @@ class LogLoss(_SoftmaxMixin, Loss):
         shifted.take(cache.positions, out=chosen, mode="clip")
         if smoothing:
             chosen *= 1 - smoothing
-            chosen += smoothing * np.mean(shifted, axis=1)
+            mean = np.mean(shifted, axis=1, out=cache.mean)
+            mean *= smoothing
+            chosen += mean
         np.exp(shifted, out=p)
         # A product with ones is several times as fast as a sum of each row.
         np.dot(p, cache.ones, out=row)
@@ -356,7 +361,8 @@ class SquaredError(_SoftmaxMixin, Loss):
         np.multiply(a, 0.5, out=cache.losses)
 
     def _softmax(self, y, raw, cache):
-        p, grad, row = softmax(raw, out=cache.scratch), cache.grad, cache.row
+        grad, row = cache.grad, cache.row
+        p = softmax(raw, out=cache.scratch, row=row)
         grad[...] = p
         np.add(cache.starts, y, out=cache.positions)
         p.take(cache.positions, out=cache.chosen, mode="clip")

@@ -263,12 +263,13 @@ class Workspace:
         # Shared by all layers, since none needs it between two calls.
         largest = max(prod(ly.output_shape(n)) for ly in self._layers)
         scratch = np.empty((2, largest), dtype)
-        caches = []
+        caches, x_shape = [], (n, self._layers[0].n_inputs)
         for layer in self._layers:
             shape = layer.output_shape(n)
             pair = [s[: prod(shape)].reshape(shape) for s in scratch]
             first = layer is self._layers[0]
-            caches.append(layer.allocate(n, dtype, pair, first))
+            caches.append(layer.allocate(x_shape, dtype, pair, first))
+            x_shape = shape
         for cache in caches:
             cache.rng = self._rng
         share_parameters(
