@@ -739,7 +739,7 @@ def _progress(trainer, streams):
         "epoch": trainer.epoch,
         "optimizer": type(trainer.optimizer).__name__,
         # Numbers that overflowed would spoil the next run too.
-        "state": None if trainer.diverged else trainer.state,
+        "state": None if trainer.diverged else trainer.step.state,
         "slowdown": trainer.slowdown,
         "streams": streams,
     }

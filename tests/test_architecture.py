@@ -32,6 +32,7 @@ LEVELS = [
     },
     {"skdnn._rows", "skdnn._target_scaling", "skdnn._version", "skdnn._warnings"},
     {"skdnn.nn.trainer"},
+    {"skdnn.nn.step"},
     {"skdnn.nn.network", "skdnn.nn.batches"},
     {"skdnn.nn.embeddings"},
     {"skdnn.nn.layers", "skdnn.nn.losses", "skdnn.nn.optimizers", "skdnn.nn.schedules"},

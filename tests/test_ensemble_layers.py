@@ -10,6 +10,7 @@ from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace, build_mlp
 from skdnn.nn.optimizers import SGD, Adam
 from skdnn.nn.schedules import Constant
+from skdnn.nn.step import Step
 from skdnn.nn.trainer import Trainer
 from tests.gradcheck import assert_gradient
 
@@ -80,15 +81,15 @@ def test_gradients(switch, members, n_weights, rng):
     x, y = make_rows(rng, 7, options), rng.standard_normal((7, 1))
     n_weights = n_weights if members else min(n_weights, 1)
     weight = rng.uniform(0.5, 2, (7, n_weights)) if n_weights else None
-    trainer = make_trainer(network, penalty=0.3)
+    step = Step(network, SquaredError(link="identity"), SGD(), penalty=0.3)
     batch, start = Batch(x, y, weight), network.params.copy()
-    trainer.loss_gradient(batch)
+    step.loss_gradient(batch)
     # Training minimizes the sum over the members, of which the mean is reported.
-    grad = trainer.workspace.grads / (network.n_members or 1)
+    grad = step.grads / (network.n_members or 1)
 
     def objective(params):
         network.params[...] = params
-        return trainer.loss_gradient(batch)
+        return step.loss_gradient(batch)
 
     assert_gradient(objective, grad, start, rng)
 

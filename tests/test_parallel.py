@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from skdnn import _threads
 from skdnn.encoding import TabularEncoder
+from skdnn.nn.step import Step
 from skdnn.nn.trainer import Trainer
 from tests import plain
 from tests.tables import (
@@ -475,7 +476,7 @@ def meanwhile(monkeypatch):
         monkeypatch.setattr(owner, name, method)
 
     interrupt(TabularEncoder, "fit_rows")
-    interrupt(Trainer, "loss_gradient")
+    interrupt(Step, "loss_gradient")
     return functions
 
 

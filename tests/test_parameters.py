@@ -40,7 +40,7 @@ from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss
 from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, AdamW, Momentum
 from skdnn.nn.schedules import SCHEDULES, Constant, Cosine, Step
-from skdnn.nn.trainer import Trainer
+from skdnn.nn.step import Step as TrainingStep
 from tests import plain, tables
 from tests.plain import classifier, regressor
 from tests.tables import (
@@ -94,23 +94,14 @@ def words(n=60):
 def steps(monkeypatch):
     """Rows of y and learning rate of each step."""
     record = {"rows": [], "rates": []}
-    loss_gradient, stepper = Trainer.loss_gradient, Adam.stepper
+    take = TrainingStep.__call__
 
-    def spy_gradient(self, batch):
+    def spy(self, batch):
         record["rows"].append(batch.y.ravel().copy())
-        return loss_gradient(self, batch)
+        record["rates"].append(self.learning_rate)
+        return take(self, batch)
 
-    def spy_stepper(self, *args):
-        step = stepper(self, *args)
-
-        def spy_step(rate):
-            record["rates"].append(rate)
-            step(rate)
-
-        return spy_step
-
-    monkeypatch.setattr(Trainer, "loss_gradient", spy_gradient)
-    monkeypatch.setattr(Adam, "stepper", spy_stepper)
+    monkeypatch.setattr(TrainingStep, "__call__", spy)
     return record
 
 

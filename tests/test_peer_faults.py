@@ -70,7 +70,7 @@ from skdnn.nn.schedules import (
     OneCycle,
     Step,
 )
-from skdnn.nn.trainer import Trainer
+from skdnn.nn.step import Step as TrainingStep
 from tests import tables
 from tests.networks import mlp
 from tests.plain import TASKS, classifier, regressor
@@ -882,22 +882,14 @@ def test_fault_30_weights_are_repeated_rows(network, task):
 
     mlp_ = mlp([4, 8, 1], ["tanh"], ["glorot_normal"] * 2, False, [0], "f8")
     mlp_.initialize(np.random.default_rng(0))
-    trainer = Trainer(
-        mlp_,
-        SquaredError("identity"),
-        SGD(),
-        Constant(),
-        learning_rate=0.1,
-        penalty=0.01,
-        max_epochs=1,
-    )
+    step = TrainingStep(mlp_, SquaredError("identity"), SGD(), penalty=0.01)
     rows = X, X[:, :1] ** 2, weight[:, None] / weight.mean()
 
     def gradient(size):
         total = np.zeros_like(mlp_.params)
         for batch in Batches(*rows, size, np.random.default_rng(1)):
-            trainer.loss_gradient(batch)
-            total += len(batch.X) * trainer.workspace.grads
+            step.loss_gradient(batch)
+            total += len(batch.X) * step.grads
         return total / len(X)
 
     for size in 1, 7, 20:

@@ -26,7 +26,7 @@ import skdnn
 from skdnn.nn.layers import BatchNorm, Dense
 from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace
-from skdnn.nn.trainer import Trainer
+from skdnn.nn.step import Step
 from tests import tables
 from tests.plain import DNNClassifier, DNNRegressor, classifier, regressor
 from tests.tables import RECIPES, binary, multiclass, regression
@@ -308,13 +308,13 @@ def test_s4_a_step_is_proportional_to_the_learning_rate():
 def step_sizes(monkeypatch):
     """Number of rows of each step, as they come."""
     sizes = []
-    original = Trainer.loss_gradient
+    original = Step.loss_gradient
 
     def spy(self, batch):
         sizes.append(len(batch.X))
         return original(self, batch)
 
-    monkeypatch.setattr(Trainer, "loss_gradient", spy)
+    monkeypatch.setattr(Step, "loss_gradient", spy)
     return sizes
 
 

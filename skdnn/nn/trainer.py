@@ -4,28 +4,18 @@ Stopping, restoring, printing and plateaus are callables that the trainer calls 
 each epoch, and that return True to stop.
 """
 
-from math import isfinite, prod
-from types import SimpleNamespace
+from math import isfinite
 
 import numpy as np
 
-from skdnn.nn.layers import Fork, Join
-from skdnn.nn.network import Workspace
-from skdnn.nn.optimizers import BLOCK
+from skdnn.nn.step import Step
 
 #: Rows of the last batch that an epoch is judged by, besides its loss.
 PROBED_ROWS = 32
 
-#: Bytes of activations that a pass keeps, above which a batch goes through in slabs.
-SLAB_BYTES = 2**21
-
 
 class Trainer:
-    """Minimizes the mean loss of the rows plus an L2 penalty.
-
-    The objective is ``(sum_i w_i loss_i + alpha / 2 * |weights|^2) / sum_i w_i``.  That
-    of an ensemble is the sum over its members, so that each is trained as it would be
-    alone; what is reported is their mean.
+    """Minimizes the objective of `Step`, epoch by epoch.
 
     Parameters
     ----------
@@ -85,45 +75,14 @@ class Trainer:
         self.optimizer = optimizer
         self.schedule = schedule
         self.learning_rate = learning_rate
-        self.penalty = penalty
         self.max_epochs = max_epochs
-        self.state = state
         self.epoch = start_epoch
         self.time_for = time_for
         self.slowdown = slowdown
         self.losses = []
         self.diverged = False
         self.ran_out = False
-        self.workspace = Workspace(network, dropout_rng)
-        self._decayed = self._decayed_blocks()
-        self._loss_caches = {}
-        self._slab = self._slab_rows()
-        self._total = np.empty_like(network.params)
-
-    def _decayed_blocks(self):
-        """Cut weights and their gradient into blocks that stay in the cache."""
-        n = self.network.n_decayed
-        scratch = np.empty(min(BLOCK, n), self.network.params.dtype)
-        return [
-            (
-                self.network.params[span],
-                self.workspace.grads[span],
-                scratch[: n - start],
-            )
-            for start in range(0, n, BLOCK)
-            for span in [slice(start, min(start + BLOCK, n))]
-        ]
-
-    def _slab_rows(self):
-        """Return how many rows fit in the cache; None if rows are coupled."""
-        if self.network.couples_rows:
-            return None
-        widths = sum(
-            prod(ly.output_shape(1))
-            for ly in self.network.layers
-            if not isinstance(ly, Fork | Join)
-        )
-        return max(256, SLAB_BYTES // (widths * self.network.params.itemsize))
+        self.step = Step(network, loss, optimizer, penalty, state, dropout_rng)
 
     def run(self, batches, n_epochs, on_epoch_end, on_epoch_begin=lambda: None):
         """Train for at most `n_epochs`.
@@ -131,28 +90,35 @@ class Trainer:
         Neither callable takes arguments.  `on_epoch_begin` is called before each epoch,
         `on_epoch_end` after each that ended well; the latter returns True to stop.
         """
-        network = self.network
-        if self.state is None:
-            self.state = self.optimizer.init(network.params)
-        step = self.optimizer.stepper(
-            network.params, self.workspace.grads, self.state, network.groups
-        )
+        before = self.network.snapshot()
         # What overflows is seen, and reported, as a loss that is not finite.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            self._run_epochs(batches, step, n_epochs, on_epoch_end, on_epoch_begin)
+            for _ in range(n_epochs):
+                on_epoch_begin()
+                self.network.snapshot(out=before)
+                try:
+                    loss, batch = self._run_epoch(batches)
+                except KeyboardInterrupt:
+                    self.network.restore(before)
+                    raise
+                if self._ends(loss, batch, before) or on_epoch_end():
+                    break
 
-    def _run_epochs(self, batches, step, n_epochs, on_epoch_end, on_epoch_begin):
-        before = self.network.snapshot()
-        for _ in range(n_epochs):
-            on_epoch_begin()
-            self.network.snapshot(out=before)
-            try:
-                loss, batch = self._run_epoch(batches, step)
-            except KeyboardInterrupt:
-                self.network.restore(before)
-                raise
-            if self._ends(loss, batch, before) or on_epoch_end():
-                break
+    def _run_epoch(self, batches):
+        """Take one step a batch.
+
+        Return the objective, averaged over the rows, and the last batch.
+        """
+        total, n_seen, n_samples = 0.0, 0, batches.n_samples
+        for batch in batches:
+            n, epoch = len(batch.X), self.epoch + n_seen / n_samples
+            if self.time_for is not None:
+                self.max_epochs = self.time_for(epoch)
+            factor = self.slowdown * self.schedule(epoch, self.max_epochs)
+            self.step.learning_rate = self.learning_rate * factor
+            total += n * self.step(batch)
+            n_seen += n
+        return total / n_samples, batch
 
     def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
         """Train on all rows by an optimizer that searches along lines.
@@ -167,10 +133,10 @@ class Trainer:
             nonlocal n_evaluations
             n_evaluations += 1
             network.params[...] = params
-            evaluated.append(self.loss_gradient(batch))
+            evaluated.append(self.step.loss_gradient(batch))
             # The gradient of an ensemble is that of the sum over its members.
             total = evaluated[-1] * (network.n_members or 1)
-            return total, self.workspace.grads.astype(np.float64)
+            return total, self.step.grads.astype(np.float64)
 
         def on_iteration(params):
             network.params[...] = params
@@ -226,80 +192,3 @@ class Trainer:
             raw = self.loss.average(raw)
         loss, _ = self.loss.loss_gradient(batch.y[rows], raw)
         return isfinite(loss) and bool(np.isfinite(raw).all())
-
-    def _run_epoch(self, batches, step):
-        """Take one step a batch.
-
-        Return the objective, averaged over the rows, and the last batch.
-        """
-        total, n_seen, n_samples = 0.0, 0, batches.n_samples
-        for batch in batches:
-            n, epoch = len(batch.X), self.epoch + n_seen / n_samples
-            if self.time_for is not None:
-                self.max_epochs = self.time_for(epoch)
-            total += n * self.loss_gradient(batch)
-            factor = self.slowdown * self.schedule(epoch, self.max_epochs)
-            step(self.learning_rate * factor)
-            n_seen += n
-        return total / n_samples, batch
-
-    def loss_gradient(self, batch):
-        """Return the objective on a batch; its gradient is in ``workspace.grads``."""
-        n = len(batch.X)
-        if self._slab is None or n <= self._slab:
-            value = self._pass(batch.X[:], batch.y, batch.weight, 1 / n)
-        else:
-            value = self._pass_in_slabs(batch)
-        value += self._add_penalty() if self.penalty else 0.0
-        return value / (self.network.n_members or 1)
-
-    def _add_penalty(self):
-        """Add the gradient of the penalty to that of the losses; return the penalty."""
-        total = 0.0
-        for weights, grads, scratch in self._decayed:
-            grads += np.multiply(weights, self.penalty, out=scratch)
-            total += float(np.dot(weights, weights))
-        return 0.5 * self.penalty * total
-
-    def _pass(self, x, y, weight, scale):
-        """Go forward and back; return the scaled sum of the losses."""
-        network, n = self.network, len(x)
-        caches = self.workspace.caches(n)
-        raw = network.forward(x, caches, weight)
-        if n not in self._loss_caches:
-            self._loss_caches[n] = self._allocate_loss(raw, y, weight)
-        cache = self._loss_caches[n]
-        if network.n_members is not None:
-            cache.y.reshape(-1, *y.shape)[...] = y
-            y = cache.y
-            if weight is not None:
-                # A column for each member, or one for all of them.
-                cache.weight.reshape(-1, n)[...] = weight.T
-                weight = cache.weight
-        value, grad = self.loss.loss_gradient(
-            y, raw.reshape(-1, raw.shape[-1]), weight, scale, cache.loss
-        )
-        network.backward(grad.reshape(raw.shape), caches)
-        return value
-
-    def _allocate_loss(self, raw, y, weight):
-        """Return memory for the losses, and for the targets of each member."""
-        n_rows = prod(raw.shape[:-1])
-        return SimpleNamespace(
-            loss=self.loss.allocate(n_rows, raw.shape[-1], raw.dtype),
-            y=np.empty((n_rows, *y.shape[1:]), y.dtype),
-            weight=None if weight is None else np.empty((n_rows, 1), weight.dtype),
-        )
-
-    def _pass_in_slabs(self, batch):
-        """Sum over slabs of rows: the memory of a step does not grow with its batch."""
-        n, grads = len(batch.X), self.workspace.grads
-        value, total = 0.0, self._total
-        total.fill(0)
-        for start in range(0, n, self._slab):
-            rows = slice(start, start + self._slab)
-            weight = None if batch.weight is None else batch.weight[rows]
-            value += self._pass(batch.X[rows], batch.y[rows], weight, 1 / n)
-            total += grads
-        grads[...] = total
-        return value
