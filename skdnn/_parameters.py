@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
-from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.activations import ACTIVATIONS, Parametric
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, Embedding
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import KINDS
@@ -27,8 +27,7 @@ FEWEST_KEPT = 0.1
 #: What each parameter may be that classifier and regressor share.
 CONSTRAINTS = {
     "hidden_layer_dims": ["array-like"],
-    "activation": [StrOptions({"auto", *ACTIVATIONS}), "array-like"],
-    "parametric_activation": [AUTO, "boolean"],
+    "activation": [StrOptions({"auto", *ACTIVATIONS}), Parametric, "array-like"],
     "batch_norm": ["boolean"],
     "residual": [AUTO, "boolean"],
     "dropout": [AUTO, Interval(Real, 0, 1, closed="left"), "array-like"],
@@ -84,7 +83,6 @@ PARTS = (
 FIXED = (
     "hidden_layer_dims",
     "activation",
-    "parametric_activation",
     "batch_norm",
     "residual",
     "dropout",
@@ -118,9 +116,7 @@ def check_together(params):
     """
     _check_dims(params["hidden_layer_dims"])
     if not is_auto(params["activation"]):
-        per_layer(
-            params, "activation", lambda v: isinstance(v, str) and v in ACTIVATIONS
-        )
+        per_layer(params, "activation", _is_activation)
     if not is_auto(params["dropout"]):
         rates = per_layer(
             params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1
@@ -217,7 +213,11 @@ def plain(params, name):
     """Return the parameter `name` as what two equal ones have in common."""
     value = params[name]
     if name in ("activation", "dropout") and not is_auto(value):
-        return per_layer(params, name)
+        return list(map(_plain, per_layer(params, name)))
+    return _plain(value)
+
+
+def _plain(value):
     if isinstance(value, BaseEstimator):
         return [type(value).__name__, value.get_params()]
     if isinstance(value, tuple) or hasattr(value, "__array__"):
@@ -245,6 +245,11 @@ def with_link(loss, links, targets):
             f"{loss.link!r}."
         )
     return loss
+
+
+def _is_activation(value):
+    name = value.activation if isinstance(value, Parametric) else value
+    return isinstance(name, str) and name in ACTIVATIONS
 
 
 def _check_dims(hidden_layer_dims):

@@ -11,18 +11,18 @@ from types import SimpleNamespace
 
 from skdnn._parameters import named
 from skdnn._training import validation_size
+from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
 #: Of all tasks.
 TUNED = {
-    "activation": "silu",
+    "activation": Parametric("silu"),
     "dropout": 0.2,
     "schedule": "coslog",
     "optimizer": AdamW(beta_2=0.95, weight_decay=0.01),
     "numeric_embedding": "piecewise_linear",
     "input_scaling": True,
     "parametrization": "ntk",
-    "parametric_activation": True,
     "learning_rate_multipliers": {
         "scale": 6.0,
         "bias": 0.1,
@@ -42,7 +42,6 @@ PLAIN = {
     "numeric_embedding": None,
     "input_scaling": False,
     "parametrization": "standard",
-    "parametric_activation": False,
     "learning_rate_multipliers": {},
     "n_ensemble": 1,
     "temperature_scaling": False,

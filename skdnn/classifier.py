@@ -29,13 +29,13 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         linear model.
 
     activation : {"auto", "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", \
-            "selu", "gelu", "silu", "mish", "softplus"} or list of str, default="auto"
-        Activation of the hidden units, the same for all or one a hidden layer. `"auto"`
-        is `"silu"` in the tuned recipe, else `"relu"`.
-
-    parametric_activation : bool or "auto", default="auto"
-        Whether each unit learns how strong its activation is, see
-        :class:`~skdnn.nn.layers.Parametric`.
+            "selu", "gelu", "silu", "mish", "softplus"}, Parametric or list of these, \
+            default="auto"
+        Activation of the hidden units, the same for all or one a hidden layer. A name
+        is the plain function, also in the tuned recipe; with an instance such as
+        ``Parametric("mish")`` of :class:`~skdnn.nn.activations.Parametric`, each unit
+        learns how strong it is. `"auto"` is ``Parametric("silu")`` in the tuned recipe,
+        else `"relu"`.
 
     batch_norm : bool, default=False
         Whether to standardize each unit over the batch, before its activation.
@@ -329,7 +329,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         hidden_layer_dims=(128, 128),
         *,
         activation="auto",
-        parametric_activation="auto",
         batch_norm=False,
         residual="auto",
         dropout="auto",
@@ -371,7 +370,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         super().__init__(
             hidden_layer_dims=hidden_layer_dims,
             activation=activation,
-            parametric_activation=parametric_activation,
             batch_norm=batch_norm,
             residual=residual,
             dropout=dropout,

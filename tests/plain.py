@@ -6,7 +6,6 @@ from tests import tables
 #: What turns each part of the recipe off.
 PLAIN = {
     "activation": "relu",
-    "parametric_activation": False,
     "residual": False,
     "dropout": 0.0,
     "optimizer": "adam",

@@ -5,7 +5,14 @@ import pytest
 
 from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, PiecewiseLinear
-from skdnn.nn.layers import BatchNorm, Dense, Join, Parametric, Scale, SharedDense
+from skdnn.nn.layers import (
+    BatchNorm,
+    Dense,
+    Join,
+    ParametricActivate,
+    Scale,
+    SharedDense,
+)
 from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace, build_mlp
 from skdnn.nn.optimizers import SGD, Adam
@@ -20,7 +27,7 @@ SWITCHES = {
     "batch_norm": {"batch_norm": True},
     "input_scaling": {"input_scaling": True},
     "ntk": {"ntk": True},
-    "parametric": {"parametric": True},
+    "parametric": {"activations": [("parametric", "tanh")] * 3},
     "residual": {"residual": True},
     "residual of other widths": {"residual": True, "hidden": [5, 3, 6]},
     "periodic": {"numeric_embedding": ("periodic", {"frequency_scale": 0.3})},
@@ -41,7 +48,7 @@ def make_network(rng, activation="tanh", n_outputs=1, **options):
         n_inputs,
         options.pop("hidden", [5, 5, 5]),
         n_outputs,
-        activations=[activation] * 3,
+        activations=options.pop("activations", [activation] * 3),
         initializers=["he_normal"] * 4,
         dropout=options.pop("dropout", [0.0] * 3),
         **options,
@@ -186,7 +193,7 @@ def test_scale():
 
 def test_parametric():
     """z + strength * (f(z) - z): the activation at 1, the identity at 0."""
-    network = Network([Parametric(3, "relu")])
+    network = Network([ParametricActivate(3, "relu")])
     network.initialize(None)
     x = np.array([[-4.0, -4.0, 4.0]])
     assert network.forward(x.copy()).tolist() == [[0, 0, 4]]

@@ -7,6 +7,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 
 from skdnn import DNNClassifier, DNNRegressor
+from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import LBFGS
 from tests.tables import TASKS, binary, classifier, regression, regressor
 
@@ -171,7 +172,7 @@ BESIDE = {
     "numeric_embedding": "periodic",
     "input_scaling": True,
     "parametrization": "ntk",
-    "parametric_activation": True,
+    "activation": Parametric("relu"),
     "learning_rate_multipliers": None,
     "schedule": "constant",
     "dropout": 0.0,

@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from skdnn import DNNClassifier, DNNRegressor, _base, _training
 from skdnn._calibration import PRIOR
 from skdnn._recipe import MAX_EMBEDDED, PLAIN, TUNED, is_tuned, resolve
-from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.activations import ACTIVATIONS, Parametric
 from skdnn.nn.embeddings import (
     NUMERIC_EMBEDDINGS,
     CategoricalEmbedding,
@@ -32,7 +32,7 @@ from skdnn.nn.layers import (
     Dropout,
     Fork,
     Join,
-    Parametric,
+    ParametricActivate,
     Scale,
     SharedDense,
 )
@@ -161,13 +161,13 @@ def test_activation_of_each_layer():
 
 
 @both
-def test_parametric_activation_is_as_strong_as_each_unit_learns(make):
+def test_activation_parametric_is_as_strong_as_each_unit_learns(make):
     """A unit is ``z + strength (f(z) - z)``, with a strength of its own."""
     X, y = binary()
-    params = {"activation": "tanh", "learning_rate": 0.05, **UNSCALED}
-    est = make((6, 5), parametric_activation=True, **params).fit(X, y)
+    params = {"learning_rate": 0.05, **UNSCALED}
+    est = make((6, 5), activation=Parametric("tanh"), **params).fit(X, y)
     hidden = X
-    for k, activate in enumerate(layers(est, Parametric)):
+    for k, activate in enumerate(layers(est, ParametricActivate)):
         z = hidden @ est.coefs_[k] + est.intercepts_[k]
         hidden = z + activate.strength * (np.tanh(z) - z)
         assert activate.strength.shape == (z.shape[1],)
@@ -177,13 +177,13 @@ def test_parametric_activation_is_as_strong_as_each_unit_learns(make):
 
 
 @both
-def test_parametric_activation_starts_as_the_activation(make):
+def test_activation_parametric_starts_as_the_activation(make):
     """Where training starts, the network is the same with it and without."""
     X, y = binary()
     one = make((6, 5), **STILL).fit(X, y)
-    two = make((6, 5), parametric_activation=True, **STILL).fit(X, y)
-    assert not layers(one, Parametric)
-    assert len(layers(two, Parametric)) == 2
+    two = make((6, 5), activation=Parametric("relu"), **STILL).fit(X, y)
+    assert not layers(one, ParametricActivate)
+    assert len(layers(two, ParametricActivate)) == 2
     np.testing.assert_allclose(
         one._predict_raw(X), two._predict_raw(X), rtol=1e-5, atol=1e-6
     )
@@ -530,7 +530,7 @@ def test_schedule_adaptive_lowers_the_rate_when_training_stalls(steps):
 #: A network with parameters of all kinds.
 ALL_KINDS = {
     "batch_norm": True,
-    "parametric_activation": True,
+    "activation": Parametric("relu"),
     "input_scaling": True,
     "numeric_embedding": "periodic",
 }
@@ -1673,7 +1673,7 @@ def test_auto_keeps_what_was_chosen(optimizer):
         **{"activation": "tanh", "dropout": 0.3, "schedule": "step"},
         **{"numeric_embedding": Periodic()},
         **{"input_scaling": False, "parametrization": "standard"},
-        **{"parametric_activation": False, "learning_rate_multipliers": None},
+        **{"learning_rate_multipliers": None},
         **{"temperature_scaling": False, "clip_predictions": False},
         **{"early_stopping": True, "learning_rate": 0.7, "n_ensemble": 4},
         **{"batch_size": 3, "max_iter": 5, "n_iter_no_change": 7},
@@ -1793,8 +1793,7 @@ def test_documentation_has_all_names(parameter, tables):
 
 
 DOCUMENTED = set(TUNED) - {
-    *("input_scaling", "parametric_activation"),
-    *("temperature_scaling", "clip_predictions"),
+    *("input_scaling", "temperature_scaling", "clip_predictions"),
 }
 
 
@@ -1804,8 +1803,10 @@ def test_documentation_has_the_tuned_recipe(parameter):
     for Estimator in ESTIMATORS:
         _, text = documented(Estimator, "Parameters")[parameter]
         stated = re.search(r'`"auto"` is (`*)(.*?)\1 in the tuned recipe', text)[2]
-        value = eval(stated, {"__builtins__": {}, "AdamW": AdamW})
-        if parameter == "optimizer":
+        value = eval(
+            stated, {"__builtins__": {}, "AdamW": AdamW, "Parametric": Parametric}
+        )
+        if parameter in ("optimizer", "activation"):
             assert type(value) is type(TUNED[parameter])
             value, expected = value.get_params(), TUNED[parameter].get_params()
         else:

@@ -926,7 +926,6 @@ def test_fault_31_the_penalty_does_not_depend_on_the_batch_size(params, weight):
 CHANGES = {
     "hidden_layer_dims": ({}, (4,)),
     "activation": ({}, "tanh"),
-    "parametric_activation": ({}, True),
     "batch_norm": ({}, True),
     "residual": ({"hidden_layer_dims": (4, 4)}, True),
     "dropout": ({}, 0.5),

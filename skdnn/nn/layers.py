@@ -5,10 +5,10 @@ gradients, masks) lives in a cache that is allocated once and handed to every ca
 cache is also what makes a pass a training pass: without one, `forward` is inference and
 changes nothing but its result, so that a fitted network can predict from many threads.
 
-In shapes, ``n`` is the number of rows of the batch.  `BatchNorm`, `Activate` and
-`Parametric` overwrite their input, which no layer below them reads again; the others
-write their output to memory of their own.  `weight` is the weight of each row, of shape
-(n, 1), or None where all count the same.
+In shapes, ``n`` is the number of rows of the batch.  `BatchNorm` and activations
+overwrite their input, which no layer below them reads again; the others write their
+output to memory of their own.  `weight` is the weight of each row, of shape (n, 1), or
+None where all count the same.
 
 An ensemble is a network whose layers have `n_members`: parameters, but those that
 members share, and what passes between layers then have one more axis, the first, and
@@ -433,12 +433,8 @@ class Activate(Layer):
         return function.backward(grad, cache.saved, cache.scratch)
 
 
-class Parametric(Activate):
-    """Activation whose strength each unit learns: ``z + strength * (f(z) - z)``.
-
-    1, where it starts, is the activation itself and 0 the identity (the parametric
-    activations of RealMLP, Holzmueller et al., 2024).
-    """
+class ParametricActivate(Activate):
+    """Apply an activation with a strength that each unit learns; see `Parametric`."""
 
     def __init__(self, n_features, activation, n_members=None):
         super().__init__(n_features, activation, n_members)

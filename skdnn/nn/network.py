@@ -20,7 +20,7 @@ from skdnn.nn.layers import (
     Fork,
     Join,
     Layer,
-    Parametric,
+    ParametricActivate,
     Scale,
     SharedDense,
 )
@@ -331,7 +331,6 @@ def build_mlp(
     category_width=1,
     input_scaling=False,
     ntk=False,
-    parametric=False,
     residual=False,
     n_members=None,
     shared=False,
@@ -350,8 +349,8 @@ def build_mlp(
     hidden : sequence of int
         Units of each hidden layer.
     n_outputs : int
-    activations : sequence of str
-        One a hidden layer.
+    activations : sequence of str or tuple
+        One a hidden layer: a name in `ACTIVATIONS`, or ``("parametric", name)``.
     initializers : sequence of str
         One a dense layer, so one more.
     dropout : sequence of float
@@ -365,10 +364,10 @@ def build_mlp(
         Number of codes of each column of codes, which are the last.
     category_width : int
         Length of the vectors that stand for codes.
-    input_scaling, ntk, parametric, residual : bool
+    input_scaling, ntk, residual : bool
         Whether to have `Scale` below the first dense layer, the neural-tangent
-        parametrization, `Parametric` activations, and shortcuts (`Fork`, `Join`) around
-        all hidden layers but the first.
+        parametrization, and shortcuts (`Fork`, `Join`) around all hidden layers but the
+        first.
     n_members : int, default=None
         Size of the ensemble; None is a single network.
     shared : bool
@@ -400,9 +399,7 @@ def build_mlp(
         block = [dense]
         if batch_norm:
             block.append(BatchNorm(n_units, n_members=n_members))
-        if ACTIVATIONS[activations[i]] is not ACTIVATIONS["identity"]:
-            activate = Parametric if parametric else Activate
-            block.append(activate(n_units, activations[i], n_members))
+        block.extend(_activation(activations[i], n_units, n_members))
         if dropout[i] > 0:
             block.append(Dropout(n_units, dropout[i], n_members))
         if residual and i > 0:
@@ -433,6 +430,15 @@ def _embeddings(
             CategoricalEmbedding(n_inputs, cardinalities, category_width, n_members)
         )
     return layers
+
+
+def _activation(description, n_units, n_members):
+    """Return the layer of an activation, if it is not the identity."""
+    plain = isinstance(description, str)
+    name = description if plain else description[1]
+    if ACTIVATIONS[name] is ACTIVATIONS["identity"]:
+        return []
+    return [(Activate if plain else ParametricActivate)(n_units, name, n_members)]
 
 
 def _without_views(layer):
