@@ -189,6 +189,29 @@ def test_activation_parametric_starts_as_the_activation(make):
     )
 
 
+def test_activation_by_name_is_plain():
+    """A name is the function alone, also in the tuned recipe."""
+    default = tables.classifier((6, 5)).fit(*binary())
+    assert len(layers(default, ParametricActivate)) == 2
+    clf = tables.classifier((6, 5), activation="silu").fit(*binary())
+    assert len(layers(clf, Activate)) == 2
+    assert not layers(clf, ParametricActivate)
+
+
+def test_activation_parametric_of_each_layer():
+    """Names and instances can stand beside each other."""
+    clf = classifier((4, 4), activation=["relu", Parametric("tanh")]).fit(*binary())
+    kinds = [type(ly) for ly in layers(clf, Activate)]
+    assert kinds == [Activate, ParametricActivate]
+
+
+@both
+def test_activation_parametric_of_no_such_name(make):
+    """It is an error that shows what came."""
+    with pytest.raises(ValueError, match=r"activation has an entry.*'nonsense'"):
+        make(activation=Parametric("nonsense")).fit(*binary())
+
+
 @both
 @pytest.mark.parametrize("dims", [(6, 6, 6), (6, 4, 7), (5,), (6, 3)])
 def test_residual_adds_the_input_of_a_layer_to_its_output(make, dims):
@@ -1803,9 +1826,8 @@ def test_documentation_has_the_tuned_recipe(parameter):
     for Estimator in ESTIMATORS:
         _, text = documented(Estimator, "Parameters")[parameter]
         stated = re.search(r'`"auto"` is (`*)(.*?)\1 in the tuned recipe', text)[2]
-        value = eval(
-            stated, {"__builtins__": {}, "AdamW": AdamW, "Parametric": Parametric}
-        )
+        names = {"AdamW": AdamW, "Parametric": Parametric}
+        value = eval(stated, {"__builtins__": {}, **names})
         if parameter in ("optimizer", "activation"):
             assert type(value) is type(TUNED[parameter])
             value, expected = value.get_params(), TUNED[parameter].get_params()

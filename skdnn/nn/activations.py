@@ -294,9 +294,9 @@ def to_plain(activation):
     """
     if isinstance(activation, Parametric):
         return "parametric", activation.activation
-    return (
-        activation if isinstance(activation, str) else list(map(to_plain, activation))
-    )
+    if isinstance(activation, str):
+        return activation
+    return list(map(to_plain, activation))
 
 
 def from_plain(description):
