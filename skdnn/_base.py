@@ -501,12 +501,12 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         self._architecture = architecture(settings, self.encoder_, self.n_outputs_)
         network = build_mlp(**self._architecture)
         network.initialize(streams["weights"])
-        if network.learns:
+        if network.adapts:
             sample = slice(LEARNED_ROWS)
             weight = batch.weight
             weight = None if weight is None else weight[sample].mean(axis=1)
             # Dense, even where the table is sparse.
-            network.learn(batch.X[sample], weight)
+            network.adapt(batch.X[sample], weight)
         return network
 
     def _combined(self, raw):
@@ -592,7 +592,7 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
             optimizer,
             named(settings.schedule, SCHEDULES),
             learning_rate=settings.learning_rate,
-            slowdown=progress.get("slowdown", 1.0),
+            plateau_factor=progress.get("plateau_factor", 1.0),
             penalty=penalty,
             max_epochs=run.max_epochs,
             state=state,
@@ -740,7 +740,7 @@ def _progress(trainer, streams):
         "optimizer": type(trainer.optimizer).__name__,
         # Numbers that overflowed would spoil the next run too.
         "state": None if trainer.diverged else trainer.step.state,
-        "slowdown": trainer.slowdown,
+        "plateau_factor": trainer.plateau_factor,
         "streams": streams,
     }
 

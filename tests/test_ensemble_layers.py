@@ -54,7 +54,7 @@ def make_network(rng, activation="tanh", n_outputs=1, **options):
         **options,
     )
     network.initialize(rng)
-    network.learn(make_rows(rng, 50, options))
+    network.adapt(make_rows(rng, 50, options))
     network.params += 0.1 * rng.standard_normal(len(network.params))
     return network
 
@@ -123,7 +123,7 @@ def test_members_train_as_they_would_alone(switch, optimizer, n_weights, rng):
     # A row may count differently for each, or not at all.
     weight = rng.uniform(-1, 2, (20, n_weights)).clip(0)
     loss = LogLoss(link="softmax")
-    ensemble.learn(x)
+    ensemble.adapt(x)
     alone = [make_network(rng, n_outputs=4, **options) for _ in range(3)]
     for m, network in enumerate(alone):
         network.take_over(ensemble, m)
@@ -249,7 +249,7 @@ def test_frequencies_have_the_scale_asked_for(rng):
 def test_piecewise_linear_by_hand():
     """How far a number reaches into each bin, from 0 to 1; equal quantiles are one."""
     network = Network([PiecewiseLinear(n_bins=2, width=1).layer(2, 2)])
-    network.learn(np.array([[0.0, 7.0], [10.0, 7.0], [30.0, 7.0]]))
+    network.adapt(np.array([[0.0, 7.0], [10.0, 7.0], [30.0, 7.0]]))
     layer = network.layers[0]
     terms = layer.expand(np.array([[[-5.0], [5.0], [20.0], [40.0]]] * 2), None)
     assert terms[0].tolist() == [[0, 0], [0.5, 0], [1, 0.5], [1, 1]]
@@ -262,7 +262,7 @@ def test_bins_of_no_length_to_speak_of(dtype):
     layer = PiecewiseLinear(n_bins=2, width=1).layer(1, 1)
     network = Network([layer], dtype)
     smallest = np.finfo(dtype).smallest_subnormal
-    network.learn(np.array([[0.0], [smallest], [1.0]], dtype))
+    network.adapt(np.array([[0.0], [smallest], [1.0]], dtype))
     with np.errstate(over="ignore"):
         terms = layer.expand(np.array([[[0.0], [smallest], [1.0]]], dtype), None)
     assert np.isfinite(network.statistics).all()
@@ -278,7 +278,7 @@ def test_bins_hold_as_much_weight(rng):
         (x, np.where(np.arange(31) < 10, 2.0, 1.0)),
     ]:
         network = Network([PiecewiseLinear(n_bins=4).layer(1, 1)])
-        network.learn(rows, weight)
+        network.adapt(rows, weight)
         bins.append(network.statistics.copy())
     np.testing.assert_array_equal(*bins)
 

@@ -221,7 +221,7 @@ def step_and_batches(name, rng, hidden=(6, 6, 6), n=40, batch_size=12, dropout=0
     )
     network.initialize(rng)
     X = np.column_stack([rng.standard_normal((n, N_COLUMNS)), *codes])
-    network.learn(X)
+    network.adapt(X)
     y, weight = rng.integers(4, size=n), rng.uniform(0, 2, (n, 1))
     step = Step(network, loss, Adam(), penalty=0.1, rng=rng)
     step.learning_rate = 1e-3

@@ -105,7 +105,7 @@ def test_schedule_moves_within_an_epoch(rng):
 
 
 def test_schedule_and_plateau_scale_the_step(rng):
-    """The step is rate times schedule times slowdown times gradient."""
+    """The step is rate times schedule times plateau factor times gradient."""
     X, y = draw(rng)
     trainer = make_trainer(
         (3, 4, 1),
@@ -113,7 +113,7 @@ def test_schedule_and_plateau_scale_the_step(rng):
         schedule=Exponential(decay=0.5),
         learning_rate=0.8,
         start_epoch=2,
-        slowdown=0.5,
+        plateau_factor=0.5,
     )
     before = trainer.network.params.copy()
     trainer.step.loss_gradient(Batch(X, y, None))

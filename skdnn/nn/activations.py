@@ -19,6 +19,8 @@ import numpy as np
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 
+__all__ = ["ACTIVATIONS", "Activation", "Parametric", "from_plain", "to_plain"]
+
 #: Slope of the leaky ReLU below zero.
 LEAKY_SLOPE = 0.01
 

@@ -17,6 +17,17 @@ from sklearn.base import BaseEstimator
 
 from skdnn.nn.layers import Layer, Parameter, sum_rows
 
+__all__ = [
+    "NUMERIC_EMBEDDINGS",
+    "CategoricalEmbedding",
+    "Embedding",
+    "NumericEmbedding",
+    "Periodic",
+    "PeriodicLayer",
+    "PiecewiseLinear",
+    "PiecewiseLinearLayer",
+]
+
 
 class CategoricalEmbedding(Layer):
     """Replace each column of codes by a vector that is learned for each code.
@@ -244,7 +255,7 @@ class PiecewiseLinearLayer(NumericEmbedding):
         shape = (n_numbers, 1, n_terms)
         self.statistics.update(low=shape, inverse_length=shape)
 
-    def learn(self, x, weight=None):
+    def adapt(self, x, weight=None):
         levels = np.linspace(0, 1, self.n_terms + 1)
         for j, column in enumerate(x[:, : self.n_numbers].T):
             quantiles = np.quantile(

@@ -26,6 +26,22 @@ import numpy as np
 from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.initializers import INITIALIZERS
 
+__all__ = [
+    "KINDS",
+    "Activate",
+    "BatchNorm",
+    "Dense",
+    "Dropout",
+    "Fork",
+    "Join",
+    "Layer",
+    "Parameter",
+    "ParametricActivate",
+    "Scale",
+    "SharedDense",
+    "sum_rows",
+]
+
 #: Random entries that dropout draws at a time, as they come in an array of their own.
 RANDOM_BLOCK = 2**13
 
@@ -93,7 +109,7 @@ class Layer:
     def initialize(self, rng):
         """Give parameters and statistics their first values."""
 
-    def learn(self, x, weight=None):
+    def adapt(self, x, weight=None):
         """Learn from training rows, before training, what has no gradient."""
 
     def allocate(self, x_shape, dtype, scratch, first):
@@ -131,7 +147,7 @@ class Dense(Layer):
     ):
         super().__init__(n_inputs, n_outputs, n_members)
         self.initializer = initializer
-        self.scale = 1 / sqrt(n_inputs) if ntk and n_inputs else 1.0
+        self.multiplier = 1 / sqrt(n_inputs) if ntk and n_inputs else 1.0
         self.has_bias = bias
         self._declare()
 
@@ -145,14 +161,14 @@ class Dense(Layer):
     @property
     def matrix(self):
         """What inputs are multiplied with, whatever the parametrization."""
-        return self.weight if self.scale == 1 else self.weight * self.scale
+        return self.weight if self.multiplier == 1 else self.weight * self.multiplier
 
     def initialize(self, rng):
         draw = INITIALIZERS[self.initializer]
         for matrix in self.weight.reshape(-1, self.n_inputs, self.n_outputs):
             matrix[...] = draw(rng, self.n_inputs, self.n_outputs)
-        if self.scale != 1:
-            self.weight /= self.scale
+        if self.multiplier != 1:
+            self.weight /= self.multiplier
         if self.has_bias:
             self.bias[...] = 0
 
@@ -171,8 +187,8 @@ class Dense(Layer):
         else:
             cache.x = x
             z = np.matmul(x, self.weight, out=cache.z)
-        if self.scale != 1:
-            z *= self.scale
+        if self.multiplier != 1:
+            z *= self.multiplier
         if self.has_bias:
             z += self.bias
         return z
@@ -181,8 +197,8 @@ class Dense(Layer):
         """Return the gradient with respect to `x`, of the same shape as that."""
         if self.has_bias:
             sum_rows(cache.ones, grad, out=cache.bias_grad)
-        if self.scale != 1:
-            grad *= self.scale
+        if self.multiplier != 1:
+            grad *= self.multiplier
         np.matmul(np.swapaxes(cache.x, -1, -2), grad, out=cache.weight_grad)
         if cache.grad_x is None:
             return None
@@ -236,13 +252,13 @@ class SharedDense(Dense):
         if cache is None:
             # A product a member: BLAS may round a row differently among more of them.
             z = (x * self.gain_in) @ self.weight
-            z *= self.gain_out * self.scale
+            z *= self.gain_out * self.multiplier
         else:
             cache.x = x
             np.multiply(x, self.gain_in, out=cache.scaled)
             np.matmul(_flat(cache.scaled), self.weight, out=_flat(cache.product))
-            if self.scale != 1:
-                cache.product *= self.scale
+            if self.multiplier != 1:
+                cache.product *= self.multiplier
             z = np.multiply(cache.product, self.gain_out, out=cache.z)
         if self.has_bias:
             z += self.bias
@@ -253,7 +269,7 @@ class SharedDense(Dense):
             sum_rows(cache.ones, grad, out=cache.bias_grad)
         cache.product *= grad
         sum_rows(cache.ones, cache.product, out=cache.gain_out_grad)
-        grad *= np.multiply(self.gain_out, self.scale, out=cache.factor)
+        grad *= np.multiply(self.gain_out, self.multiplier, out=cache.factor)
         np.matmul(_flat(cache.scaled).T, _flat(grad), out=cache.weight_grad)
         np.matmul(_flat(grad), self.weight.T, out=_flat(cache.grad_scaled))
         grad_x = np.multiply(cache.grad_scaled, cache.x, out=cache.scaled)
@@ -343,9 +359,9 @@ class BatchNorm(Layer):
 
     def forward(self, x, cache=None, weight=None):
         if cache is None:
-            scale = self.gamma / np.sqrt(self.var + self.epsilon)
-            x *= scale
-            x += self.beta - self.mean * scale
+            factor = self.gamma / np.sqrt(self.var + self.epsilon)
+            x *= factor
+            x += self.beta - self.mean * factor
             return x
         mean, var = self._statistics(x, cache, weight)
         inv_std = np.add(var, self.epsilon, out=cache.inv_std)

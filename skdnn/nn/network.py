@@ -25,6 +25,8 @@ from skdnn.nn.layers import (
     SharedDense,
 )
 
+__all__ = ["Network", "ParameterGroup", "Workspace", "build_mlp"]
+
 #: How far raw predictions stay from the largest number.
 HEADROOM = 2.0**20
 
@@ -101,9 +103,9 @@ class Network:
         return any(layer.couples_rows for layer in self.layers)
 
     @property
-    def learns(self):
-        """Whether some layer has something to learn by `learn`."""
-        return any(type(ly).learn is not Layer.learn for ly in self.layers)
+    def adapts(self):
+        """Whether some layer has something to learn by `adapt`."""
+        return any(type(ly).adapt is not Layer.adapt for ly in self.layers)
 
     @property
     def weights(self):
@@ -131,10 +133,10 @@ class Network:
         for layer in self.layers:
             layer.initialize(rng)
 
-    def learn(self, x, weight=None):
+    def adapt(self, x, weight=None):
         """Learn from training rows, before training, what has no gradient."""
         for layer in self.layers:
-            layer.learn(x, weight)
+            layer.adapt(x, weight)
 
     def forward(self, x, caches=None, weight=None):
         """Return the raw predictions (n, n_outputs) for `x` (n, n_inputs).

@@ -18,6 +18,20 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator
 
+__all__ = [
+    "BLOCK",
+    "LBFGS",
+    "OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Momentum",
+    "Nesterov",
+    "Optimizer",
+    "RMSprop",
+]
+
 #: Entries updated at a time, few enough for all vectors of a step to stay in the cache.
 BLOCK = 65536
 

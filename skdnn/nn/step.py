@@ -16,6 +16,8 @@ from skdnn.nn.layers import Fork, Join
 from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import BLOCK, Optimizer
 
+__all__ = ["Step"]
+
 #: Bytes of activations that a pass keeps, above which a batch goes through in slabs.
 SLAB_BYTES = 2**21
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from skdnn.nn.step import Step
 
+__all__ = ["Trainer"]
+
 #: Rows of the last batch that an epoch is judged by, besides its loss.
 PROBED_ROWS = 32
 
@@ -37,7 +39,7 @@ class Trainer:
     time_for : callable, default=None
         Called before each step with the epoch, a float, it returns the number of epochs
         that there is time for; schedules are drawn in to these.
-    slowdown : float, default=1.0
+    plateau_factor : float, default=1.0
         What plateaus have multiplied the learning rate with.
 
     Attributes
@@ -68,7 +70,7 @@ class Trainer:
         dropout_rng=None,
         start_epoch=0,
         time_for=None,
-        slowdown=1.0,
+        plateau_factor=1.0,
     ):
         self.network = network
         self.loss = loss
@@ -78,7 +80,7 @@ class Trainer:
         self.max_epochs = max_epochs
         self.epoch = start_epoch
         self.time_for = time_for
-        self.slowdown = slowdown
+        self.plateau_factor = plateau_factor
         self.losses = []
         self.diverged = False
         self.ran_out = False
@@ -101,7 +103,7 @@ class Trainer:
                 except KeyboardInterrupt:
                     self.network.restore(before)
                     raise
-                if self._ends(loss, batch, before) or on_epoch_end():
+                if self._end_epoch(loss, batch, before) or on_epoch_end():
                     break
 
     def _run_epoch(self, batches):
@@ -114,7 +116,7 @@ class Trainer:
             n, epoch = len(batch.X), self.epoch + n_seen / n_samples
             if self.time_for is not None:
                 self.max_epochs = self.time_for(epoch)
-            factor = self.slowdown * self.schedule(epoch, self.max_epochs)
+            factor = self.plateau_factor * self.schedule(epoch, self.max_epochs)
             self.step.learning_rate = self.learning_rate * factor
             total += n * self.step(batch)
             n_seen += n
@@ -142,9 +144,9 @@ class Trainer:
             network.params[...] = params
             loss = evaluated[0]
             del evaluated[:-1]
-            ends = self._ends(loss, batch, before)
+            diverged = self._end_epoch(loss, batch, before)
             network.snapshot(out=before)
-            if ends or on_epoch_end():
+            if diverged or on_epoch_end():
                 return True
             if len(self.losses) < n_epochs:
                 on_epoch_begin()
@@ -165,11 +167,11 @@ class Trainer:
                 return
             network.params[...] = best
             # Where it starts there may be nothing to gain, which is an epoch too.
-            if not self.losses and not self._ends(evaluated[0], batch, before):
+            if not self.losses and not self._end_epoch(evaluated[0], batch, before):
                 on_epoch_end()
 
-    def _ends(self, loss, batch, before):
-        """Record an epoch, or undo it and return True if numbers overflowed.
+    def _end_epoch(self, loss, batch, before):
+        """Record an epoch, or undo it; return whether numbers overflowed.
 
         `batch` is the last: its loss was that before the last step.
         """
