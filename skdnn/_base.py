@@ -501,12 +501,12 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         self._architecture = architecture(settings, self.encoder_, self.n_outputs_)
         network = build_mlp(**self._architecture)
         network.initialize(streams["weights"])
-        if network.learns:
+        if network.adapts:
             sample = slice(LEARNED_ROWS)
             weight = batch.weight
             weight = None if weight is None else weight[sample].mean(axis=1)
             # Dense, even where the table is sparse.
-            network.learn(batch.X[sample], weight)
+            network.adapt(batch.X[sample], weight)
         return network
 
     def _combined(self, raw):
@@ -586,18 +586,15 @@ class BaseDNN(CallbackSupportMixin, BaseEstimator, ABC):
         if progress.get("optimizer") == type(optimizer).__name__:
             state = progress["state"]
         self.learning_rate_ = settings.learning_rate
-        schedule = settings.regularization_schedule
         return Trainer(
             self.network_,
             self._loss,
             optimizer,
             named(settings.schedule, SCHEDULES),
             learning_rate=settings.learning_rate,
-            slowdown=progress.get("slowdown", 1.0),
+            plateau_factor=progress.get("plateau_factor", 1.0),
             penalty=penalty,
             max_epochs=run.max_epochs,
-            regularization_schedule=schedule and named(schedule, SCHEDULES),
-            averaging=settings.weight_averaging,
             state=state,
             dropout_rng=run.streams["dropout"],
             start_epoch=start_epoch,
@@ -742,8 +739,8 @@ def _progress(trainer, streams):
         "epoch": trainer.epoch,
         "optimizer": type(trainer.optimizer).__name__,
         # Numbers that overflowed would spoil the next run too.
-        "state": None if trainer.diverged else trainer.state,
-        "slowdown": trainer.slowdown,
+        "state": None if trainer.diverged else trainer.step.state,
+        "plateau_factor": trainer.plateau_factor,
         "streams": streams,
     }
 

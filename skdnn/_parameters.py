@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
-from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.activations import ACTIVATIONS, Parametric
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, Embedding
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import KINDS
@@ -27,8 +27,7 @@ FEWEST_KEPT = 0.1
 #: What each parameter may be that classifier and regressor share.
 CONSTRAINTS = {
     "hidden_layer_dims": ["array-like"],
-    "activation": [StrOptions({"auto", *ACTIVATIONS}), "array-like"],
-    "parametric_activation": [AUTO, "boolean"],
+    "activation": [StrOptions({"auto", *ACTIVATIONS}), Parametric, "array-like"],
     "batch_norm": ["boolean"],
     "residual": [AUTO, "boolean"],
     "dropout": [AUTO, Interval(Real, 0, 1, closed="left"), "array-like"],
@@ -39,8 +38,6 @@ CONSTRAINTS = {
     "learning_rate": [AUTO, Interval(Real, 0, None, closed="neither")],
     "learning_rate_multipliers": [AUTO, dict, None],
     "schedule": [StrOptions({"auto", *SCHEDULES}), Schedule],
-    "regularization_schedule": [StrOptions({"auto", *SCHEDULES}), Schedule, None],
-    "weight_averaging": [Interval(Real, 0, 1, closed="left")],
     "weight_init": [StrOptions({"auto", *INITIALIZERS})],
     "parametrization": [StrOptions({"auto", "standard", "ntk"})],
     "max_iter": [AUTO, Interval(Integral, 1, None, closed="left")],
@@ -79,7 +76,6 @@ PARTS = (
     "loss",
     "optimizer",
     "schedule",
-    "regularization_schedule",
     "numeric_embedding",
 )
 
@@ -87,7 +83,6 @@ PARTS = (
 FIXED = (
     "hidden_layer_dims",
     "activation",
-    "parametric_activation",
     "batch_norm",
     "residual",
     "dropout",
@@ -121,9 +116,7 @@ def check_together(params):
     """
     _check_dims(params["hidden_layer_dims"])
     if not is_auto(params["activation"]):
-        per_layer(
-            params, "activation", lambda v: isinstance(v, str) and v in ACTIVATIONS
-        )
+        per_layer(params, "activation", _is_activation)
     if not is_auto(params["dropout"]):
         rates = per_layer(
             params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1
@@ -220,7 +213,11 @@ def plain(params, name):
     """Return the parameter `name` as what two equal ones have in common."""
     value = params[name]
     if name in ("activation", "dropout") and not is_auto(value):
-        return per_layer(params, name)
+        return list(map(_plain, per_layer(params, name)))
+    return _plain(value)
+
+
+def _plain(value):
     if isinstance(value, BaseEstimator):
         return [type(value).__name__, value.get_params()]
     if isinstance(value, tuple) or hasattr(value, "__array__"):
@@ -248,6 +245,11 @@ def with_link(loss, links, targets):
             f"{loss.link!r}."
         )
     return loss
+
+
+def _is_activation(value):
+    name = value.activation if isinstance(value, Parametric) else value
+    return isinstance(name, str) and name in ACTIVATIONS
 
 
 def _check_dims(hidden_layer_dims):
@@ -308,21 +310,16 @@ def _check_lbfgs(params):
         "dropout": not is_auto(dropout) and any(per_layer(params, "dropout")),
         "learning_rate": not is_auto(params["learning_rate"]),
         "schedule": not _stands_still(params["schedule"]),
-        "regularization_schedule": not _stands_still(params["regularization_schedule"]),
         "learning_rate_multipliers": params["learning_rate_multipliers"]
         not in ("auto", None, {}),
-        "weight_averaging": params["weight_averaging"] > 0,
     }
     needed = {
         "solver": "solver='bgd', all rows a step",
         "dropout": "dropout=0, an objective that stands still",
         "learning_rate": "learning_rate='auto', as it finds its own steps",
         "schedule": "schedule='constant', as it finds its own steps",
-        "regularization_schedule": "regularization_schedule=None, an objective that "
-        "stands still",
         "learning_rate_multipliers": "learning_rate_multipliers=None, as it finds its "
         "own steps",
-        "weight_averaging": "weight_averaging=0, as its steps have no noise",
     }
     for name in meaningless:
         if meaningless[name]:
@@ -332,7 +329,7 @@ def _check_lbfgs(params):
 
 
 def _stands_still(schedule):
-    if schedule is None or is_auto(schedule):
+    if is_auto(schedule):
         return True
     schedule = named(schedule, SCHEDULES)
     return type(schedule) is Constant and schedule.warm_up == 0

@@ -6,6 +6,7 @@ types that its reader has to trust.
 """
 
 from skdnn._version import __version__
+from skdnn.nn.activations import from_plain, to_plain
 from skdnn.nn.network import build_mlp
 
 #: Counts up when an older skdnn could not make sense of a newer state, or the reverse.
@@ -32,6 +33,9 @@ def pack(attributes):
     network = state.pop("network_", None)
     if network is not None:
         state["_network"] = {"params": network.params, "statistics": network.statistics}
+        built_with = state["_built_with"]
+        activation = to_plain(built_with["activation"])
+        state["_built_with"] = built_with | {"activation": activation}
     return state
 
 
@@ -56,4 +60,7 @@ def unpack(state, class_name):
         network = build_mlp(**attributes["_architecture"])
         network.adopt(**arrays)
         attributes["network_"] = network
+        built_with = attributes["_built_with"]
+        activation = from_plain(built_with["activation"])
+        attributes["_built_with"] = built_with | {"activation": activation}
     return attributes
