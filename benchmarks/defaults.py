@@ -36,6 +36,7 @@ from tables import TABLES, load, split
 from threadpoolctl import threadpool_limits
 
 from skdnn import DNNClassifier, DNNRegressor
+from skdnn.nn.activations import Parametric
 from skdnn.nn.losses import LogLoss
 from skdnn.nn.optimizers import Adam, AdamW
 from skdnn.nn.schedules import CosLog
@@ -65,8 +66,8 @@ REMOVED = {
     "slow embeddings": {
         "learning_rate_multipliers": {"scale": 6.0, "bias": 0.1, "activation": 0.1}
     },
-    "parametric activation": {"parametric_activation": False},
-    "SiLU (ReLU instead)": {"activation": "relu"},
+    "parametric activation": {"activation": "silu"},
+    "SiLU (ReLU instead)": {"activation": Parametric("relu")},
     "dropout": {"dropout": 0.0},
     "weight decay": {"optimizer": AdamW(beta_2=0.95, weight_decay=0.0)},
     "beta_2 of 0.95 (0.999 instead)": {"optimizer": AdamW(weight_decay=0.01)},
@@ -87,7 +88,7 @@ ALONE = {
     },
     "neural-tangent parametrization": {"parametrization": "ntk"},
     "parametric activation": {
-        "parametric_activation": True,
+        "activation": Parametric("relu"),
         "learning_rate_multipliers": {"activation": 0.1},
     },
     "SiLU": {"activation": "silu"},
@@ -109,10 +110,6 @@ TRIED = {
     },
     "periodic embedding": {"numeric_embedding": "periodic"},
     "label smoothing of 0.1": {"loss": LogLoss(label_smoothing=0.1)},
-    "dropout and weight decay on a flat cosine": {
-        "regularization_schedule": "flat_cosine"
-    },
-    "averaged weights": {"weight_averaging": 0.99},
     "flat cosine": {"schedule": "flat_cosine"},
     "one cycle": {"schedule": "one_cycle"},
     "warm-up": {"schedule": CosLog(warm_up=2)},
@@ -122,7 +119,7 @@ TRIED = {
         "residual": True,
     },
     "batch norm": {"batch_norm": True},
-    "Mish": {"activation": "mish"},
+    "Mish": {"activation": Parametric("mish")},
     "quantile scaling": {"numeric_scaling": "quantile"},
     "refit on all rows": {"refit": True},
 }

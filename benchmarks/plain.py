@@ -2,7 +2,6 @@
 
 PLAIN = {
     "activation": "relu",
-    "parametric_activation": False,
     "residual": False,
     "dropout": 0.0,
     "optimizer": "adam",

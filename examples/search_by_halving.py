@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import HalvingRandomSearchCV, train_test_split
 
 from skdnn import DNNClassifier
+from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import AdamW
 
 X, y = load_digits(return_X_y=True)
@@ -28,7 +29,7 @@ search = HalvingRandomSearchCV(
         "dropout": [0.0, 0.1, 0.2, 0.3, 0.4],
         "optimizer__weight_decay": loguniform(0.001, 0.3),
         "numeric_embedding": [None, "periodic", "piecewise_linear"],
-        "activation": ["silu", "relu", "mish"],
+        "activation": [Parametric(name) for name in ("silu", "relu", "mish")],
     },
     resource="max_iter",
     min_resources=6,

@@ -1,6 +1,7 @@
 """What may have been meant, for those who come with the words of other libraries."""
 
 from difflib import get_close_matches
+from functools import partial
 
 from skdnn._parameters import is_auto, named
 from skdnn._recipe import TUNED
@@ -9,6 +10,7 @@ from skdnn._sklearn_compat import (
     StrOptions,
     validate_parameter_constraints,
 )
+from skdnn.nn.activations import ACTIVATIONS, Parametric
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
 from skdnn.nn.optimizers import OPTIMIZERS
@@ -43,10 +45,10 @@ VALUES = {
 
 #: Parameters that may be objects with parameters of their own, and their names.
 PARTS = {
+    "activation": {name: partial(Parametric, name) for name in ACTIVATIONS},
     "loss": {**CLASSIFIER_LOSSES, **REGRESSOR_LOSSES},
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
-    "regularization_schedule": SCHEDULES,
     "numeric_embedding": NUMERIC_EMBEDDINGS,
 }
 

@@ -3,7 +3,7 @@
 from sklearn.base import clone
 
 from skdnn._parameters import named, per_layer
-from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.activations import ACTIVATIONS, to_plain
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
 
 
@@ -18,7 +18,7 @@ def architecture(settings, encoder, n_outputs):
         Which knows what enters the network.
     n_outputs : int
     """
-    activations = per_layer(vars(settings), "activation")
+    activations = to_plain(per_layer(vars(settings), "activation"))
     return {
         "n_inputs": encoder.n_features_out_,
         "hidden": list(map(int, settings.hidden_layer_dims)),
@@ -33,7 +33,6 @@ def architecture(settings, encoder, n_outputs):
         "category_width": int(settings.category_width),
         "input_scaling": bool(settings.input_scaling),
         "ntk": settings.parametrization == "ntk",
-        "parametric": bool(settings.parametric_activation),
         "residual": bool(settings.residual),
         "n_members": None if settings.n_ensemble == 1 else int(settings.n_ensemble),
         "shared": settings.ensemble_weights == "shared",
@@ -47,7 +46,8 @@ def architecture(settings, encoder, n_outputs):
 
 def _initializers(settings, activations):
     """Return the name of the initial distribution of each dense layer."""
-    above = [*activations, "identity"]
+    names = [a if isinstance(a, str) else a[1] for a in activations]
+    above = [*names, "identity"]
     if settings.weight_init != "auto":
         return [settings.weight_init] * len(above)
     return [ACTIVATIONS[name].initializer for name in above]

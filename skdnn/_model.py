@@ -56,12 +56,12 @@ class Model(NamedTuple):
         plan = architecture(settings, self.encoder, self.targets.n_outputs)
         network = build_mlp(**plan)
         network.initialize(rng)
-        if network.learns:
+        if network.adapts:
             sample = slice(LEARNED_ROWS)
             weight = batch.weight
             weight = None if weight is None else weight[sample].mean(axis=1)
             # Dense, even where the table is sparse.
-            network.learn(batch.X[sample], weight)
+            network.adapt(batch.X[sample], weight)
         return self._replace(architecture=plan, network=network)
 
     def member(self, index):

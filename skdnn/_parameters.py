@@ -13,7 +13,7 @@ from skdnn._sklearn_compat import (
     validate_parameter_constraints,
 )
 from skdnn._warnings import warn
-from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.activations import ACTIVATIONS, Parametric
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, Embedding
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import KINDS
@@ -28,8 +28,7 @@ FEWEST_KEPT = 0.1
 #: What each parameter may be that classifier and regressor share.
 CONSTRAINTS = {
     "hidden_layer_dims": ["array-like"],
-    "activation": [StrOptions({"auto", *ACTIVATIONS}), "array-like"],
-    "parametric_activation": [AUTO, "boolean"],
+    "activation": [StrOptions({"auto", *ACTIVATIONS}), Parametric, "array-like"],
     "batch_norm": ["boolean"],
     "residual": [AUTO, "boolean"],
     "dropout": [AUTO, Interval(Real, 0, 1, closed="left"), "array-like"],
@@ -40,8 +39,6 @@ CONSTRAINTS = {
     "learning_rate": [AUTO, Interval(Real, 0, None, closed="neither")],
     "learning_rate_multipliers": [AUTO, dict, None],
     "schedule": [StrOptions({"auto", *SCHEDULES}), Schedule],
-    "regularization_schedule": [StrOptions({"auto", *SCHEDULES}), Schedule, None],
-    "weight_averaging": [Interval(Real, 0, 1, closed="left")],
     "weight_init": [StrOptions({"auto", *INITIALIZERS})],
     "parametrization": [StrOptions({"auto", "standard", "ntk"})],
     "max_iter": [AUTO, Interval(Integral, 1, None, closed="left")],
@@ -80,7 +77,6 @@ PARTS = (
     "loss",
     "optimizer",
     "schedule",
-    "regularization_schedule",
     "numeric_embedding",
 )
 
@@ -88,7 +84,6 @@ PARTS = (
 FIXED = (
     "hidden_layer_dims",
     "activation",
-    "parametric_activation",
     "batch_norm",
     "residual",
     "dropout",
@@ -122,9 +117,7 @@ def check_together(params):
     """
     _check_dims(params["hidden_layer_dims"])
     if not is_auto(params["activation"]):
-        per_layer(
-            params, "activation", lambda v: isinstance(v, str) and v in ACTIVATIONS
-        )
+        per_layer(params, "activation", _is_activation)
     if not is_auto(params["dropout"]):
         rates = per_layer(
             params, "dropout", lambda v: isinstance(v, Real) and 0 <= v < 1
@@ -236,7 +229,11 @@ def plain(params, name):
     """Return the parameter `name` as what two equal ones have in common."""
     value = params[name]
     if name in ("activation", "dropout") and not is_auto(value):
-        return per_layer(params, name)
+        return list(map(_plain, per_layer(params, name)))
+    return _plain(value)
+
+
+def _plain(value):
     if isinstance(value, BaseEstimator):
         return [type(value).__name__, value.get_params()]
     if isinstance(value, tuple) or hasattr(value, "__array__"):
@@ -264,6 +261,11 @@ def with_link(loss, links, targets):
             f"{loss.link!r}."
         )
     return loss
+
+
+def _is_activation(value):
+    name = value.activation if isinstance(value, Parametric) else value
+    return isinstance(name, str) and name in ACTIVATIONS
 
 
 def _check_dims(hidden_layer_dims):
@@ -338,19 +340,9 @@ def _check_lbfgs(params):
             f"schedule='constant', {own_steps}",
         ),
         (
-            "regularization_schedule",
-            not _stands_still(params["regularization_schedule"]),
-            f"regularization_schedule=None, {still}",
-        ),
-        (
             "learning_rate_multipliers",
             multipliers not in ("auto", None, {}),
             f"learning_rate_multipliers=None, {own_steps}",
-        ),
-        (
-            "weight_averaging",
-            params["weight_averaging"] > 0,
-            "weight_averaging=0, as its steps have no noise",
         ),
     ]:
         if is_wrong:
@@ -360,7 +352,7 @@ def _check_lbfgs(params):
 
 
 def _stands_still(schedule):
-    if schedule is None or is_auto(schedule):
+    if is_auto(schedule):
         return True
     schedule = named(schedule, SCHEDULES)
     return type(schedule) is Constant and schedule.warm_up == 0

@@ -3,6 +3,7 @@
 from skdnn._model import Model
 from skdnn._sklearn_compat import TRANSIENT
 from skdnn._version import __version__
+from skdnn.nn.activations import from_plain, to_plain
 
 #: Counts up when an older skdnn could not make sense of a newer state, or the reverse.
 FORMAT = 3
@@ -24,6 +25,9 @@ def pack(attributes):
     state["_saved_by"] = {"format": FORMAT, "skdnn": __version__}
     if "_model" in state:
         state["_model"] = state["_model"].state()
+        built_with = state["_built_with"]
+        activation = to_plain(built_with["activation"])
+        state["_built_with"] = built_with | {"activation": activation}
     return state
 
 
@@ -47,4 +51,7 @@ def unpack(state, estimator_class):
     if "_model" in attributes:
         targets = estimator_class._targets_class()
         attributes["_model"] = Model.from_state(attributes["_model"], targets)
+        built_with = attributes["_built_with"]
+        activation = from_plain(built_with["activation"])
+        attributes["_built_with"] = built_with | {"activation": activation}
     return attributes

@@ -11,19 +11,18 @@ from types import SimpleNamespace
 
 from skdnn._data import validation_size
 from skdnn._parameters import is_auto, named
+from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
 #: Of all tasks.
 TUNED = {
-    "activation": "silu",
+    "activation": Parametric("silu"),
     "dropout": 0.2,
     "schedule": "coslog",
     "optimizer": AdamW(beta_2=0.95, weight_decay=0.01),
-    "regularization_schedule": None,
     "numeric_embedding": "piecewise_linear",
     "input_scaling": True,
     "parametrization": "ntk",
-    "parametric_activation": True,
     "learning_rate_multipliers": {
         "scale": 6.0,
         "bias": 0.1,
@@ -39,11 +38,9 @@ PLAIN = {
     "dropout": 0.0,
     "schedule": "constant",
     "optimizer": "adam",
-    "regularization_schedule": None,
     "numeric_embedding": None,
     "input_scaling": False,
     "parametrization": "standard",
-    "parametric_activation": False,
     "learning_rate_multipliers": {},
     "n_ensemble": 1,
     "temperature_scaling": False,
@@ -102,7 +99,7 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
         choices["numeric_embedding"] = None
     if n_rows is None or params["warm_start"]:
         # Nobody knows how long it will go on: a wave would have ended at rate 0.
-        choices.update(schedule="constant", regularization_schedule=None)
+        choices["schedule"] = "constant"
     choices["early_stopping"] = n_rows is not None and _splits(params, tuned, n_rows)
     choices["residual"] = tuned and len(params["hidden_layer_dims"]) >= DEEP
     choices.update(_by_rows(tuned, n_rows, params["max_iter"]))

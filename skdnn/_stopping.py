@@ -86,8 +86,8 @@ class StoppingRule:
         had_time = len(self.trainer.losses) > self.patience
         watched_loss = self.validate is None and self.tol is not None
         # A schedule that ends at its lowest rate is done when it ends.
-        ends = self.trainer.schedule.ends
-        return had_time and watched_loss and not self.stopped and not ends
+        anneals = self.trainer.schedule.anneals
+        return had_time and watched_loss and not self.stopped and not anneals
 
     def attributes(self):
         """Return the fitted attributes about the epochs; None is for no value."""
@@ -109,10 +109,10 @@ class StoppingRule:
         if self.trainer.learning_rate is None:  # the optimizer finds its own steps
             return False
         factor = self.trainer.schedule.on_plateau(
-            self.trainer.learning_rate * self.trainer.slowdown
+            self.trainer.learning_rate * self.trainer.plateau_factor
         )
         if factor is None:
             return False
-        self.trainer.slowdown *= factor
+        self.trainer.plateau_factor *= factor
         self.n_stalled = 0
         return True

@@ -141,8 +141,8 @@ class Training:
             "epoch": trainer.epoch,
             "optimizer": type(trainer.optimizer).__name__,
             # Numbers that overflowed would spoil the next run too.
-            "state": None if trainer.diverged else trainer.state,
-            "slowdown": trainer.slowdown,
+            "state": None if trainer.diverged else trainer.step.state,
+            "plateau_factor": trainer.plateau_factor,
             "streams": self.streams,
         }
 
@@ -163,18 +163,15 @@ class Training:
             clock = Clock(self.end_time, start_epoch, self.n_epochs, self.max_epochs)
         if progress.get("optimizer") == type(optimizer).__name__:
             state = progress["state"]
-        schedule = settings.regularization_schedule
         return Trainer(
             model.network,
             model.targets.loss,
             optimizer,
             named(settings.schedule, SCHEDULES),
             learning_rate=settings.learning_rate,
-            slowdown=progress.get("slowdown", 1.0),
+            plateau_factor=progress.get("plateau_factor", 1.0),
             penalty=penalty,
             max_epochs=self.max_epochs,
-            regularization_schedule=schedule and named(schedule, SCHEDULES),
-            averaging=settings.weight_averaging,
             state=state,
             dropout_rng=self.streams["dropout"],
             start_epoch=start_epoch,

@@ -24,13 +24,13 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         linear model.
 
     activation : {"auto", "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", \
-            "selu", "gelu", "silu", "mish", "softplus"} or list of str, default="auto"
-        Activation of the hidden units, the same for all or one a hidden layer. `"auto"`
-        is `"silu"` in the tuned recipe, else `"relu"`.
-
-    parametric_activation : bool or "auto", default="auto"
-        Whether each unit learns how strong its activation is, see
-        :class:`~skdnn.nn.layers.Parametric`.
+            "selu", "gelu", "silu", "mish", "softplus"}, Parametric or list of these, \
+            default="auto"
+        Activation of the hidden units, the same for all or one a hidden layer. A name
+        is the plain function, also in the tuned recipe; with an instance such as
+        ``Parametric("mish")`` of :class:`~skdnn.nn.activations.Parametric`, each unit
+        learns how strong it is. `"auto"` is ``Parametric("silu")`` in the tuned recipe,
+        else `"relu"`.
 
     batch_norm : bool, default=False
         Whether to standardize each unit over the batch, before its activation.
@@ -38,7 +38,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     residual : bool or "auto", default="auto"
         Whether to add its input to the output of each hidden layer but the first, see
-        :class:`~skdnn.nn.layers.Residual`: the input is cut, or filled up with zeros,
+        :class:`~skdnn.nn.layers.Join`: the input is cut, or filled up with zeros,
         to the width of the layer, and the output is divided by the number of such
         layers. `"auto"` does so in the tuned recipe with 5 hidden layers or more.
 
@@ -93,14 +93,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         :mod:`skdnn.nn.schedules` sets its own parameters, e.g. ``Cosine(warm_up=5)``.
         `"adaptive"` divides it by 5 whenever training would stop. `"auto"` is
         `"coslog"` in the tuned recipe, else `"constant"`.
-
-    regularization_schedule : str, Schedule, "auto" or None, default="auto"
-        How dropout rates and the weight decay of `"adamw"` change over the epochs, as a
-        schedule of the learning rate does; None is not at all.
-
-    weight_averaging : float in [0, 1), default=0.0
-        Share that each step keeps of a running average of all parameters. The average
-        is what is validated, and what predicts; 0 is the parameters themselves.
 
     weight_init : {"auto", "lecun_normal", "lecun_uniform", "he_normal", "he_uniform", \
             "glorot_normal", "glorot_uniform"}, default="auto"
@@ -333,7 +325,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         hidden_layer_dims=(128, 128),
         *,
         activation="auto",
-        parametric_activation="auto",
         batch_norm=False,
         residual="auto",
         dropout="auto",
@@ -345,8 +336,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         learning_rate="auto",
         learning_rate_multipliers="auto",
         schedule="auto",
-        regularization_schedule="auto",
-        weight_averaging=0.0,
         weight_init="auto",
         parametrization="auto",
         max_iter="auto",
@@ -377,7 +366,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         super().__init__(
             hidden_layer_dims=hidden_layer_dims,
             activation=activation,
-            parametric_activation=parametric_activation,
             batch_norm=batch_norm,
             residual=residual,
             dropout=dropout,
@@ -389,8 +377,6 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             learning_rate=learning_rate,
             learning_rate_multipliers=learning_rate_multipliers,
             schedule=schedule,
-            regularization_schedule=regularization_schedule,
-            weight_averaging=weight_averaging,
             weight_init=weight_init,
             parametrization=parametrization,
             max_iter=max_iter,

@@ -6,13 +6,11 @@ from tests import tables
 #: What turns each part of the recipe off.
 PLAIN = {
     "activation": "relu",
-    "parametric_activation": False,
     "residual": False,
     "dropout": 0.0,
     "optimizer": "adam",
     "learning_rate_multipliers": None,
     "schedule": "constant",
-    "regularization_schedule": None,
     "parametrization": "standard",
     "max_iter": 200,
     "n_iter_no_change": 10,

@@ -130,8 +130,6 @@ RECIPES = {
         "hidden_layer_dims": (8, 8),
         "batch_norm": True,
         "residual": True,
-        "weight_averaging": 0.9,
-        "regularization_schedule": "cosine",
         "batch_size": 16,
     },
 }

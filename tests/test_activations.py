@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import erfc, expit
 
-from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.activations import ACTIVATIONS, Parametric, from_plain, to_plain
 from skdnn.nn.initializers import INITIALIZERS
 from tests.gradcheck import directional_derivative
 
@@ -153,3 +153,17 @@ def test_in_place(name, rng):
     saved = z.copy()
     assert activation.forward(z, scratch_for(z)) is z
     assert activation.backward(grad, saved, scratch_for(z)) is grad
+
+
+@pytest.mark.parametrize(
+    ("activation", "plain"),
+    [
+        ("relu", "relu"),
+        (Parametric("tanh"), ("parametric", "tanh")),
+        (["relu", Parametric()], ["relu", ("parametric", "silu")]),
+    ],
+)
+def test_plain_data_and_back(activation, plain):
+    """What a file holds of an activation stands for the same."""
+    assert to_plain(activation) == plain
+    assert repr(from_plain(plain)) == repr(activation)

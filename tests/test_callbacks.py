@@ -21,7 +21,7 @@ NETWORKS = {"plain": plain.PLAIN, **RECIPES}
 networks = pytest.mark.parametrize("network", NETWORKS)
 
 #: Where a shorter fit is the beginning of a longer one, no schedule ends with it.
-OPEN = {"schedule": "constant", "regularization_schedule": None}
+OPEN = {"schedule": "constant"}
 
 #: What `score` of each estimator is.
 SCORING = {

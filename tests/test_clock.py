@@ -69,7 +69,7 @@ def test_few_epochs_end_at_rate_zero(make, data, n_epochs, spare, now):
     np.testing.assert_allclose(share(rates), expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("schedule", [n for n, s in SCHEDULES.items() if s.ends])
+@pytest.mark.parametrize("schedule", [n for n, s in SCHEDULES.items() if s.anneals])
 def test_each_schedule_that_ends_ends_in_time(schedule, now):
     """All schedules are drawn in alike."""
     _, rates = fitted(classifier, binary, now, max_time=25, schedule=schedule)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from skdnn.encoding import TabularEncoder
-from skdnn.nn.trainer import Trainer
+from skdnn.nn.step import Step
 from tests.tables import (
     TASKS,
     binary,
@@ -124,7 +124,7 @@ def meanwhile(monkeypatch):
         monkeypatch.setattr(owner, name, method)
 
     interrupt(TabularEncoder, "fit_rows")
-    interrupt(Trainer, "loss_gradient")
+    interrupt(Step, "loss_gradient")
     return functions
 
 

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skdnn._rows import Rows, distinct_rows
-from skdnn.nn.trainer import Trainer
+from skdnn.nn.step import Step
 from tests.plain import plain_classifier
 from tests.tables import (
     RECIPES,
@@ -116,13 +116,13 @@ def test_global_random_state_is_left_alone(monkeypatch):
 def batches(monkeypatch):
     """The rows of each batch, as they come."""
     record = []
-    original = Trainer.loss_gradient
+    original = Step.loss_gradient
 
     def spy(self, batch):
         record.append(batch.X.tobytes())
         return original(self, batch)
 
-    monkeypatch.setattr(Trainer, "loss_gradient", spy)
+    monkeypatch.setattr(Step, "loss_gradient", spy)
     return record
 
 

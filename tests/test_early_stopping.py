@@ -47,7 +47,7 @@ def make_rule(patience, tol, losses, scores=None, schedule=None):
         epoch=0,
         losses=[],
         learning_rate=1.0,
-        slowdown=1.0,
+        plateau_factor=1.0,
         schedule=schedule or Constant(),
     )
     trainer.network = SimpleNamespace(snapshot=lambda out=None: trainer.epoch)
@@ -125,7 +125,7 @@ def test_rule_lowers_the_rate_on_a_plateau():
     n_epochs, rule = make_rule(2, 0.1, [1.0] * 30, schedule=schedule)
     # One epoch of progress, then three stalls of three: 1 -> 0.1 -> 0.01, then the end.
     assert n_epochs == 10
-    np.testing.assert_allclose(rule.trainer.slowdown, 0.01)
+    np.testing.assert_allclose(rule.trainer.plateau_factor, 0.01)
 
 
 def test_rule_should_have_stopped():

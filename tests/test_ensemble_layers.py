@@ -5,12 +5,20 @@ import pytest
 
 from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, PiecewiseLinear
-from skdnn.nn.layers import BatchNorm, Parametric, Residual, Scale, SharedDense
+from skdnn.nn.layers import (
+    BatchNorm,
+    Dense,
+    Join,
+    ParametricActivate,
+    Scale,
+    SharedDense,
+)
 from skdnn.nn.losses import LogLoss, SquaredError
 from skdnn.nn.network import Network, Workspace, build_mlp
 from skdnn.nn.optimizers import SGD, Adam
-from skdnn.nn.schedules import Constant, FlatCosine
-from skdnn.nn.trainer import RunningAverage, Trainer
+from skdnn.nn.schedules import Constant
+from skdnn.nn.step import Step
+from skdnn.nn.trainer import Trainer
 from tests.gradcheck import assert_gradient
 
 #: Each switch alone, and all together.
@@ -19,7 +27,7 @@ SWITCHES = {
     "batch_norm": {"batch_norm": True},
     "input_scaling": {"input_scaling": True},
     "ntk": {"ntk": True},
-    "parametric": {"parametric": True},
+    "parametric": {"activations": [("parametric", "tanh")] * 3},
     "residual": {"residual": True},
     "residual of other widths": {"residual": True, "hidden": [5, 3, 6]},
     "periodic": {"numeric_embedding": ("periodic", {"frequency_scale": 0.3})},
@@ -40,13 +48,13 @@ def make_network(rng, activation="tanh", n_outputs=1, **options):
         n_inputs,
         options.pop("hidden", [5, 5, 5]),
         n_outputs,
-        activations=[activation] * 3,
+        activations=options.pop("activations", [activation] * 3),
         initializers=["he_normal"] * 4,
         dropout=options.pop("dropout", [0.0] * 3),
         **options,
     )
     network.initialize(rng)
-    network.learn(make_rows(rng, 50, options))
+    network.adapt(make_rows(rng, 50, options))
     network.params += 0.1 * rng.standard_normal(len(network.params))
     return network
 
@@ -80,15 +88,15 @@ def test_gradients(switch, members, n_weights, rng):
     x, y = make_rows(rng, 7, options), rng.standard_normal((7, 1))
     n_weights = n_weights if members else min(n_weights, 1)
     weight = rng.uniform(0.5, 2, (7, n_weights)) if n_weights else None
-    trainer = make_trainer(network, penalty=0.3)
+    step = Step(network, SquaredError(link="identity"), SGD(), penalty=0.3)
     batch, start = Batch(x, y, weight), network.params.copy()
-    trainer.loss_gradient(batch)
+    step.loss_gradient(batch)
     # Training minimizes the sum over the members, of which the mean is reported.
-    grad = trainer.workspace.grads / (network.n_members or 1)
+    grad = step.grads / (network.n_members or 1)
 
     def objective(params):
         network.params[...] = params
-        return trainer.loss_gradient(batch)
+        return step.loss_gradient(batch)
 
     assert_gradient(objective, grad, start, rng)
 
@@ -115,7 +123,7 @@ def test_members_train_as_they_would_alone(switch, optimizer, n_weights, rng):
     # A row may count differently for each, or not at all.
     weight = rng.uniform(-1, 2, (20, n_weights)).clip(0)
     loss = LogLoss(link="softmax")
-    ensemble.learn(x)
+    ensemble.adapt(x)
     alone = [make_network(rng, n_outputs=4, **options) for _ in range(3)]
     for m, network in enumerate(alone):
         network.take_over(ensemble, m)
@@ -185,7 +193,7 @@ def test_scale():
 
 def test_parametric():
     """z + strength * (f(z) - z): the activation at 1, the identity at 0."""
-    network = Network([Parametric(3, "relu")])
+    network = Network([ParametricActivate(3, "relu")])
     network.initialize(None)
     x = np.array([[-4.0, -4.0, 4.0]])
     assert network.forward(x.copy()).tolist() == [[0, 0, 4]]
@@ -197,13 +205,22 @@ def test_residual(rng):
     """x + layers(x) / n, around each of the n hidden layers behind the first."""
     network = make_network(rng, residual=True, n_numbers=0)
     kinds = [type(layer).__name__ for layer in network.layers]
-    assert kinds == ["Dense", "Activate", "Residual", "Residual", "Dense"]
-    block = network.layers[2]
-    assert isinstance(block, Residual)
-    x = rng.standard_normal((4, 5))
-    dense = block.layers[0]
-    expected = x + np.tanh(x @ dense.weight + dense.bias) / 2
-    np.testing.assert_allclose(block.forward(x), expected, rtol=1e-12)
+    branch = ["Fork", "Dense", "Activate", "Join"]
+    assert kinds == ["Dense", "Activate", *branch, *branch, "Dense"]
+    x = rng.standard_normal((4, 3))
+    first, *inner, last = [ly for ly in network.layers if isinstance(ly, Dense)]
+    h = np.tanh(first.forward(x))
+    for dense in inner:
+        h = h + np.tanh(h @ dense.weight + dense.bias) / 2
+    np.testing.assert_allclose(network.forward(x), last.forward(h), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("below", "above"), [(2, 3), (3, 2)])
+def test_join_of_other_widths(below, above):
+    """The shortcut fills up with zeros, or drops its last columns."""
+    x, shortcut = np.full((1, above), 10.0), np.arange(1.0, below + 1)[None]
+    expected = {3: [6, 7, 5], 2: [6, 7]}[above]
+    assert Join(above, 0.5).forward(x, shortcut).tolist() == [expected]
 
 
 def test_periodic_formula(rng):
@@ -232,7 +249,7 @@ def test_frequencies_have_the_scale_asked_for(rng):
 def test_piecewise_linear_by_hand():
     """How far a number reaches into each bin, from 0 to 1; equal quantiles are one."""
     network = Network([PiecewiseLinear(n_bins=2, width=1).layer(2, 2)])
-    network.learn(np.array([[0.0, 7.0], [10.0, 7.0], [30.0, 7.0]]))
+    network.adapt(np.array([[0.0, 7.0], [10.0, 7.0], [30.0, 7.0]]))
     layer = network.layers[0]
     terms = layer.expand(np.array([[[-5.0], [5.0], [20.0], [40.0]]] * 2), None)
     assert terms[0].tolist() == [[0, 0], [0.5, 0], [1, 0.5], [1, 1]]
@@ -245,7 +262,7 @@ def test_bins_of_no_length_to_speak_of(dtype):
     layer = PiecewiseLinear(n_bins=2, width=1).layer(1, 1)
     network = Network([layer], dtype)
     smallest = np.finfo(dtype).smallest_subnormal
-    network.learn(np.array([[0.0], [smallest], [1.0]], dtype))
+    network.adapt(np.array([[0.0], [smallest], [1.0]], dtype))
     with np.errstate(over="ignore"):
         terms = layer.expand(np.array([[[0.0], [smallest], [1.0]]], dtype), None)
     assert np.isfinite(network.statistics).all()
@@ -261,7 +278,7 @@ def test_bins_hold_as_much_weight(rng):
         (x, np.where(np.arange(31) < 10, 2.0, 1.0)),
     ]:
         network = Network([PiecewiseLinear(n_bins=4).layer(1, 1)])
-        network.learn(rows, weight)
+        network.adapt(rows, weight)
         bins.append(network.statistics.copy())
     np.testing.assert_array_equal(*bins)
 
@@ -298,105 +315,3 @@ def test_shared_members_have_few_parameters(rng):
         for n, shared in [(10, True), (2, False)]
     ]
     assert sizes[0] < 5 * sizes[1]
-
-
-def test_regularization_schedule(rng):
-    """It multiplies dropout rates and weight decay, batch by batch."""
-    network = make_network(rng, dropout=[0.5, 0.0, 0.0])
-    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
-    trainer = make_trainer(
-        network,
-        regularization_schedule=FlatCosine(),
-        dropout_rng=np.random.default_rng(0),
-    )
-    seen = []
-    trainer.run(
-        Batches(x, y, None, 4),
-        10,
-        lambda: seen.append(trainer.workspace.noise.strength),
-    )
-    # The last batch of an epoch begins in its middle.
-    expected = [FlatCosine()(epoch + 0.5, 10) for epoch in range(10)]
-    np.testing.assert_allclose(seen, expected)
-
-
-def test_weight_decay_follows_the_schedule(rng):
-    """A step without gradient shrinks the weights by rate, decay and schedule."""
-    from skdnn.nn.optimizers import AdamW
-
-    network = make_network(rng)
-    optimizer = AdamW(weight_decay=0.2)
-    before, grads = network.params.copy(), np.zeros_like(network.params)
-    state = optimizer.init(network.params)
-    optimizer.stepper(network.params, grads, state, network.groups)(0.1, 0.5)
-    n = network.n_decayed
-    np.testing.assert_allclose(network.params[:n], before[:n] * (1 - 0.1 * 0.2 * 0.5))
-    np.testing.assert_array_equal(network.params[n:], before[n:])
-
-
-def test_running_average(rng):
-    """decay * average + (1 - decay) * params, from a fast start."""
-    network = make_network(rng)
-    average = RunningAverage(network, 0.5)
-    expected = network.params.copy()
-    for t in range(1, 12):
-        network.params += 1.0
-        decay = min(0.5, (1 + t) / (10 + t))
-        expected = decay * expected + (1 - decay) * network.params
-        average.update()
-    own = network.params.copy()
-    with average.in_place():
-        np.testing.assert_allclose(network.params, expected, rtol=1e-12)
-    np.testing.assert_array_equal(network.params, own)
-
-
-def test_what_watches_sees_the_average(rng):
-    """The hook, and the network in the end, have the averaged parameters."""
-    network = make_network(rng)
-    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
-    trainer = make_trainer(network, averaging=0.9)
-    seen = []
-    trainer.run(Batches(x, y, None, 4), 3, lambda: seen.append(network.params.copy()))
-    np.testing.assert_array_equal(network.params, seen[-1])
-    alone = make_trainer(make_network(np.random.default_rng(0)))
-    assert not np.array_equal(alone.network.params, seen[-1])
-
-
-def test_divergence_keeps_the_average_from_before(rng):
-    """What overflowed in the last epoch is not part of the average that is kept."""
-    network = make_network(rng)
-    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
-    trainer = make_trainer(network, averaging=0.9)
-    batches, seen = Batches(x, y, None, 4), []
-
-    def watch():
-        seen.append(network.params.copy())
-        trainer.learning_rate = 1e200 if len(seen) == 2 else 0.05
-
-    trainer.run(batches, 9, watch)
-    assert trainer.diverged
-    assert len(seen) == 2
-    np.testing.assert_array_equal(network.params, seen[-1])
-
-
-def test_an_interrupt_keeps_the_average_from_before(rng, monkeypatch):
-    """What remains is the average of the epochs that ended."""
-    network = make_network(rng)
-    x, y = make_rows(rng, 8, {}), rng.standard_normal((8, 1))
-    trainer = make_trainer(network, averaging=0.9)
-    seen = []
-    loss_gradient = trainer.loss_gradient
-
-    def interrupted(batch):
-        # In the second batch of the third epoch.
-        if len(seen) == 2 and batch.y[0] != first_of_epoch:
-            raise KeyboardInterrupt
-        return loss_gradient(batch)
-
-    first_of_epoch = y[0]
-    monkeypatch.setattr(trainer, "loss_gradient", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        trainer.run(
-            Batches(x, y, None, 4), 9, lambda: seen.append(network.params.copy())
-        )
-    np.testing.assert_array_equal(network.params, seen[-1])

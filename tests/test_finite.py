@@ -149,7 +149,6 @@ ONE_STEP = {
     [
         {},
         {"batch_norm": True},
-        {"weight_averaging": 0.5},
         {"n_ensemble": 2},
         {"numeric_embedding": "periodic"},
     ],

@@ -25,7 +25,7 @@ from sklearn.metrics import (
 )
 
 from skdnn import DNNClassifier, DNNRegressor
-from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.activations import ACTIVATIONS, Parametric
 from skdnn.nn.losses import REGRESSOR_LOSSES, Huber, LogLoss, Quantile, SquaredError
 from skdnn.nn.optimizers import OPTIMIZERS
 from skdnn.nn.schedules import SCHEDULES
@@ -140,8 +140,7 @@ WEIGHTS = {
 one_of = st.sampled_from
 #: What each parameter may be beside its default.
 PARAMETERS = {
-    "activation": one_of(sorted(ACTIVATIONS)),
-    "parametric_activation": st.booleans(),
+    "activation": one_of([*sorted(ACTIVATIONS), Parametric("tanh")]),
     "batch_norm": st.just(True),
     "residual": st.just(True),
     "dropout": one_of([0.0, 0.5, 0.9999999]),
@@ -152,8 +151,6 @@ PARAMETERS = {
     "learning_rate": one_of([1e-12, 1e-3, 0.1, 1e3]),
     "learning_rate_multipliers": one_of([None, {"weight": 0}, {"bias": 2.0}]),
     "schedule": one_of(sorted(SCHEDULES)),
-    "regularization_schedule": one_of([None, *sorted(SCHEDULES)]),
-    "weight_averaging": one_of([0.5, 0.99]),
     "weight_init": one_of(["lecun_normal", "he_uniform", "glorot_uniform"]),
     "parametrization": one_of(["standard", "ntk"]),
     "tol": one_of([None, 0.0, 10.0]),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from skdnn.nn.activations import Parametric
 from skdnn.nn.losses import LogLoss
 from skdnn.nn.optimizers import Adam
 from tests.tables import (
@@ -101,7 +102,7 @@ def test_auto_goes_on_to_mean_what_it_meant():
     X, y = binary()
     one, two = (classifier(warm_start=True).fit(X, y) for _ in range(2))
     one.set_params(optimizer="sgd").fit(X, y)
-    meant = {"dropout": 0.2, "activation": "silu", "parametrization": "ntk"}
+    meant = {"dropout": 0.2, "activation": Parametric("silu"), "parametrization": "ntk"}
     two.set_params(optimizer="sgd", **meant).fit(X, y)
     np.testing.assert_array_equal(one.network_.params, two.network_.params)
     assert one.learning_rate_ == 0.05
@@ -124,9 +125,8 @@ def test_lbfgs_after_dropout():
     [
         ("dropout", 0.2, 0.0),
         ("dropout", [0.2], [0.1]),
-        ("activation", "silu", "relu"),
+        ("activation", Parametric("silu"), "silu"),
         ("parametrization", "ntk", "standard"),
-        ("parametric_activation", True, False),
         ("numeric_embedding", "piecewise_linear", None),
         ("input_scaling", True, False),
         ("n_ensemble", 4, 2),

@@ -1,6 +1,7 @@
 """Imports inside the package point down, level by level."""
 
 import ast
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ LEVELS = [
     {"skdnn._distributions", "skdnn._warnings"},
     {"skdnn._rows", "skdnn._sklearn_compat", "skdnn._version"},
     {"skdnn.nn.trainer"},
+    {"skdnn.nn.step"},
     {"skdnn.nn.network", "skdnn.nn.batches"},
     {"skdnn.nn.embeddings"},
     {"skdnn.nn.layers", "skdnn.nn.losses", "skdnn.nn.optimizers", "skdnn.nn.schedules"},
@@ -72,3 +74,20 @@ def test_the_engine_knows_no_scikit_learn(module):
     """The engine takes BaseEstimator from scikit-learn, and nothing else."""
     taken = {pair for pair in imports(module) if pair[0].split(".")[0] == "sklearn"}
     assert taken <= {("sklearn.base", "BaseEstimator")}
+
+
+ENGINE = sorted(m for m in LEVEL if m.startswith("skdnn.nn."))
+
+
+@pytest.mark.parametrize("module", ENGINE)
+def test_what_is_public_is_said(module):
+    """`__all__` has names that there are, and what other modules import."""
+    public = import_module(module).__all__
+    assert all(hasattr(import_module(module), name) for name in public)
+    taken = {name for m in LEVEL for source, name in imports(m) if source == module}
+    assert taken <= set(public)
+
+
+def test_public_modules_of_the_engine():
+    """What the package says is public are modules of it."""
+    assert {f"skdnn.nn.{name}" for name in skdnn.nn.__all__} <= set(ENGINE)

@@ -109,10 +109,9 @@ AFTER_TWO_EPOCHS = {
 
 @pytest.mark.parametrize("where", AFTER_TWO_EPOCHS)
 @pytest.mark.parametrize("early_stopping", [False, True])
-@pytest.mark.parametrize("averaging", [0.0, 0.9])
-def test_after_two_epochs(where, early_stopping, averaging, monkeypatch):
+def test_after_two_epochs(where, early_stopping, monkeypatch):
     """Ctrl-C leaves what a fit of the epochs that have ended leaves, to the bit."""
-    params = WATCHED | {"optimizer": SGD(), "weight_averaging": averaging}
+    params = WATCHED | {"optimizer": SGD()}
     params |= {"early_stopping": early_stopping, "verbose": True}
     params |= {"temperature_scaling": early_stopping}
     owner, name, n, n_left = AFTER_TWO_EPOCHS[where]

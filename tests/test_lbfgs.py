@@ -7,9 +7,9 @@ from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 
 from skdnn import DNNClassifier, DNNRegressor
+from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import LBFGS
-from skdnn.nn.schedules import Constant
-from tests.tables import TASKS, binary, classifier, parameters, regression, regressor
+from tests.tables import TASKS, binary, classifier, regression, regressor
 
 PARAMS = {"optimizer": "lbfgs", "solver": "bgd"}
 
@@ -91,15 +91,6 @@ def test_divergence_advises_no_learning_rate():
 # What it goes with
 
 
-@pytest.mark.parametrize("schedule", ["constant", Constant(), "auto", None])
-def test_constant_regularization(schedule):
-    """A schedule that stands still is as good as none."""
-    X, y = binary()
-    one = classifier(regularization_schedule=schedule, **PARAMS).fit(X, y)
-    two = classifier(**PARAMS).fit(X, y)
-    np.testing.assert_array_equal(parameters(one), parameters(two))
-
-
 @pytest.mark.parametrize("n_members", [None, 2, 3])
 def test_objective_and_gradient_are_of_one_function(n_members, rng):
     """Those of an ensemble are the sums over its members, both of them."""
@@ -140,7 +131,7 @@ BESIDE = {
     "numeric_embedding": "periodic",
     "input_scaling": True,
     "parametrization": "ntk",
-    "parametric_activation": True,
+    "activation": Parametric("relu"),
     "learning_rate_multipliers": None,
     "schedule": "constant",
     "dropout": 0.0,

@@ -260,7 +260,7 @@ def test_extremes(loss, gradient, value, dtype):
     raw = np.array([[1000, -1000], [-1000, 1000.0]], dtype)
     y = np.array([[1, 0], [1, 0]], dtype)
     y = np.array([0, 0]) if loss.link == "softmax" else y
-    result, grad = loss.loss_gradient(y, raw, scale=1)
+    result, grad = loss.loss_gradient(y, raw, factor=1)
     np.testing.assert_allclose(result, value, rtol=1e-6)
     np.testing.assert_allclose(grad, gradient, rtol=1e-6, atol=1e-7)
 

@@ -349,7 +349,7 @@ def test_activation_after_dropout_is_saved(rng):
     loss = SquaredError(link="identity")
 
     def value(params):
-        caches[2].noise.rng = np.random.default_rng(5)  # the same mask each time
+        caches[2].rng = np.random.default_rng(5)  # the same mask each time
         network.params[...] = params
         raw = network.forward(x, caches)
         return loss.loss_gradient(y, raw)[0]

@@ -133,12 +133,6 @@ OWN = {
     "loss of several numbers": (LogCosh(), "multioutput", None, None),
     "optimizer": (Signs(), "multiclass", "optimizer__share", 0.5),
     "schedule": (Linear(), "regression", "schedule__warm_up", 1.0),
-    "regularization_schedule": (
-        Linear(),
-        "binary",
-        "regularization_schedule__warm_up",
-        1.0,
-    ),
     "numeric_embedding": (Narrow(), "regression", "numeric_embedding__n_bins", 2),
     "numeric_embedding of classes": (
         Slow(),

@@ -173,9 +173,7 @@ def test_fault_13_what_n_iter_and_loss_curve_count(network, task):
     A peer's warm start stopped after one epoch, its `n_iter_` grew from fit to fit,
     and after three `partial_fit` it was 1 with three losses.
     """
-    # An average begins anew in each call, and a schedule counts the epochs of a call.
-    anew = {"weight_averaging": 0.0, "regularization_schedule": None}
-    make = maker(task, network, early_stopping=False, **anew)
+    make = maker(task, network, early_stopping=False)
     X, y = table(task)
     est = make(warm_start=True, max_iter=5)
     for _ in range(3):

@@ -16,7 +16,6 @@ from sklearn.preprocessing import StandardScaler
 
 from skdnn import DNNClassifier, DNNRegressor, _persistence
 from skdnn._persistence import FORMAT
-from skdnn.nn.layers import leaves
 from skdnn.nn.losses import Huber
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Adam, Optimizer
 from skdnn.nn.schedules import SCHEDULES, Cosine
@@ -131,7 +130,7 @@ def test_memory_map_is_not_copied(recipe, tmp_path):
     joblib.dump(reg.fit(X, y), tmp_path / "est.joblib")
     copy = joblib.load(tmp_path / "est.joblib", mmap_mode="r")
     network = copy.network_
-    for layer in leaves(network.layers):
+    for layer in network.layers:
         for name in layer.parameters:
             assert np.shares_memory(getattr(layer, name), network.params)
     if recipe == "plain":

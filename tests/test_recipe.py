@@ -101,9 +101,9 @@ def test_auto_keeps_what_was_chosen(optimizer):
     """What is not on `"auto"` stays as it is."""
     chosen = {
         **{"activation": "tanh", "dropout": 0.3, "schedule": "step"},
-        **{"regularization_schedule": "cosine", "numeric_embedding": Periodic()},
+        **{"numeric_embedding": Periodic()},
         **{"input_scaling": False, "parametrization": "standard"},
-        **{"parametric_activation": False, "learning_rate_multipliers": None},
+        **{"learning_rate_multipliers": None},
         **{"temperature_scaling": False},
         **{"early_stopping": True, "learning_rate": 0.7, "n_ensemble": 4},
         **{"batch_size": 3, "max_iter": 5, "n_iter_no_change": 7},

@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder
 import skdnn._rows
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn._rows import canonical_rows, rows_with_weight
-from skdnn.nn.trainer import Trainer
+from skdnn.nn.step import Step
 from tests.plain import plain_classifier, plain_regressor
 from tests.tables import QUICK, binary, classifier, parameters, regression
 
@@ -194,13 +194,13 @@ def test_the_smallest_split_is_in_rows_given():
 def test_few_different_rows_are_many_steps(method, monkeypatch):
     """An epoch has as many steps as there are batches of the rows given."""
     sizes = []
-    original = Trainer.loss_gradient
+    original = Step.loss_gradient
 
     def spy(self, batch):
         sizes.append(len(batch.X))
         return original(self, batch)
 
-    monkeypatch.setattr(Trainer, "loss_gradient", spy)
+    monkeypatch.setattr(Step, "loss_gradient", spy)
     clf = plain_classifier(batch_size=50, max_iter=1)
     options = {} if method == "fit" else {"classes": [0, 1]}
     getattr(clf, method)(*cells(400), **options)

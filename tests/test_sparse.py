@@ -179,7 +179,7 @@ def test_sparse_parameters(task, params):
 @pytest.mark.parametrize("rows", [16, 256])
 def test_sparse_slabs(make, rows, monkeypatch):
     """A batch that goes through in slabs is the same too."""
-    monkeypatch.setattr("skdnn.nn.trainer.SLAB_BYTES", 0)
+    monkeypatch.setattr("skdnn.nn.step.SLAB_BYTES", 0)
     X = sparse_numbers(600)
     assert_taken_as(make(solver="bgd"), sp.csr_array(X), X, np.arange(600) % 2)
 

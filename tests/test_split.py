@@ -10,7 +10,6 @@ from sklearn.model_selection import PredefinedSplit, cross_validate
 
 from skdnn._data import hold_out, validation_size
 from skdnn._rows import Rows, rows_with_weight
-from skdnn.nn.layers import leaves
 from skdnn.nn.network import build_mlp
 from tests.plain import plain_classifier, plain_regressor
 from tests.same import assert_same_network
@@ -335,7 +334,7 @@ def test_fault_09_early_stopping_never_sees_the_outer_test_rows():
 
 def members_of(estimator):
     """Return the parameters of each member, as one vector each."""
-    layers = leaves(estimator.network_.layers)
+    layers = estimator.network_.layers
     values = [getattr(ly, name) for ly in layers for name in ly.parameters]
     return [
         np.concatenate([v[m].ravel() for v in values]) for m in range(len(values[0]))

@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 
 from skdnn.nn.layers import BatchNorm, Dense
 from skdnn.nn.network import Network, Workspace
-from skdnn.nn.trainer import Trainer
+from skdnn.nn.step import Step
 from tests import tables
 from tests.plain import DNNClassifier, DNNRegressor, plain_classifier
 from tests.tables import binary, multiclass, regression
@@ -175,13 +175,13 @@ def test_s4_a_step_is_proportional_to_the_learning_rate():
 def step_sizes(monkeypatch):
     """Number of rows of each step, as they come."""
     sizes = []
-    original = Trainer.loss_gradient
+    original = Step.loss_gradient
 
     def spy(self, batch):
         sizes.append(len(batch.X))
         return original(self, batch)
 
-    monkeypatch.setattr(Trainer, "loss_gradient", spy)
+    monkeypatch.setattr(Step, "loss_gradient", spy)
     return sizes
 
 

@@ -1,14 +1,11 @@
-"""The loop: steps, objective, memory, and what happens when training goes wrong."""
-
-import tracemalloc
+"""The loop: epochs, schedules, and what happens when training goes wrong."""
 
 import numpy as np
 import pytest
 
-from skdnn.nn import trainer as module
 from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.losses import SquaredError
-from skdnn.nn.optimizers import LBFGS, SGD, Adam, Momentum
+from skdnn.nn.optimizers import LBFGS, SGD, Momentum
 from skdnn.nn.schedules import Constant, Exponential
 from skdnn.nn.trainer import Trainer
 from tests.networks import mlp
@@ -83,67 +80,6 @@ def test_one_step_by_hand(rng):
     np.testing.assert_allclose(trainer.network.params, expected, rtol=1e-13)
 
 
-@pytest.mark.parametrize("block", [1, 5, 15, 16, 10**6])
-def test_penalty(block, rng, monkeypatch):
-    """The penalty is 1/2 |weights|^2 times its factor, in whatever blocks.
-
-    There are 12 + 4 weights, and 5 biases that are free.
-    """
-    monkeypatch.setattr(module, "BLOCK", block)
-    trainer = make_trainer((3, 4, 1), rng)
-    trainer.network.params[...] = w = rng.standard_normal(21)
-    batch = Batch(*draw(rng), None)
-    loss, gradient = trainer.loss_gradient(batch), trainer.workspace.grads.copy()
-    trainer.penalty = 0.3
-    np.testing.assert_allclose(
-        trainer.loss_gradient(batch), loss + 0.15 * (w[:16] @ w[:16]), rtol=1e-12
-    )
-    gradient[:16] += 0.3 * w[:16]
-    np.testing.assert_allclose(trainer.workspace.grads, gradient, rtol=1e-12)
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_slabs(weighted, rng, monkeypatch):
-    """A batch that goes through in slabs has the same loss and gradient."""
-    X, y = draw(rng, n=1000)
-    weight = rng.uniform(0, 2, (1000, 1)) if weighted else None
-    results = []
-    for slab_bytes in (1, 2**30):
-        monkeypatch.setattr(module, "SLAB_BYTES", slab_bytes)
-        trainer = make_trainer((3, 4, 1), np.random.default_rng(1), penalty=0.1)
-        loss = trainer.loss_gradient(Batch(X, y, weight))
-        results.append([loss, *trainer.workspace.grads])
-    np.testing.assert_allclose(*results, rtol=1e-10)
-
-
-@pytest.mark.parametrize(("slab_bytes", "largest"), [(1, 256), (2**30, 1000)])
-def test_rows_of_a_pass(slab_bytes, largest, rng, monkeypatch):
-    """No pass has more rows than a slab, so that memory has a bound."""
-    monkeypatch.setattr(module, "SLAB_BYTES", slab_bytes)
-    trainer = make_trainer((3, 4, 1), rng)
-    seen, forward = [], trainer.network.forward
-
-    def spy(x, *args):
-        seen.append(len(x))
-        return forward(x, *args)
-
-    monkeypatch.setattr(trainer.network, "forward", spy)
-    trainer.loss_gradient(Batch(*draw(rng, n=1000), None))
-    assert max(seen) == largest
-    assert sum(seen) == 1000
-
-
-def test_coupled_rows_are_one_slab(rng, monkeypatch):
-    """Batch norm sees the whole batch, however large it is."""
-    batch = Batch(*draw(rng, n=1000), None)
-    results = []
-    for slab_bytes in (1, 2**30):
-        monkeypatch.setattr(module, "SLAB_BYTES", slab_bytes)
-        trainer = make_trainer((3, 4, 1), np.random.default_rng(1), batch_norm=True)
-        results.append([trainer.loss_gradient(batch), *trainer.workspace.grads])
-    np.testing.assert_array_equal(*results)
-
-
 def test_loss_is_averaged_over_rows(rng):
     """With a learning rate of zero, the recorded loss is that of all rows."""
     X, y = draw(rng)
@@ -151,19 +87,6 @@ def test_loss_is_averaged_over_rows(rng):
     trainer.run(Batches(X, y, None, 7, rng), 2, never)
     expected = 0.5 * np.mean((trainer.network.forward(X) - y) ** 2)
     np.testing.assert_allclose(trainer.losses, expected, rtol=1e-12)
-
-
-def test_batches_estimate_the_gradient(rng):
-    """The batches' gradients average to that of all rows, whatever the weights."""
-    X, y = draw(rng)
-    weight = rng.uniform(0, 3, (30, 1))
-    trainer = make_trainer((3, 4, 1), rng, penalty=0.2)
-    trainer.loss_gradient(Batch(X, y, weight))
-    full, mean = trainer.workspace.grads.copy(), 0
-    for batch in Batches(X, y, weight, 7, rng):
-        trainer.loss_gradient(batch)
-        mean = mean + trainer.workspace.grads * len(batch.X) / len(X)
-    np.testing.assert_allclose(mean, full, rtol=1e-10)
 
 
 def test_schedule_moves_within_an_epoch(rng):
@@ -182,7 +105,7 @@ def test_schedule_moves_within_an_epoch(rng):
 
 
 def test_schedule_and_plateau_scale_the_step(rng):
-    """The step is rate times schedule times slowdown times gradient."""
+    """The step is rate times schedule times plateau factor times gradient."""
     X, y = draw(rng)
     trainer = make_trainer(
         (3, 4, 1),
@@ -190,11 +113,11 @@ def test_schedule_and_plateau_scale_the_step(rng):
         schedule=Exponential(decay=0.5),
         learning_rate=0.8,
         start_epoch=2,
-        slowdown=0.5,
+        plateau_factor=0.5,
     )
     before = trainer.network.params.copy()
-    trainer.loss_gradient(Batch(X, y, None))
-    gradient = trainer.workspace.grads.copy()
+    trainer.step.loss_gradient(Batch(X, y, None))
+    gradient = trainer.step.grads.copy()
     trainer.run(Batches(X, y, None, 30), 1, never)
     np.testing.assert_allclose(trainer.network.params, before - 0.1 * gradient)
 
@@ -217,7 +140,7 @@ def test_two_runs_are_one(rng):
     whole.run(batches, 4, never)
     first.run(batches, 2, never)
     second = make_trainer(
-        (3, 4, 1), rng, Momentum(), state=first.state, start_epoch=2, **options
+        (3, 4, 1), rng, Momentum(), state=first.step.state, start_epoch=2, **options
     )
     second.network.params[...] = first.network.params
     second.run(batches, 2, never)
@@ -328,7 +251,6 @@ def test_divergence_keeps_the_statistics(rng):
 def test_interrupt_goes_back_to_the_epoch_start(rng):
     """Ctrl-C in the midst of an epoch leaves no half-done step."""
     X, y = draw(rng)
-    trainer = make_trainer((3, 4, 1), rng)
     seen = []
 
     class Interrupting(SGD):
@@ -337,7 +259,7 @@ def test_interrupt_goes_back_to_the_epoch_start(rng):
             if t == 8:
                 raise KeyboardInterrupt
 
-    trainer.optimizer = Interrupting()
+    trainer = make_trainer((3, 4, 1), rng, Interrupting())
     with pytest.raises(KeyboardInterrupt):
         trainer.run(
             Batches(X, y, None, 10),
@@ -353,7 +275,7 @@ def test_minimize_records_like_run(rng):
     X, y = draw(rng)
     batch = Batch(X, y, None)
     trainer = make_trainer((3, 1), rng, LBFGS(), penalty=0.1)
-    start = trainer.loss_gradient(batch)
+    start = trainer.step.loss_gradient(batch)
     trainer.minimize(batch, 50, 1e-10, never)
     assert trainer.losses[0] == start
     assert (np.diff(trainer.losses) < 0).all()
@@ -374,7 +296,7 @@ def test_minimize_records_the_loss_before_each_iteration(rng):
     expected = []
     for point in points[:-1]:
         trainer.network.params[...] = point
-        expected.append(trainer.loss_gradient(batch))
+        expected.append(trainer.step.loss_gradient(batch))
     assert trainer.epoch == 20
     np.testing.assert_allclose(trainer.losses, expected, rtol=1e-12)
 
@@ -438,41 +360,3 @@ def test_minimize_in_float32(rng):
     optimum = np.linalg.lstsq(A, y[:, 0])[0]
     assert trainer.network.params.dtype == np.float32
     np.testing.assert_allclose(trainer.network.params, optimum, atol=1e-3)
-
-
-def peak_of_epoch(width, batch_size, rng, **options):
-    X, y = draw(rng, n=4000, dtype=np.float32)
-    options = {"dtype": np.float32, "dropout_rng": rng, **options}
-    trainer = make_trainer((3, width, width, 1), rng, Adam(), **options)
-    weight = np.ones((len(X), 1), np.float32)
-    batches = Batches(X, y, weight, batch_size, rng)
-    grads = trainer.workspace.grads
-    groups = trainer.network.groups
-    state = trainer.optimizer.init(trainer.network.params)
-    step = trainer.optimizer.stepper(trainer.network.params, grads, state, groups)
-    trainer._run_epoch(batches, step)
-    tracemalloc.start()
-    try:
-        trainer._run_epoch(batches, step)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize(
-    ("width", "batch_size"), [(256, 250), (64, 2000), (64, 4000), (256, 4000)]
-)
-def test_an_epoch_allocates_nothing_that_grows(width, batch_size, rng):
-    """The second epoch needs next to no new memory, whatever the sizes.
-
-    NumPy casts through a buffer of 8,192 entries, here 32,768 bytes.  One activation of
-    the widest case has 256,000 bytes or more, one weight matrix 262,144.
-    """
-    assert peak_of_epoch(width, batch_size, rng) < 48_000
-
-
-@pytest.mark.parametrize("batch_size", [250, 4000])
-def test_no_layer_allocates_what_grows(batch_size, rng):
-    """With batch norm, dropout and a penalty, an epoch still needs next to nothing."""
-    options = {"batch_norm": True, "dropout": 0.5, "penalty": 0.1}
-    assert peak_of_epoch(256, batch_size, rng, **options) < 48_000

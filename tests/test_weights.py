@@ -6,8 +6,7 @@ import pytest
 from skdnn.nn.batches import Batches
 from skdnn.nn.losses import SquaredError
 from skdnn.nn.optimizers import SGD
-from skdnn.nn.schedules import Constant
-from skdnn.nn.trainer import Trainer
+from skdnn.nn.step import Step as TrainingStep
 from tests import plain
 from tests.networks import mlp
 from tests.recipes import maker, networks, table
@@ -80,22 +79,14 @@ def test_fault_30_weights_are_repeated_rows(network, task):
 
     mlp_ = mlp([4, 8, 1], ["tanh"], ["glorot_normal"] * 2, False, [0], "f8")
     mlp_.initialize(np.random.default_rng(0))
-    trainer = Trainer(
-        mlp_,
-        SquaredError("identity"),
-        SGD(),
-        Constant(),
-        learning_rate=0.1,
-        penalty=0.01,
-        max_epochs=1,
-    )
+    step = TrainingStep(mlp_, SquaredError("identity"), SGD(), penalty=0.01)
     rows = X, X[:, :1] ** 2, weight[:, None] / weight.mean()
 
     def gradient(size):
         total = np.zeros_like(mlp_.params)
         for batch in Batches(*rows, size, np.random.default_rng(1)):
-            trainer.loss_gradient(batch)
-            total += len(batch.X) * trainer.workspace.grads
+            step.loss_gradient(batch)
+            total += len(batch.X) * step.grads
         return total / len(X)
 
     for size in 1, 7, 20:

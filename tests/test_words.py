@@ -124,7 +124,6 @@ def test_values_of_nobody():
         ({"optimizer": "lbfgs"}, "optimizer__history", "LBFGS()"),
         ({}, "schedule__warm_up", "CosLog()"),
         ({"schedule": "cosine"}, "schedule__warm_up", "Cosine()"),
-        ({}, "regularization_schedule__every", "Step()"),
         ({}, "loss__label_smoothing", "LogLoss()"),
         ({}, "numeric_embedding__n_bins", "PiecewiseLinear()"),
         ({"numeric_embedding": None}, "numeric_embedding__n_bins", "PiecewiseLinear()"),

@@ -7,6 +7,8 @@ forward pass or, where the derivative cannot be read from that, a copy of its in
 `scratch` is a pair of arrays of the same shape, for intermediate results.
 
 To add an activation, write the two functions and their row.
+
+`Parametric` is any of them with a strength that each unit learns.
 """
 
 from collections.abc import Callable
@@ -15,6 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
+from sklearn.base import BaseEstimator
+
+__all__ = ["ACTIVATIONS", "Activation", "Parametric", "from_plain", "to_plain"]
 
 #: Slope of the leaky ReLU below zero.
 LEAKY_SLOPE = 0.01
@@ -259,3 +264,47 @@ ACTIVATIONS = {
     "mish": Activation(mish, mish_backward, saves="input", initializer="he_normal"),
     "softplus": Activation(softplus, softplus_backward, initializer="he_normal"),
 }
+
+
+class Parametric(BaseEstimator):
+    """An activation whose strength each unit learns: ``z + strength * (f(z) - z)``.
+
+    1, where the strength starts, is the activation itself and 0 the identity (the
+    parametric activations of RealMLP, Holzmueller et al., 2024).
+
+    Parameters
+    ----------
+    activation : str, default="silu"
+        A name in `ACTIVATIONS`.
+
+    Examples
+    --------
+    >>> from skdnn import DNNClassifier
+    >>> from skdnn.nn.activations import Parametric
+    >>> DNNClassifier(activation=Parametric("mish")).activation
+    Parametric(activation='mish')
+    """
+
+    def __init__(self, activation="silu"):
+        self.activation = activation
+
+
+def to_plain(activation):
+    """Return an activation, or a list of them, as plain data: what `build_mlp` takes.
+
+    A name stays a name, and ``Parametric(name)`` is ``("parametric", name)``.
+    """
+    if isinstance(activation, Parametric):
+        return "parametric", activation.activation
+    if isinstance(activation, str):
+        return activation
+    return list(map(to_plain, activation))
+
+
+def from_plain(description):
+    """Return what `to_plain` was given."""
+    if isinstance(description, tuple):
+        return Parametric(description[1])
+    if isinstance(description, str):
+        return description
+    return list(map(from_plain, description))

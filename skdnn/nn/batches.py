@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+__all__ = ["Batch", "Batches", "SparseRows"]
+
 #: Bytes of X gathered at a time: enough to make the call cheap, few enough to stay
 #: cached.
 GATHERED_BYTES = 2**19

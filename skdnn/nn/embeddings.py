@@ -17,6 +17,17 @@ from sklearn.base import BaseEstimator
 
 from skdnn.nn.layers import Layer, Parameter, sum_rows
 
+__all__ = [
+    "NUMERIC_EMBEDDINGS",
+    "CategoricalEmbedding",
+    "Embedding",
+    "NumericEmbedding",
+    "Periodic",
+    "PeriodicLayer",
+    "PiecewiseLinear",
+    "PiecewiseLinearLayer",
+]
+
 
 class CategoricalEmbedding(Layer):
     """Replace each column of codes by a vector that is learned for each code.
@@ -48,38 +59,55 @@ class CategoricalEmbedding(Layer):
     def initialize(self, rng):
         self.vectors[...] = rng.standard_normal(self.vectors.shape) / sqrt(self.width)
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
+        n, n_codes = x_shape[-2], self.n_inputs - self._n_others
+        lead, size = self._lead, self._n_vectors * self.width
         return SimpleNamespace(
-            y=np.empty(self.output_shape(n), dtype), x_shape=None, first=first
+            y=np.empty(self.output_shape(n), dtype),
+            rows=np.empty((n, n_codes), np.intp),
+            vectors=np.empty((*lead, n, n_codes, self.width), dtype),
+            entries=np.empty((n, n_codes, self.width), np.intp),
+            columns=np.arange(self.width),
+            # In float64, as a code may have many rows.
+            grad_vectors=np.empty((*lead, n, n_codes * self.width)),
+            sums=np.empty(size),
+            grad_x=None if first else np.zeros(x_shape, dtype),
         )
 
     def forward(self, x, cache=None, weight=None):
         n, n_others = x.shape[-2], self._n_others
-        y = np.empty(self.output_shape(n), x.dtype) if cache is None else cache.y
         # Members have the same codes.
         codes = x.reshape(-1, n, self.n_inputs)[0, :, n_others:]
-        rows = codes.astype(np.intp) + self._starts
+        if cache is None:
+            y, out = np.empty(self.output_shape(n), x.dtype), None
+            rows = codes.astype(np.intp)
+        else:
+            y, rows, out = cache.y, cache.rows, cache.vectors
+            np.copyto(rows, codes, casting="unsafe")
+        rows += self._starts
+        # Without a mode, `take` goes through memory of its own.
+        vectors = self.vectors.take(rows, axis=-2, out=out, mode="clip")
         y[..., :n_others] = x[..., :n_others]
-        vectors = np.take(self.vectors, rows, axis=-2)
         y[..., n_others:] = vectors.reshape(*self._lead, n, -1)
-        if cache is not None:
-            cache.rows, cache.x_shape = rows, x.shape
         return y
 
     def backward(self, grad, cache):
         # The position of each entry of the vectors' gradient in the flat parameter.
-        entry = cache.rows[..., None] * self.width + np.arange(self.width)
-        size = self._n_vectors * self.width
-        grads = grad[..., self._n_others :].reshape(-1, entry.size)
-        flat = cache.vectors_grad.reshape(len(grads), size)
-        for own, g in zip(flat, grads, strict=True):
-            own[...] = np.bincount(entry.ravel(), g, size)
-        if cache.first:
+        np.multiply(cache.rows[..., None], self.width, out=cache.entries)
+        cache.entries += cache.columns
+        np.copyto(cache.grad_vectors, grad[..., self._n_others :])
+        entries, sums = cache.entries.reshape(-1), cache.sums
+        grads = cache.grad_vectors.reshape(-1, entries.size)
+        of_members = cache.vectors_grad.reshape(-1, sums.size)
+        for own, g in zip(of_members, grads, strict=True):
+            sums.fill(0)
+            np.add.at(sums, entries, g)
+            own[...] = sums
+        if cache.grad_x is None:
             return None
-        # Codes have no gradient.
-        below = np.zeros(cache.x_shape, grad.dtype)
-        below[..., : self._n_others] = grad[..., : self._n_others]
-        return below
+        # Codes have no gradient: their columns stay zero.
+        cache.grad_x[..., : self._n_others] = grad[..., : self._n_others]
+        return cache.grad_x
 
 
 class NumericEmbedding(Layer):
@@ -130,7 +158,8 @@ class NumericEmbedding(Layer):
         self.weight[...] = rng.uniform(-bound, bound, self.weight.shape)
         self.bias[...] = rng.uniform(-bound, bound, self.bias.shape)
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
+        n = x_shape[-2]
         shape = (*self._lead, self.n_numbers, n)
         return SimpleNamespace(
             y=np.empty(self.output_shape(n), dtype),
@@ -190,17 +219,20 @@ class PeriodicLayer(NumericEmbedding):
         self.frequency[...] = rng.standard_normal(shape) * self.frequency_scale
         self.phase[...] = rng.uniform(-pi, pi, shape)
 
-    def allocate(self, n, dtype, scratch, first):
-        cache = super().allocate(n, dtype, scratch, first)
+    def allocate(self, x_shape, dtype, scratch, first):
+        cache = super().allocate(x_shape, dtype, scratch, first)
         cache.angle = np.empty_like(cache.terms)
+        cache.radians = np.empty(self.frequency.shape, dtype)
         return cache
 
     def expand(self, numbers, cache):
-        angle = np.multiply(
-            numbers, 2 * pi * self.frequency, out=None if cache is None else cache.angle
+        trained = cache is not None
+        radians = np.multiply(
+            self.frequency, 2 * pi, out=cache.radians if trained else None
         )
+        angle = np.multiply(numbers, radians, out=cache.angle if trained else None)
         angle += self.phase
-        return np.cos(angle, out=angle if cache is None else cache.terms)
+        return np.cos(angle, out=cache.terms if trained else angle)
 
     def expand_backward(self, grad, cache):
         grad *= np.sin(cache.angle, out=cache.angle)
@@ -223,7 +255,7 @@ class PiecewiseLinearLayer(NumericEmbedding):
         shape = (n_numbers, 1, n_terms)
         self.statistics.update(low=shape, inverse_length=shape)
 
-    def learn(self, x, weight=None):
+    def adapt(self, x, weight=None):
         levels = np.linspace(0, 1, self.n_terms + 1)
         for j, column in enumerate(x[:, : self.n_numbers].T):
             quantiles = np.quantile(
@@ -235,10 +267,10 @@ class PiecewiseLinearLayer(NumericEmbedding):
             self.low[j, 0, : len(lengths)] = edges[:-1]
             self.inverse_length[j, 0, : len(lengths)] = 1 / lengths
 
-    def allocate(self, n, dtype, scratch, first):
-        cache = super().allocate(n, dtype, scratch, first)
+    def allocate(self, x_shape, dtype, scratch, first):
+        cache = super().allocate(x_shape, dtype, scratch, first)
         # The numbers and the bins are the same for all members.
-        cache.terms = np.empty((self.n_numbers, n, self.n_terms), dtype)
+        cache.terms = np.empty((self.n_numbers, x_shape[-2], self.n_terms), dtype)
         return cache
 
     def expand(self, numbers, cache):

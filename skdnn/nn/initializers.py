@@ -8,11 +8,13 @@ the same network in float32 and in float64.
 from functools import partial
 from math import sqrt
 
+__all__ = ["INITIALIZERS"]
+
 
 def normal(variance, rng, n_inputs, n_outputs):
     """Draw from a normal distribution around zero."""
-    scale = sqrt(variance(n_inputs, n_outputs))
-    return rng.standard_normal((n_inputs, n_outputs)) * scale
+    std = sqrt(variance(n_inputs, n_outputs))
+    return rng.standard_normal((n_inputs, n_outputs)) * std
 
 
 def uniform(variance, rng, n_inputs, n_outputs):

@@ -5,10 +5,10 @@ gradients, masks) lives in a cache that is allocated once and handed to every ca
 cache is also what makes a pass a training pass: without one, `forward` is inference and
 changes nothing but its result, so that a fitted network can predict from many threads.
 
-In shapes, ``n`` is the number of rows of the batch.  `BatchNorm`, `Activate` and
-`Parametric` overwrite their input, which no layer below them reads again; the others
-write their output to memory of their own.  `weight` is the weight of each row, of shape
-(n, 1), or None where all count the same.
+In shapes, ``n`` is the number of rows of the batch.  `BatchNorm` and activations
+overwrite their input, which no layer below them reads again; the others write their
+output to memory of their own.  `weight` is the weight of each row, of shape (n, 1), or
+None where all count the same.
 
 An ensemble is a network whose layers have `n_members`: parameters, but those that
 members share, and what passes between layers then have one more axis, the first, and
@@ -25,6 +25,22 @@ import numpy as np
 
 from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.initializers import INITIALIZERS
+
+__all__ = [
+    "KINDS",
+    "Activate",
+    "BatchNorm",
+    "Dense",
+    "Dropout",
+    "Fork",
+    "Join",
+    "Layer",
+    "Parameter",
+    "ParametricActivate",
+    "Scale",
+    "SharedDense",
+    "sum_rows",
+]
 
 #: Random entries that dropout draws at a time, as they come in an array of their own.
 RANDOM_BLOCK = 2**13
@@ -62,12 +78,9 @@ class Layer:
     parameters : dict of str to Parameter
     statistics : dict of str to tuple of int
         Shape of each running statistic, which training updates without a gradient.
-    layers : tuple of Layer
-        Those inside this one.
     """
 
     couples_rows = False
-    layers = ()
 
     def __init__(self, n_inputs, n_outputs, n_members=None):
         self.n_inputs = n_inputs
@@ -80,6 +93,11 @@ class Layer:
         """Return the shape of the output for `n` rows."""
         return (*self._lead, n, self.n_outputs)
 
+    def _allocate_shared(self, x_shape, dtype, first):
+        """Return memory for the gradient of what members still share, if they do."""
+        alone = len(x_shape) == len(self._lead) + 2
+        return None if alone or first else np.empty(x_shape, dtype)
+
     @property
     def _lead(self):
         return () if self.n_members is None else (self.n_members,)
@@ -91,14 +109,16 @@ class Layer:
     def initialize(self, rng):
         """Give parameters and statistics their first values."""
 
-    def learn(self, x, weight=None):
+    def adapt(self, x, weight=None):
         """Learn from training rows, before training, what has no gradient."""
 
-    def allocate(self, n, dtype, scratch, first):
-        """Return the cache for batches of `n` rows.
+    def allocate(self, x_shape, dtype, scratch, first):
+        """Return the cache for batches of inputs of shape `x_shape`.
 
-        `scratch` is a pair of arrays like the output, free for use within a call.
-        `first` says that no layer lies below, so that nobody needs the input gradient.
+        All that `forward` and `backward` write to is in there: neither allocates what
+        grows with the batch or the layer.  `scratch` is a pair of arrays like the
+        output, free for use within a call.  `first` says that no layer lies below, so
+        that nobody needs the input gradient.
         """
         return SimpleNamespace(scratch=scratch)
 
@@ -127,7 +147,7 @@ class Dense(Layer):
     ):
         super().__init__(n_inputs, n_outputs, n_members)
         self.initializer = initializer
-        self.scale = 1 / sqrt(n_inputs) if ntk and n_inputs else 1.0
+        self.multiplier = 1 / sqrt(n_inputs) if ntk and n_inputs else 1.0
         self.has_bias = bias
         self._declare()
 
@@ -141,22 +161,24 @@ class Dense(Layer):
     @property
     def matrix(self):
         """What inputs are multiplied with, whatever the parametrization."""
-        return self.weight if self.scale == 1 else self.weight * self.scale
+        return self.weight if self.multiplier == 1 else self.weight * self.multiplier
 
     def initialize(self, rng):
         draw = INITIALIZERS[self.initializer]
         for matrix in self.weight.reshape(-1, self.n_inputs, self.n_outputs):
             matrix[...] = draw(rng, self.n_inputs, self.n_outputs)
-        if self.scale != 1:
-            self.weight /= self.scale
+        if self.multiplier != 1:
+            self.weight /= self.multiplier
         if self.has_bias:
             self.bias[...] = 0
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
+        n = x_shape[-2]
         return SimpleNamespace(
-            z=np.empty(self.output_shape(n), dtype=dtype),
+            z=np.empty(self.output_shape(n), dtype),
             grad_x=None if first else np.empty((*self._lead, n, self.n_inputs), dtype),
-            ones=np.ones(n, dtype=dtype),
+            grad_shared=self._allocate_shared(x_shape, dtype, first),
+            ones=np.ones(n, dtype),
         )
 
     def forward(self, x, cache=None, weight=None):
@@ -165,8 +187,8 @@ class Dense(Layer):
         else:
             cache.x = x
             z = np.matmul(x, self.weight, out=cache.z)
-        if self.scale != 1:
-            z *= self.scale
+        if self.multiplier != 1:
+            z *= self.multiplier
         if self.has_bias:
             z += self.bias
         return z
@@ -175,14 +197,13 @@ class Dense(Layer):
         """Return the gradient with respect to `x`, of the same shape as that."""
         if self.has_bias:
             sum_rows(cache.ones, grad, out=cache.bias_grad)
-        if self.scale != 1:
-            grad *= self.scale
+        if self.multiplier != 1:
+            grad *= self.multiplier
         np.matmul(np.swapaxes(cache.x, -1, -2), grad, out=cache.weight_grad)
         if cache.grad_x is None:
             return None
         np.matmul(grad, np.swapaxes(self.weight, -1, -2), out=cache.grad_x)
-        # Below, members may still be one.
-        return cache.grad_x if cache.x.ndim == grad.ndim else cache.grad_x.sum(axis=0)
+        return _sum_shared(cache.grad_x, cache)
 
 
 class SharedDense(Dense):
@@ -218,24 +239,26 @@ class SharedDense(Dense):
         if self.diverse:
             self.gain_in[...] = rng.choice([-1, 1], self.gain_in.shape)
 
-    def allocate(self, n, dtype, scratch, first):
-        cache = super().allocate(n, dtype, scratch, first)
+    def allocate(self, x_shape, dtype, scratch, first):
+        cache = super().allocate(x_shape, dtype, scratch, first)
+        n = x_shape[-2]
         cache.scaled = np.empty((*self._lead, n, self.n_inputs), dtype)
         cache.product = np.empty(self.output_shape(n), dtype)
         cache.grad_scaled = np.empty_like(cache.scaled)
+        cache.factor = np.empty(self._per_column(self.n_outputs), dtype)
         return cache
 
     def forward(self, x, cache=None, weight=None):
         if cache is None:
             # A product a member: BLAS may round a row differently among more of them.
             z = (x * self.gain_in) @ self.weight
-            z *= self.gain_out * self.scale
+            z *= self.gain_out * self.multiplier
         else:
             cache.x = x
             np.multiply(x, self.gain_in, out=cache.scaled)
             np.matmul(_flat(cache.scaled), self.weight, out=_flat(cache.product))
-            if self.scale != 1:
-                cache.product *= self.scale
+            if self.multiplier != 1:
+                cache.product *= self.multiplier
             z = np.multiply(cache.product, self.gain_out, out=cache.z)
         if self.has_bias:
             z += self.bias
@@ -246,7 +269,7 @@ class SharedDense(Dense):
             sum_rows(cache.ones, grad, out=cache.bias_grad)
         cache.product *= grad
         sum_rows(cache.ones, cache.product, out=cache.gain_out_grad)
-        grad *= self.gain_out * self.scale
+        grad *= np.multiply(self.gain_out, self.multiplier, out=cache.factor)
         np.matmul(_flat(cache.scaled).T, _flat(grad), out=cache.weight_grad)
         np.matmul(_flat(grad), self.weight.T, out=_flat(cache.grad_scaled))
         grad_x = np.multiply(cache.grad_scaled, cache.x, out=cache.scaled)
@@ -254,7 +277,7 @@ class SharedDense(Dense):
         if cache.grad_x is None:
             return None
         np.multiply(cache.grad_scaled, self.gain_in, out=cache.grad_x)
-        return cache.grad_x if cache.x.ndim == grad.ndim else cache.grad_x.sum(axis=0)
+        return _sum_shared(cache.grad_x, cache)
 
 
 class Scale(Layer):
@@ -271,10 +294,12 @@ class Scale(Layer):
     def initialize(self, rng):
         self.gain[...] = 1
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
+        n = x_shape[-2]
         return SimpleNamespace(
             y=np.empty(self.output_shape(n), dtype),
             product=scratch[0],
+            grad_shared=self._allocate_shared(x_shape, dtype, first),
             ones=np.ones(n, dtype),
         )
 
@@ -288,7 +313,7 @@ class Scale(Layer):
         product = np.multiply(grad, cache.x, out=cache.product)
         sum_rows(cache.ones, product, out=cache.gain_grad)
         grad *= self.gain
-        return grad if cache.x.ndim == grad.ndim else grad.sum(axis=0)
+        return _sum_shared(grad, cache)
 
 
 class BatchNorm(Layer):
@@ -317,24 +342,32 @@ class BatchNorm(Layer):
         self.mean[...] = 0
         self.var[...] = 1
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
+        n, shape = x_shape[-2], self._per_column(self.n_outputs)
         return SimpleNamespace(
             x_hat=np.empty(self.output_shape(n), dtype),
             ones=np.ones(n, dtype),
             share=np.full((*self._lead, 1, n), 1 / n, dtype),
+            total=np.empty(self.n_members or 1, dtype),
+            nothing=np.empty(self.n_members or 1, dtype),
             square=scratch[0],
+            mean=np.empty(shape, dtype),
+            var=np.empty(shape, dtype),
+            inv_std=np.empty(shape, dtype),
+            factor=np.empty(shape, dtype),
         )
 
     def forward(self, x, cache=None, weight=None):
         if cache is None:
-            scale = self.gamma / np.sqrt(self.var + self.epsilon)
-            x *= scale
-            x += self.beta - self.mean * scale
+            factor = self.gamma / np.sqrt(self.var + self.epsilon)
+            x *= factor
+            x += self.beta - self.mean * factor
             return x
         mean, var = self._statistics(x, cache, weight)
-        cache.inv_std = 1 / np.sqrt(var + self.epsilon)
+        inv_std = np.add(var, self.epsilon, out=cache.inv_std)
+        np.divide(1, np.sqrt(inv_std, out=inv_std), out=inv_std)
         x_hat = np.subtract(x, mean, out=cache.x_hat)
-        x_hat *= cache.inv_std
+        x_hat *= inv_std
         np.multiply(x_hat, self.gamma, out=x)
         x += self.beta
         return x
@@ -342,23 +375,35 @@ class BatchNorm(Layer):
     def _statistics(self, x, cache, weight):
         """Update the running statistics; return those to standardize `x` with."""
         if weight is not None:
-            total = weight.sum(axis=0)
-            if not total.all():
-                # A batch may have nothing for a member: then any average will do.
-                weight = np.where(total > 0, weight, 1)
-                total = weight.sum(axis=0)
-            share = cache.share.reshape(-1, len(weight))
-            np.divide(weight.T, total[:, None], out=share)
+            self._share(weight, cache)
         single = x.shape[-2] == 1
-        batch_mean = sum_rows(cache.share, x, np.empty_like(self.mean))
+        batch_mean = sum_rows(cache.share, x, out=cache.mean)
         mean = self.mean if single else batch_mean
         deviation = np.subtract(x, mean, out=cache.square)
         np.square(deviation, out=deviation)
-        var = sum_rows(cache.share, deviation, np.empty_like(self.var))
+        var = sum_rows(cache.share, deviation, out=cache.var)
         # Before the mean, which a single row measures its deviation from.
-        self.var += (1 - self.momentum) * (var - self.var)
-        self.mean += (1 - self.momentum) * (batch_mean - self.mean)
+        self._move(self.var, var, cache.factor)
+        self._move(self.mean, batch_mean, cache.factor)
         return (self.mean, self.var) if single else (mean, var)
+
+    def _share(self, weight, cache):
+        """Write the share of each row in the weight of the batch to ``cache.share``."""
+        n, n_columns = weight.shape
+        total = np.add.reduce(weight, axis=0, out=cache.total[:n_columns])
+        # A batch may have nothing for a member: then all rows count the same.
+        nothing = np.equal(total, 0, out=cache.nothing[:n_columns], casting="unsafe")
+        share = cache.share.reshape(-1, n)
+        np.add(weight.T, nothing[:, None], out=share)
+        nothing *= n
+        total += nothing
+        share /= total[:, None]
+
+    def _move(self, average, value, scratch):
+        """Move a running average towards the value of the batch."""
+        step = np.subtract(value, average, out=scratch)
+        step *= 1 - self.momentum
+        average += step
 
     def backward(self, grad, cache):
         sum_rows(cache.ones, grad, out=cache.beta_grad)
@@ -372,7 +417,7 @@ class BatchNorm(Layer):
             reach += cache.beta_grad
             reach *= np.swapaxes(cache.share, -1, -2)
             grad -= reach
-        grad *= self.gamma * cache.inv_std
+        grad *= np.multiply(self.gamma, cache.inv_std, out=cache.factor)
         return grad
 
 
@@ -383,10 +428,10 @@ class Activate(Layer):
         super().__init__(n_features, n_features, n_members)
         self.activation = activation
 
-    def allocate(self, n, dtype, scratch, first):
+    def allocate(self, x_shape, dtype, scratch, first):
         saved = None
         if ACTIVATIONS[self.activation].saves == "input":
-            saved = np.empty(self.output_shape(n), dtype)
+            saved = np.empty(x_shape, dtype)
         return SimpleNamespace(scratch=scratch, saved=saved)
 
     def forward(self, x, cache=None, weight=None):
@@ -404,12 +449,8 @@ class Activate(Layer):
         return function.backward(grad, cache.saved, cache.scratch)
 
 
-class Parametric(Activate):
-    """Activation whose strength each unit learns: ``z + strength * (f(z) - z)``.
-
-    1, where it starts, is the activation itself and 0 the identity (the parametric
-    activations of RealMLP, Holzmueller et al., 2024).
-    """
+class ParametricActivate(Activate):
+    """Apply an activation with a strength that each unit learns; see `Parametric`."""
 
     def __init__(self, n_features, activation, n_members=None):
         super().__init__(n_features, activation, n_members)
@@ -419,12 +460,12 @@ class Parametric(Activate):
     def initialize(self, rng):
         self.strength[...] = 1
 
-    def allocate(self, n, dtype, scratch, first):
-        cache = super().allocate(n, dtype, scratch, first)
+    def allocate(self, x_shape, dtype, scratch, first):
+        cache = super().allocate(x_shape, dtype, scratch, first)
         cache.bend, cache.y, cache.through = (
-            np.empty(self.output_shape(n), dtype) for _ in range(3)
+            np.empty(x_shape, dtype) for _ in range(3)
         )
-        cache.ones = np.ones(n, dtype)
+        cache.ones = np.ones(x_shape[-2], dtype)
         return cache
 
     def forward(self, x, cache=None, weight=None):
@@ -450,24 +491,24 @@ class Dropout(Layer):
     """Zero each entry with probability `rate`, scale the others by ``1 / (1 - rate)``.
 
     Inference passes everything through (inverted dropout, Srivastava et al., 2014).
-    Rates are rounded to multiples of ``1 / 65536`` below 1.  ``cache.noise`` has the
-    random generator, whose bits come in words of 64, and what a schedule multiplies the
-    rate with.
+    Rates are rounded to multiples of ``1 / 65536`` below 1.  The bits of ``cache.rng``,
+    the random generator, come in words of 64.
     """
 
     def __init__(self, n_features, rate, n_members=None):
         super().__init__(n_features, n_features, n_members)
         self.rate = rate
 
-    def allocate(self, n, dtype, scratch, first):
-        shape = self.output_shape(n)
-        return SimpleNamespace(mask=np.empty(shape, dtype), y=np.empty(shape, dtype))
+    def allocate(self, x_shape, dtype, scratch, first):
+        return SimpleNamespace(
+            mask=np.empty(x_shape, dtype), y=np.empty(x_shape, dtype)
+        )
 
     def forward(self, x, cache=None, weight=None):
         if cache is None:
             return x
-        dropped = min(round(self.rate * cache.noise.strength * 2**16), 2**16 - 1)
-        bits = cache.noise.rng.bit_generator
+        dropped = min(round(self.rate * 2**16), 2**16 - 1)
+        bits = cache.rng.bit_generator
         mask = cache.mask.reshape(-1)
         for start in range(0, len(mask), RANDOM_BLOCK):
             part = mask[start : start + RANDOM_BLOCK]
@@ -482,81 +523,72 @@ class Dropout(Layer):
         return grad
 
 
-class Residual(Layer):
-    """Layers in a row, and a connection around them: ``x + scale * layers(x)``.
+class Fork(Layer):
+    """Begin a branch: what comes in goes on, and around all layers to the next `Join`.
 
-    Gradients reach the layers below undiminished (He et al., 2016; for tables,
-    Gorishniy et al., 2021).  Where widths differ, the connection drops the last columns
-    of `x`, or fills up with zeros (He et al., 2016, option A).  The first layer inside
-    must not overwrite its input.
-
-    Parameters
-    ----------
-    layers : list of Layer
-    scale : float, default=1.0
-        In a network of ``n`` such blocks, ``1 / n`` keeps the signal and its gradient
-        from growing with depth, and the noise of dropout too (Marion et al., 2025).
-        ``1 / sqrt(n)`` would not do: the outputs of a rectifier are positive on
-        average, and what they have in common adds up from block to block.
+    The layer above must not overwrite its input.
     """
 
-    def __init__(self, layers, scale=1.0):
-        below, above = layers[0], layers[-1]
-        super().__init__(below.n_inputs, above.n_outputs, above.n_members)
-        self.layers = tuple(layers)
-        self.scale = scale
-        self.couples_rows = any(layer.couples_rows for layer in layers)
-        self._around = slice(min(self.n_inputs, self.n_outputs))
+    def __init__(self, n_features, n_members=None):
+        super().__init__(n_features, n_features, n_members)
 
-    def allocate(self, n, dtype, scratch, first):
-        shape = self.output_shape(n)
-        return SimpleNamespace(
-            caches=[ly.allocate(n, dtype, scratch, False) for ly in self.layers],
-            y=np.empty(shape, dtype),
-            grad=np.empty(shape, dtype),
-        )
-
-    def forward(self, x, cache=None, weight=None):
-        y, around = x, self._around
-        if cache is None:
-            for layer in self.layers:
-                y = layer.forward(y)
-            y = y * self.scale
-        else:
-            for layer, inner in zip(self.layers, cache.caches, strict=True):
-                y = layer.forward(y, inner, weight)
-            y = np.multiply(y, self.scale, out=cache.y)
-        y[..., around] += x[..., around]
-        return y
-
-    def backward(self, grad, cache):
-        around = self._around
-        np.copyto(cache.grad, grad)
-        grad *= self.scale
-        for layer, inner in zip(
-            reversed(self.layers), reversed(cache.caches), strict=True
-        ):
-            grad = layer.backward(grad, inner)
-        grad[..., around] += cache.grad[..., around]
+    def backward(self, grad, shortcut):
+        """Return the gradient that came along the branch, plus that of the shortcut."""
+        around = _in_common(grad, shortcut)
+        grad[..., around] += shortcut[..., around]
         return grad
 
 
-def leaves(layers):
-    """Yield the layers that have no others inside."""
-    for layer in layers:
-        if layer.layers:
-            yield from leaves(layer.layers)
-        else:
-            yield layer
+class Join(Layer):
+    """End a branch: ``branch_scale * x + shortcut``.
+
+    Gradients reach the layers below undiminished (He et al., 2016; for tables,
+    Gorishniy et al., 2021).  Where widths differ, the shortcut drops its last columns,
+    or fills up with zeros (He et al., 2016, option A).
+
+    Parameters
+    ----------
+    n_features : int
+    branch_scale : float, default=1.0
+        In a network of ``n`` branches, ``1 / n`` keeps the signal and its gradient from
+        growing with depth, and the noise of dropout too (Marion et al., 2025).
+        ``1 / sqrt(n)`` would not do: the outputs of a rectifier are positive on
+        average, and what they have in common adds up from branch to branch.
+    n_members : int, default=None
+    """
+
+    def __init__(self, n_features, branch_scale=1.0, n_members=None):
+        super().__init__(n_features, n_features, n_members)
+        self.branch_scale = branch_scale
+
+    def allocate(self, x_shape, dtype, scratch, first):
+        return SimpleNamespace(
+            y=np.empty(x_shape, dtype), shortcut=np.empty(x_shape, dtype)
+        )
+
+    def forward(self, x, shortcut, cache=None):
+        around = _in_common(x, shortcut)
+        y = np.multiply(x, self.branch_scale, out=None if cache is None else cache.y)
+        y[..., around] += shortcut[..., around]
+        return y
+
+    def backward(self, grad, cache):
+        """Return the gradient along the branch; the other is ``cache.shortcut``."""
+        np.copyto(cache.shortcut, grad)
+        grad *= self.branch_scale
+        return grad
 
 
-def leaf_caches(layers, caches):
-    """Yield the caches of `leaves`, in the same order."""
-    for layer, cache in zip(layers, caches, strict=True):
-        if layer.layers:
-            yield from leaf_caches(layer.layers, cache.caches)
-        else:
-            yield cache
+def _in_common(x, shortcut):
+    """Return the columns that both have."""
+    return slice(min(x.shape[-1], shortcut.shape[-1]))
+
+
+def _sum_shared(grad, cache):
+    """Return the gradient below: that of an input which members share is their sum."""
+    if cache.grad_shared is None:
+        return grad
+    return np.add.reduce(grad, axis=0, out=cache.grad_shared)
 
 
 def _flat(x):

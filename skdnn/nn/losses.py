@@ -15,16 +15,32 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax, xlogy
 from sklearn.base import BaseEstimator
 
+__all__ = [
+    "CLASSIFIER_LOSSES",
+    "REGRESSOR_LOSSES",
+    "AbsoluteError",
+    "Gamma",
+    "Huber",
+    "LogLoss",
+    "Loss",
+    "Poisson",
+    "Quantile",
+    "SquaredError",
+]
+
 #: From so many columns on, NumPy's maximum of each row takes less time than a copy of
 #: the transposed array and a maximum over its rows.
 WIDE = 48
 
 
-def softmax(raw, out):
-    """Return ``exp(raw_k) / sum_j exp(raw_j)`` over the last axis."""
-    np.subtract(raw, np.max(raw, axis=-1, keepdims=True), out=out)
+def softmax(raw, out, row=None):
+    """Return ``exp(raw_k) / sum_j exp(raw_j)`` over the last axis.
+
+    `row` is memory for one entry a row, if given.
+    """
+    np.subtract(raw, np.max(raw, axis=-1, keepdims=True, out=row), out=out)
     np.exp(out, out=out)
-    out /= np.sum(out, axis=-1, keepdims=True)
+    out /= np.sum(out, axis=-1, keepdims=True, out=row)
     return out
 
 
@@ -42,7 +58,7 @@ INVERSE_LINKS = {
 }
 
 
-def mean_exp(raw):
+def log_mean_exp(raw):
     """Return ``log(mean_k(exp(raw_k)))``, over the first axis."""
     largest = raw.max(axis=0)
     # What overflowed stays infinite, and does not become NaN.
@@ -51,52 +67,53 @@ def mean_exp(raw):
         return largest + np.log(np.exp(raw - largest).mean(axis=0))
 
 
-def mean_sigmoid(raw):
-    return mean_exp(log_expit(raw)) - mean_exp(log_expit(-raw))
+def logit_mean_sigmoid(raw):
+    """Return the logit of the mean probability, over the first axis."""
+    return log_mean_exp(log_expit(raw)) - log_mean_exp(log_expit(-raw))
 
 
-def mean_softmax(raw):
-    return mean_exp(log_softmax(raw, axis=-1))
+def log_mean_softmax(raw):
+    """Return the logarithms of the mean probabilities, over the first axis."""
+    return log_mean_exp(log_softmax(raw, axis=-1))
 
 
-def mean_exp_slope(raw, slope):
-    """Return the derivative of `mean_exp` from that of `raw`."""
+def log_mean_exp_slope(raw, slope):
+    """Return the derivative of `log_mean_exp` from that of `raw`."""
     share = np.exp(raw - raw.max(axis=0))
     share /= share.sum(axis=0)
     share *= slope
     return share.sum(axis=0)
 
 
-def mean_sigmoid_slope(raw):
-    """Return the derivative of ``mean_sigmoid(factor * raw)`` in `factor`, at 1."""
-    return mean_exp_slope(log_expit(raw), raw * expit(-raw)) + mean_exp_slope(
-        log_expit(-raw), raw * expit(raw)
-    )
+def logit_mean_sigmoid_slope(raw):
+    """Return the derivative of ``logit_mean_sigmoid(a * raw)`` in `a`, at 1."""
+    above = log_mean_exp_slope(log_expit(raw), raw * expit(-raw))
+    return above + log_mean_exp_slope(log_expit(-raw), raw * expit(raw))
 
 
-def mean_softmax_slope(raw):
-    """Return the derivative of ``mean_softmax(factor * raw)`` in `factor`, at 1."""
+def log_mean_softmax_slope(raw):
+    """Return the derivative of ``log_mean_softmax(a * raw)`` in `a`, at 1."""
     log_p = log_softmax(raw, axis=-1)
     mean = np.einsum("mij,mij->mi", np.exp(log_p), raw)
-    return mean_exp_slope(log_p, raw - mean[..., None])
+    return log_mean_exp_slope(log_p, raw - mean[..., None])
 
 
 #: name -> function that averages the predictions of members, from raw (n_members, n,
 #: n_outputs) to raw (n, n_outputs); on a logarithmic scale, where none underflows
 AVERAGES = {
     "identity": lambda raw: raw.mean(axis=0),
-    "sigmoid": mean_sigmoid,
-    "softmax": mean_softmax,
-    "exp": mean_exp,
+    "sigmoid": logit_mean_sigmoid,
+    "softmax": log_mean_softmax,
+    "exp": log_mean_exp,
 }
 
 #: name -> function that returns the derivative of the average of ``factor * raw`` in
 #: `factor`, at 1
 AVERAGE_SLOPES = {
     "identity": lambda raw: raw.mean(axis=0),
-    "sigmoid": mean_sigmoid_slope,
-    "softmax": mean_softmax_slope,
-    "exp": lambda raw: mean_exp_slope(raw, raw),
+    "sigmoid": logit_mean_sigmoid_slope,
+    "softmax": log_mean_softmax_slope,
+    "exp": lambda raw: log_mean_exp_slope(raw, raw),
 }
 
 
@@ -136,8 +153,8 @@ class Loss(BaseEstimator):
             scratch=np.empty((n, n_outputs), dtype),
         )
 
-    def loss_gradient(self, y, raw, weight=None, scale=None, cache=None):
-        """Return the scaled sum of the rows' losses and its gradient in `raw`.
+    def loss_gradient(self, y, raw, weight=None, factor=None, cache=None):
+        """Return the sum of the rows' losses times `factor`, and its gradient in `raw`.
 
         Parameters
         ----------
@@ -147,7 +164,7 @@ class Loss(BaseEstimator):
             Raw predictions.
         weight : ndarray of shape (n, 1), default=None
             Weights of the rows.
-        scale : float, default=None
+        factor : float, default=None
             What to multiply the sum with; by default ``1 / n``.
         cache : namespace, default=None
             What `allocate` returns.  The gradient is part of it.
@@ -159,17 +176,17 @@ class Loss(BaseEstimator):
         """
         if cache is None:
             cache = self.allocate(*raw.shape, raw.dtype)
-        if scale is None:
-            scale = 1 / len(raw)
+        if factor is None:
+            factor = 1 / len(raw)
         self.pointwise(y, raw, cache)
         losses, grad = cache.losses, cache.grad
         if weight is not None:
             losses *= weight
             grad *= weight
-        grad *= scale
+        grad *= factor
         # In float64: one row may be far worse than all others.
         total = float(np.add.reduce(losses, axis=None, dtype=np.float64))
-        return scale * total, grad
+        return factor * total, grad
 
     def smoothed(self, share):
         """Return this loss, with so much of each label spread evenly over all classes.
@@ -217,7 +234,7 @@ class _SoftmaxMixin:
             cache.transposed = (
                 np.empty((n_outputs, n), dtype) if n_outputs < WIDE else None
             )
-            cache.chosen = np.empty(n, dtype)
+            cache.chosen, cache.mean = np.empty((2, n), dtype)
             cache.starts = np.arange(n) * n_outputs
             cache.positions = np.empty_like(cache.starts)
         return cache
@@ -299,7 +316,9 @@ class LogLoss(_SoftmaxMixin, Loss):
         shifted.take(cache.positions, out=chosen, mode="clip")
         if smoothing:
             chosen *= 1 - smoothing
-            chosen += smoothing * np.mean(shifted, axis=1)
+            mean = np.mean(shifted, axis=1, out=cache.mean)
+            mean *= smoothing
+            chosen += mean
         np.exp(shifted, out=p)
         # A product with ones is several times as fast as a sum of each row.
         np.dot(p, cache.ones, out=row)
@@ -356,7 +375,8 @@ class SquaredError(_SoftmaxMixin, Loss):
         np.multiply(a, 0.5, out=cache.losses)
 
     def _softmax(self, y, raw, cache):
-        p, grad, row = softmax(raw, out=cache.scratch), cache.grad, cache.row
+        grad, row = cache.grad, cache.row
+        p = softmax(raw, out=cache.scratch, row=row)
         grad[...] = p
         np.add(cache.starts, y, out=cache.positions)
         p.take(cache.positions, out=cache.chosen, mode="clip")

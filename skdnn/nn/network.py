@@ -2,7 +2,6 @@
 
 from itertools import repeat
 from math import prod
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,14 +17,15 @@ from skdnn.nn.layers import (
     BatchNorm,
     Dense,
     Dropout,
+    Fork,
+    Join,
     Layer,
-    Parametric,
-    Residual,
+    ParametricActivate,
     Scale,
     SharedDense,
-    leaf_caches,
-    leaves,
 )
+
+__all__ = ["Network", "ParameterGroup", "Workspace", "build_mlp"]
 
 #: How far raw predictions stay from the largest number.
 HEADROOM = 2.0**20
@@ -67,23 +67,19 @@ class Network:
         _check_widths(layers)
         self.layers = layers
         self.learning_rates = learning_rates or {}
-        all_layers = list(leaves(layers))
         self.params = np.zeros(
-            sum(prod(p.shape) for ly in all_layers for p in ly.parameters.values()),
-            dtype,
+            sum(prod(p.shape) for ly in layers for p in ly.parameters.values()), dtype
         )
         self.statistics = np.zeros(
-            sum(prod(shape) for ly in all_layers for shape in ly.statistics.values()),
-            dtype,
+            sum(prod(shape) for ly in layers for shape in ly.statistics.values()), dtype
         )
         self._bind()
 
     def _bind(self):
-        all_layers = list(leaves(self.layers))
         self.groups = share_parameters(
-            self.params, all_layers, all_layers, self.learning_rates
+            self.params, self.layers, self.layers, self.learning_rates
         )
-        share_statistics(self.statistics, all_layers)
+        share_statistics(self.statistics, self.layers)
         self.n_decayed = sum(
             g.span.stop - g.span.start for g in self.groups if g.decayed
         )
@@ -107,19 +103,19 @@ class Network:
         return any(layer.couples_rows for layer in self.layers)
 
     @property
-    def learns(self):
-        """Whether some layer has something to learn by `learn`."""
-        return any(type(ly).learn is not Layer.learn for ly in leaves(self.layers))
+    def adapts(self):
+        """Whether some layer has something to learn by `adapt`."""
+        return any(type(ly).adapt is not Layer.adapt for ly in self.layers)
 
     @property
     def weights(self):
         """The matrix (n_inputs, n_outputs) of each dense layer."""
-        return [ly.matrix for ly in leaves(self.layers) if isinstance(ly, Dense)]
+        return [ly.matrix for ly in self.layers if isinstance(ly, Dense)]
 
     @property
     def largest_matrix(self):
         """Number of entries of the largest matrix of a dense layer."""
-        dense = [ly for ly in leaves(self.layers) if isinstance(ly, Dense)]
+        dense = [ly for ly in self.layers if isinstance(ly, Dense)]
         return max(ly.n_inputs * ly.n_outputs for ly in dense)
 
     @property
@@ -128,19 +124,19 @@ class Network:
         # An embedding has biases too, which are of no layer of units.
         return [
             ly.bias if isinstance(ly, Dense) else ly.beta
-            for ly in leaves(self.layers)
+            for ly in self.layers
             if isinstance(ly, BatchNorm) or (isinstance(ly, Dense) and ly.has_bias)
         ]
 
     def initialize(self, rng):
         """Draw the initial parameters."""
-        for layer in leaves(self.layers):
+        for layer in self.layers:
             layer.initialize(rng)
 
-    def learn(self, x, weight=None):
+    def adapt(self, x, weight=None):
         """Learn from training rows, before training, what has no gradient."""
-        for layer in leaves(self.layers):
-            layer.learn(x, weight)
+        for layer in self.layers:
+            layer.adapt(x, weight)
 
     def forward(self, x, caches=None, weight=None):
         """Return the raw predictions (n, n_outputs) for `x` (n, n_inputs).
@@ -154,8 +150,14 @@ class Network:
                 f"The network takes arrays of shape (n, {self.n_inputs}), got "
                 f"{x.shape}."
             )
+        shortcut = None
         for layer, cache in zip(self.layers, caches or repeat(None), strict=False):
-            x = layer.forward(x, cache, weight)
+            if isinstance(layer, Fork):
+                shortcut = x
+            elif isinstance(layer, Join):
+                x = layer.forward(x, shortcut, cache)
+            else:
+                x = layer.forward(x, cache, weight)
         return x
 
     def predict(self, x):
@@ -175,8 +177,14 @@ class Network:
 
     def backward(self, grad, caches):
         """Compute every parameter's gradient from that of the raw predictions."""
+        shortcut = None
         for layer, cache in zip(reversed(self.layers), reversed(caches), strict=True):
-            grad = layer.backward(grad, cache)
+            if isinstance(layer, Fork):
+                grad = layer.backward(grad, shortcut)
+            else:
+                grad = layer.backward(grad, cache)
+            if isinstance(layer, Join):
+                shortcut = cache.shortcut
 
     def snapshot(self, out=None):
         """Return a copy of everything that training changes, made in `out` if given."""
@@ -191,9 +199,7 @@ class Network:
 
     def take_over(self, ensemble, member):
         """Become a member, by its index, of an ensemble of networks like this one."""
-        for own, of_all in zip(
-            leaves(self.layers), leaves(ensemble.layers), strict=True
-        ):
+        for own, of_all in zip(self.layers, ensemble.layers, strict=True):
             for name in (*own.parameters, *own.statistics):
                 mine, all_of_them = getattr(own, name), getattr(of_all, name)
                 # Some statistics are the same for all.
@@ -236,13 +242,11 @@ class Workspace:
     ----------
     grads : ndarray of shape (n_params,)
         The gradient that `Network.backward` computed last, laid out like the params.
-    noise : namespace
-        What dropout layers read: `rng`, and `strength`, which multiplies their rates.
     """
 
     def __init__(self, network, rng=None):
         self.grads = np.zeros_like(network.params)
-        self.noise = SimpleNamespace(rng=rng, strength=1.0)
+        self._rng = rng
         self._layers = network.layers
         self._learning_rates = network.learning_rates
         self._caches = {}
@@ -259,21 +263,21 @@ class Workspace:
     def _allocate(self, n):
         dtype = self.grads.dtype
         # Shared by all layers, since none needs it between two calls.
-        largest = max(prod(ly.output_shape(n)) for ly in leaves(self._layers))
+        largest = max(prod(ly.output_shape(n)) for ly in self._layers)
         scratch = np.empty((2, largest), dtype)
-        caches = []
+        caches, x_shape = [], (n, self._layers[0].n_inputs)
         for layer in self._layers:
             shape = layer.output_shape(n)
             pair = [s[: prod(shape)].reshape(shape) for s in scratch]
             first = layer is self._layers[0]
-            caches.append(layer.allocate(n, dtype, pair, first))
-        of_leaves = list(leaf_caches(self._layers, caches))
-        for cache in of_leaves:
-            cache.noise = self.noise
+            caches.append(layer.allocate(x_shape, dtype, pair, first))
+            x_shape = shape
+        for cache in caches:
+            cache.rng = self._rng
         share_parameters(
             self.grads,
-            list(leaves(self._layers)),
-            of_leaves,
+            self._layers,
+            caches,
             self._learning_rates,
             suffix="_grad",
         )
@@ -329,7 +333,6 @@ def build_mlp(
     category_width=1,
     input_scaling=False,
     ntk=False,
-    parametric=False,
     residual=False,
     n_members=None,
     shared=False,
@@ -348,8 +351,8 @@ def build_mlp(
     hidden : sequence of int
         Units of each hidden layer.
     n_outputs : int
-    activations : sequence of str
-        One a hidden layer.
+    activations : sequence of str or tuple
+        One a hidden layer: a name in `ACTIVATIONS`, or ``("parametric", name)``.
     initializers : sequence of str
         One a dense layer, so one more.
     dropout : sequence of float
@@ -363,10 +366,10 @@ def build_mlp(
         Number of codes of each column of codes, which are the last.
     category_width : int
         Length of the vectors that stand for codes.
-    input_scaling, ntk, parametric, residual : bool
+    input_scaling, ntk, residual : bool
         Whether to have `Scale` below the first dense layer, the neural-tangent
-        parametrization, `Parametric` activations, and `Residual` connections around all
-        hidden layers but the first.
+        parametrization, and shortcuts (`Fork`, `Join`) around all hidden layers but the
+        first.
     n_members : int, default=None
         Size of the ensemble; None is a single network.
     shared : bool
@@ -398,13 +401,12 @@ def build_mlp(
         block = [dense]
         if batch_norm:
             block.append(BatchNorm(n_units, n_members=n_members))
-        if ACTIVATIONS[activations[i]] is not ACTIVATIONS["identity"]:
-            activate = Parametric if parametric else Activate
-            block.append(activate(n_units, activations[i], n_members))
+        block.extend(_activation(activations[i], n_units, n_members))
         if dropout[i] > 0:
             block.append(Dropout(n_units, dropout[i], n_members))
         if residual and i > 0:
-            block = [Residual(block, scale=1 / (len(hidden) - 1))]
+            join = Join(n_units, 1 / (len(hidden) - 1), n_members)
+            block = [Fork(width, n_members), *block, join]
         layers.extend(block)
         width = n_units
     layers.append(
@@ -432,12 +434,19 @@ def _embeddings(
     return layers
 
 
+def _activation(description, n_units, n_members):
+    """Return the layer of an activation, if it is not the identity."""
+    plain = isinstance(description, str)
+    name = description if plain else description[1]
+    if ACTIVATIONS[name] is ACTIVATIONS["identity"]:
+        return []
+    return [(Activate if plain else ParametricActivate)(n_units, name, n_members)]
+
+
 def _without_views(layer):
     copy = object.__new__(type(layer))
     views = {*layer.parameters, *layer.statistics}
     copy.__dict__.update({k: v for k, v in layer.__dict__.items() if k not in views})
-    if layer.layers:
-        copy.layers = tuple(map(_without_views, layer.layers))
     return copy
 
 

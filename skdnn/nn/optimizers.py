@@ -18,6 +18,20 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator
 
+__all__ = [
+    "BLOCK",
+    "LBFGS",
+    "OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Momentum",
+    "Nesterov",
+    "Optimizer",
+    "RMSprop",
+]
+
 #: Entries updated at a time, few enough for all vectors of a step to stay in the cache.
 BLOCK = 65536
 
@@ -48,7 +62,7 @@ class Optimizer(BaseEstimator):
         return {"t": 0, **{name: np.zeros_like(params) for name in self.memory}}
 
     def stepper(self, params, grads, state, groups):
-        """Return a function ``step(learning_rate, decay_factor=1.0)`` that moves them.
+        """Return a function ``step(learning_rate)`` that moves them.
 
         Parameters
         ----------
@@ -61,13 +75,12 @@ class Optimizer(BaseEstimator):
         """
         blocks = list(self._blocks(params, grads, state, groups))
 
-        def step(learning_rate, decay_factor=1.0):
+        def step(learning_rate):
             state["t"] += 1
-            decay = self.weight_decay * decay_factor
             for multiplier, decayed, w, g, scratch, memory in blocks:
                 rate = multiplier * learning_rate
-                if decay and decayed:
-                    w *= 1 - rate * decay
+                if decayed and self.weight_decay:
+                    w *= 1 - rate * self.weight_decay
                 self.update(w, g, rate, state["t"], scratch, *memory)
 
         return step

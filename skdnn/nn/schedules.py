@@ -12,6 +12,20 @@ from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator
 
+__all__ = [
+    "SCHEDULES",
+    "Adaptive",
+    "Constant",
+    "CosLog",
+    "Cosine",
+    "Exponential",
+    "FlatCosine",
+    "InverseScaling",
+    "OneCycle",
+    "Schedule",
+    "Step",
+]
+
 #: Where a warm-up starts, as a share of the learning rate: a step of zero is wasted.
 WARM_UP_START = 0.01
 
@@ -28,19 +42,19 @@ class Schedule(BaseEstimator):
     ----------
     ranges : dict of str to tuple
         What the parameters may be: number type, low, high, closed sides.
-    ends : bool
-        Whether the rate has reached its last value after `n_epochs`.
+    anneals : bool
+        Whether the rate is done after `n_epochs`, where it has its last value.
     """
 
     ranges = {"warm_up": (Real, 0, None, "left")}
-    ends = False
+    anneals = False
 
     def __init__(self, warm_up=0.0):
         self.warm_up = warm_up
 
     def __call__(self, epoch, n_epochs):
         # partial_fit may go on beyond max_iter, where waves would rise again.
-        factor = self.factor(min(epoch, n_epochs) if self.ends else epoch, n_epochs)
+        factor = self.factor(min(epoch, n_epochs) if self.anneals else epoch, n_epochs)
         if epoch < self.warm_up:
             factor *= WARM_UP_START + (1 - WARM_UP_START) * epoch / self.warm_up
         return factor
@@ -139,7 +153,7 @@ class Exponential(Schedule):
 class Cosine(Schedule):
     """``(1 + cos(pi epoch / n_epochs)) / 2`` (Loshchilov and Hutter, 2017)."""
 
-    ends = True
+    anneals = True
 
     def factor(self, epoch, n_epochs):
         return 0.5 * (1 + cos(pi * epoch / n_epochs))
@@ -152,7 +166,7 @@ class FlatCosine(Schedule):
     dropout and weight decay in this way).
     """
 
-    ends = True
+    anneals = True
 
     def factor(self, epoch, n_epochs):
         return 0.5 * (1 + cos(pi * max(0.0, 2 * epoch / n_epochs - 1)))
@@ -176,7 +190,7 @@ class OneCycle(Schedule):
         Epochs over which the rate rises linearly besides.
     """
 
-    ends = True
+    anneals = True
     ranges = {
         **Schedule.ranges,
         "rise": (Real, 0, 1, "neither"),
@@ -215,7 +229,7 @@ class CosLog(Schedule):
         Epochs over which the rate first rises linearly.
     """
 
-    ends = True
+    anneals = True
     ranges = {
         **Schedule.ranges,
         "cycles": (Integral, 1, None, "left"),

@@ -4,29 +4,20 @@ Stopping, restoring, printing and plateaus are callables that the trainer calls 
 each epoch, and that return True to stop.
 """
 
-from contextlib import contextmanager
-from math import isfinite, prod
-from types import SimpleNamespace
+from math import isfinite
 
 import numpy as np
 
-from skdnn.nn.layers import leaves
-from skdnn.nn.network import Workspace
-from skdnn.nn.optimizers import BLOCK
+from skdnn.nn.step import Step
+
+__all__ = ["Trainer"]
 
 #: Rows of the last batch that an epoch is judged by, besides its loss.
 PROBED_ROWS = 32
 
-#: Bytes of activations that a pass keeps, above which a batch goes through in slabs.
-SLAB_BYTES = 2**21
-
 
 class Trainer:
-    """Minimizes the mean loss of the rows plus an L2 penalty.
-
-    The objective is ``(sum_i w_i loss_i + alpha / 2 * |weights|^2) / sum_i w_i``.  That
-    of an ensemble is the sum over its members, so that each is trained as it would be
-    alone; what is reported is their mean.
+    """Minimizes the objective of `Step`, epoch by epoch.
 
     Parameters
     ----------
@@ -40,10 +31,6 @@ class Trainer:
         ``alpha / sum_i w_i``.
     max_epochs : float
         What the schedules stretch over.
-    regularization_schedule : Schedule, default=None
-        What to multiply dropout rates and weight decay with; None leaves them alone.
-    averaging : float, default=0.0
-        Share of the running average of the parameters that each step keeps; 0 is none.
     state : dict, default=None
         What the optimizer remembers of earlier runs.
     dropout_rng : numpy.random.Generator
@@ -52,7 +39,7 @@ class Trainer:
     time_for : callable, default=None
         Called before each step with the epoch, a float, it returns the number of epochs
         that there is time for; schedules are drawn in to these.
-    slowdown : float, default=1.0
+    plateau_factor : float, default=1.0
         What plateaus have multiplied the learning rate with.
 
     Attributes
@@ -79,57 +66,25 @@ class Trainer:
         learning_rate,
         penalty,
         max_epochs,
-        regularization_schedule=None,
-        averaging=0.0,
         state=None,
         dropout_rng=None,
         start_epoch=0,
         time_for=None,
-        slowdown=1.0,
+        plateau_factor=1.0,
     ):
         self.network = network
         self.loss = loss
         self.optimizer = optimizer
         self.schedule = schedule
         self.learning_rate = learning_rate
-        self.penalty = penalty
         self.max_epochs = max_epochs
-        self.regularization_schedule = regularization_schedule
-        self.averaging = averaging
-        self.state = state
         self.epoch = start_epoch
         self.time_for = time_for
-        self.slowdown = slowdown
+        self.plateau_factor = plateau_factor
         self.losses = []
         self.diverged = False
         self.ran_out = False
-        self.workspace = Workspace(network, dropout_rng)
-        self._decayed = self._decayed_blocks()
-        self._loss_caches = {}
-        self._slab = self._slab_rows()
-        self._total = np.empty_like(network.params)
-        self._average = RunningAverage(network, averaging) if averaging else None
-
-    def _decayed_blocks(self):
-        """Cut weights and their gradient into blocks that stay in the cache."""
-        n = self.network.n_decayed
-        scratch = np.empty(min(BLOCK, n), self.network.params.dtype)
-        return [
-            (
-                self.network.params[span],
-                self.workspace.grads[span],
-                scratch[: n - start],
-            )
-            for start in range(0, n, BLOCK)
-            for span in [slice(start, min(start + BLOCK, n))]
-        ]
-
-    def _slab_rows(self):
-        """Return how many rows fit in the cache; None if rows are coupled."""
-        if self.network.couples_rows:
-            return None
-        widths = sum(prod(ly.output_shape(1)) for ly in leaves(self.network.layers))
-        return max(256, SLAB_BYTES // (widths * self.network.params.itemsize))
+        self.step = Step(network, loss, optimizer, penalty, state, dropout_rng)
 
     def run(self, batches, n_epochs, on_epoch_end, on_epoch_begin=lambda: None):
         """Train for at most `n_epochs`.
@@ -137,34 +92,35 @@ class Trainer:
         Neither callable takes arguments.  `on_epoch_begin` is called before each epoch,
         `on_epoch_end` after each that ended well; the latter returns True to stop.
         """
-        network = self.network
-        if self.state is None:
-            self.state = self.optimizer.init(network.params)
-        step = self.optimizer.stepper(
-            network.params, self.workspace.grads, self.state, network.groups
-        )
+        before = self.network.snapshot()
         # What overflows is seen, and reported, as a loss that is not finite.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            try:
-                self._run_epochs(batches, step, n_epochs, on_epoch_end, on_epoch_begin)
-            finally:
-                if self._average is not None:
-                    network.params[...] = self._average.params
+            for _ in range(n_epochs):
+                on_epoch_begin()
+                self.network.snapshot(out=before)
+                try:
+                    loss, batch = self._run_epoch(batches)
+                except KeyboardInterrupt:
+                    self.network.restore(before)
+                    raise
+                if self._end_epoch(loss, batch, before) or on_epoch_end():
+                    break
 
-    def _run_epochs(self, batches, step, n_epochs, on_epoch_end, on_epoch_begin):
-        before = self.network.snapshot()
-        for _ in range(n_epochs):
-            on_epoch_begin()
-            self.network.snapshot(out=before)
-            if self._average is not None:
-                self._average.keep()
-            try:
-                loss, batch = self._run_epoch(batches, step)
-            except KeyboardInterrupt:
-                self._go_back(before)
-                raise
-            if self._ends(loss, batch, before) or self._watched(on_epoch_end):
-                break
+    def _run_epoch(self, batches):
+        """Take one step a batch.
+
+        Return the objective, averaged over the rows, and the last batch.
+        """
+        total, n_seen, n_samples = 0.0, 0, batches.n_samples
+        for batch in batches:
+            n, epoch = len(batch.X), self.epoch + n_seen / n_samples
+            if self.time_for is not None:
+                self.max_epochs = self.time_for(epoch)
+            factor = self.plateau_factor * self.schedule(epoch, self.max_epochs)
+            self.step.learning_rate = self.learning_rate * factor
+            total += n * self.step(batch)
+            n_seen += n
+        return total / n_samples, batch
 
     def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
         """Train on all rows by an optimizer that searches along lines.
@@ -179,18 +135,18 @@ class Trainer:
             nonlocal n_evaluations
             n_evaluations += 1
             network.params[...] = params
-            evaluated.append(self.loss_gradient(batch))
+            evaluated.append(self.step.loss_gradient(batch))
             # The gradient of an ensemble is that of the sum over its members.
             total = evaluated[-1] * (network.n_members or 1)
-            return total, self.workspace.grads.astype(np.float64)
+            return total, self.step.grads.astype(np.float64)
 
         def on_iteration(params):
             network.params[...] = params
             loss = evaluated[0]
             del evaluated[:-1]
-            ends = self._ends(loss, batch, before)
+            diverged = self._end_epoch(loss, batch, before)
             network.snapshot(out=before)
-            if ends or on_epoch_end():
+            if diverged or on_epoch_end():
                 return True
             if len(self.losses) < n_epochs:
                 on_epoch_begin()
@@ -211,27 +167,21 @@ class Trainer:
                 return
             network.params[...] = best
             # Where it starts there may be nothing to gain, which is an epoch too.
-            if not self.losses and not self._ends(evaluated[0], batch, before):
+            if not self.losses and not self._end_epoch(evaluated[0], batch, before):
                 on_epoch_end()
 
-    def _ends(self, loss, batch, before):
-        """Record an epoch, or undo it and return True if numbers overflowed.
+    def _end_epoch(self, loss, batch, before):
+        """Record an epoch, or undo it; return whether numbers overflowed.
 
         `batch` is the last: its loss was that before the last step.
         """
         self.diverged = not (isfinite(loss) and self._is_finite(batch))
         if self.diverged:
-            self._go_back(before)
+            self.network.restore(before)
         else:
             self.losses.append(loss)
             self.epoch += 1
         return self.diverged
-
-    def _go_back(self, before):
-        """Undo an epoch, by a snapshot from its beginning."""
-        self.network.restore(before)
-        if self._average is not None:
-            self._average.undo()
 
     def _is_finite(self, batch):
         """Whether the network as it is has finite numbers, and predicts finite ones."""
@@ -244,145 +194,3 @@ class Trainer:
             raw = self.loss.average(raw)
         loss, _ = self.loss.loss_gradient(batch.y[rows], raw)
         return isfinite(loss) and bool(np.isfinite(raw).all())
-
-    def _watched(self, on_epoch_end):
-        """Call what watches training, which sees the average of the parameters."""
-        if self._average is None:
-            return on_epoch_end()
-        with self._average.in_place():
-            return on_epoch_end()
-
-    def _run_epoch(self, batches, step):
-        """Take one step a batch.
-
-        Return the objective, averaged over the rows, and the last batch.
-        """
-        total, n_seen, n_samples = 0.0, 0, batches.n_samples
-        for batch in batches:
-            n, epoch = len(batch.X), self.epoch + n_seen / n_samples
-            if self.time_for is not None:
-                self.max_epochs = self.time_for(epoch)
-            strength = self._regularization(epoch)
-            self.workspace.noise.strength = strength
-            total += n * self.loss_gradient(batch)
-            factor = self.slowdown * self.schedule(epoch, self.max_epochs)
-            step(self.learning_rate * factor, strength)
-            if self._average is not None:
-                self._average.update()
-            n_seen += n
-        return total / n_samples, batch
-
-    def _regularization(self, epoch):
-        if self.regularization_schedule is None:
-            return 1.0
-        return self.regularization_schedule(epoch, self.max_epochs)
-
-    def loss_gradient(self, batch):
-        """Return the objective on a batch; its gradient is in ``workspace.grads``."""
-        n = len(batch.X)
-        if self._slab is None or n <= self._slab:
-            value = self._pass(batch.X[:], batch.y, batch.weight, 1 / n)
-        else:
-            value = self._pass_in_slabs(batch)
-        value += self._add_penalty() if self.penalty else 0.0
-        return value / (self.network.n_members or 1)
-
-    def _add_penalty(self):
-        """Add the gradient of the penalty to that of the losses; return the penalty."""
-        total = 0.0
-        for weights, grads, scratch in self._decayed:
-            grads += np.multiply(weights, self.penalty, out=scratch)
-            total += float(np.dot(weights, weights))
-        return 0.5 * self.penalty * total
-
-    def _pass(self, x, y, weight, scale):
-        """Go forward and back; return the scaled sum of the losses."""
-        network, n = self.network, len(x)
-        caches = self.workspace.caches(n)
-        raw = network.forward(x, caches, weight)
-        if n not in self._loss_caches:
-            self._loss_caches[n] = self._allocate_loss(raw, y, weight)
-        cache = self._loss_caches[n]
-        if network.n_members is not None:
-            cache.y.reshape(-1, *y.shape)[...] = y
-            y = cache.y
-            if weight is not None:
-                # A column for each member, or one for all of them.
-                cache.weight.reshape(-1, n)[...] = weight.T
-                weight = cache.weight
-        value, grad = self.loss.loss_gradient(
-            y, raw.reshape(-1, raw.shape[-1]), weight, scale, cache.loss
-        )
-        network.backward(grad.reshape(raw.shape), caches)
-        return value
-
-    def _allocate_loss(self, raw, y, weight):
-        """Return memory for the losses, and for the targets of each member."""
-        n_rows = prod(raw.shape[:-1])
-        return SimpleNamespace(
-            loss=self.loss.allocate(n_rows, raw.shape[-1], raw.dtype),
-            y=np.empty((n_rows, *y.shape[1:]), y.dtype),
-            weight=None if weight is None else np.empty((n_rows, 1), weight.dtype),
-        )
-
-    def _pass_in_slabs(self, batch):
-        """Sum over slabs of rows: the memory of a step does not grow with its batch."""
-        n, grads = len(batch.X), self.workspace.grads
-        value, total = 0.0, self._total
-        total.fill(0)
-        for start in range(0, n, self._slab):
-            rows = slice(start, start + self._slab)
-            weight = None if batch.weight is None else batch.weight[rows]
-            value += self._pass(batch.X[rows], batch.y[rows], weight, 1 / n)
-            total += grads
-        grads[...] = total
-        return value
-
-
-class RunningAverage:
-    """Exponential average of the parameters, whose noise is less than their own.
-
-    ``average = decay * average + (1 - decay) * params`` after each step, with the decay
-    of step ``t`` at most ``(1 + t) / (10 + t)``, so that the start is soon forgotten
-    (Polyak and Juditsky, 1992; Izmailov et al., 2018).
-
-    Parameters
-    ----------
-    network : Network
-    decay : float in (0, 1)
-    """
-
-    def __init__(self, network, decay):
-        self.network = network
-        self.decay = decay
-        self._t = 0
-        self.params = network.params.copy()
-        self._kept = self.params.copy()
-        self._scratch = np.empty_like(self.params)
-
-    def keep(self):
-        """Keep the average as it is, for `undo`."""
-        self._kept[...] = self.params
-
-    def undo(self):
-        """Go back to the average that was kept."""
-        self.params[...] = self._kept
-
-    def update(self):
-        """Take note of a step."""
-        self._t += 1
-        decay = min(self.decay, (1 + self._t) / (10 + self._t))
-        move = np.subtract(self.network.params, self.params, out=self._scratch)
-        move *= 1 - decay
-        self.params += move
-
-    @contextmanager
-    def in_place(self):
-        """Let the network have the average for a while."""
-        own = self._scratch
-        own[...] = self.network.params
-        self.network.params[...] = self.params
-        try:
-            yield
-        finally:
-            self.network.params[...] = own

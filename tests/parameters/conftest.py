@@ -2,31 +2,19 @@
 
 import pytest
 
-from skdnn.nn.optimizers import Adam
-from skdnn.nn.trainer import Trainer
+from skdnn.nn.step import Step
 
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Rows of y, learning rate, dropout's and decay's factor of each step."""
-    record = {"rows": [], "rates": [], "dropout": [], "decay": []}
-    loss_gradient, stepper = Trainer.loss_gradient, Adam.stepper
+    """Rows of y and learning rate of each step."""
+    record = {"rows": [], "rates": []}
+    take = Step.__call__
 
-    def spy_gradient(self, batch):
+    def spy(self, batch):
         record["rows"].append(batch.y.ravel().copy())
-        record["dropout"].append(self.workspace.noise.strength)
-        return loss_gradient(self, batch)
+        record["rates"].append(self.learning_rate)
+        return take(self, batch)
 
-    def spy_stepper(self, *args):
-        step = stepper(self, *args)
-
-        def spy_step(rate, decay_factor):
-            record["rates"].append(rate)
-            record["decay"].append(decay_factor)
-            step(rate, decay_factor)
-
-        return spy_step
-
-    monkeypatch.setattr(Trainer, "loss_gradient", spy_gradient)
-    monkeypatch.setattr(Adam, "stepper", spy_stepper)
+    monkeypatch.setattr(Step, "__call__", spy)
     return record

@@ -48,7 +48,6 @@ def test_every_parameter_has_a_test(Estimator):
 CHANGES = {
     "hidden_layer_dims": ({}, (4,)),
     "activation": ({}, "tanh"),
-    "parametric_activation": ({}, True),
     "batch_norm": ({}, True),
     "residual": ({"hidden_layer_dims": (4, 4)}, True),
     "dropout": ({}, 0.5),
@@ -63,8 +62,6 @@ CHANGES = {
         {plain_classifier: {"bias": 0.1}, plain_regressor: {"weight": 2.0}},
     ),
     "schedule": ({}, "cosine"),
-    "regularization_schedule": ({"dropout": 0.5}, "cosine"),
-    "weight_averaging": ({}, 0.9),
     "weight_init": ({}, "lecun_uniform"),
     "parametrization": ({}, "ntk"),
     "max_iter": ({}, 4),

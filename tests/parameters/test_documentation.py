@@ -7,7 +7,7 @@ import pytest
 
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn._recipe import TUNED
-from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.activations import ACTIVATIONS, Parametric
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
@@ -97,8 +97,7 @@ def test_documentation_has_all_names(parameter, tables):
 
 
 DOCUMENTED = set(TUNED) - {
-    *("regularization_schedule", "input_scaling", "parametric_activation"),
-    "temperature_scaling",
+    *("input_scaling", "temperature_scaling"),
 }
 
 
@@ -108,8 +107,9 @@ def test_documentation_has_the_tuned_recipe(parameter):
     for Estimator in ESTIMATORS:
         _, text = documented(Estimator, "Parameters")[parameter]
         stated = re.search(r'`"auto"` is (`*)(.*?)\1 in the tuned recipe', text)[2]
-        value = eval(stated, {"__builtins__": {}, "AdamW": AdamW})
-        if parameter == "optimizer":
+        names = {"AdamW": AdamW, "Parametric": Parametric}
+        value = eval(stated, {"__builtins__": {}, **names})
+        if parameter in ("optimizer", "activation"):
             assert type(value) is type(TUNED[parameter])
             value, expected = value.get_params(), TUNED[parameter].get_params()
         else:

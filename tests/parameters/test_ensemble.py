@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit, softmax
 
 from skdnn.nn.embeddings import Periodic
-from skdnn.nn.layers import SharedDense, leaves
+from skdnn.nn.layers import SharedDense
 from tests import plain, tables
 from tests.plain import plain_classifier, plain_regressor
 from tests.tables import STILL, binary, layers, parameters
@@ -76,7 +76,7 @@ def test_n_ensemble_trains_each_member_as_if_alone(make):
         alone = make(**{**params, **STILL, "n_ensemble": 1, "warm_start": True})
         alone.fit(X, y)
         for mine, theirs in zip(
-            leaves(alone.network_.layers), leaves(start.network_.layers), strict=True
+            alone.network_.layers, start.network_.layers, strict=True
         ):
             for name, parameter in mine.parameters.items():
                 member = getattr(theirs, name)[i].reshape(parameter.shape)

@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 
-from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.activations import ACTIVATIONS, Parametric
 from skdnn.nn.initializers import INITIALIZERS
-from skdnn.nn.layers import Activate, BatchNorm, Dense, Dropout, Parametric, Residual
+from skdnn.nn.layers import (
+    Activate,
+    BatchNorm,
+    Dense,
+    Dropout,
+    Fork,
+    Join,
+    ParametricActivate,
+)
 from skdnn.nn.network import Workspace
+from tests import tables
 from tests.plain import plain_classifier, plain_regressor
 from tests.tables import STILL, UNSCALED, binary, layers, raw_predictions
 
@@ -55,13 +64,13 @@ def test_activation_of_each_layer():
 
 
 @both
-def test_parametric_activation_is_as_strong_as_each_unit_learns(make):
+def test_activation_parametric_is_as_strong_as_each_unit_learns(make):
     """A unit is ``z + strength (f(z) - z)``, with a strength of its own."""
     X, y = binary()
-    params = {"activation": "tanh", "learning_rate": 0.05, **UNSCALED}
-    est = make((6, 5), parametric_activation=True, **params).fit(X, y)
+    params = {"learning_rate": 0.05, **UNSCALED}
+    est = make((6, 5), activation=Parametric("tanh"), **params).fit(X, y)
     hidden = X
-    for k, activate in enumerate(layers(est, Parametric)):
+    for k, activate in enumerate(layers(est, ParametricActivate)):
         z = hidden @ est.coefs_[k] + est.intercepts_[k]
         hidden = z + activate.strength * (np.tanh(z) - z)
         assert activate.strength.shape == (z.shape[1],)
@@ -71,16 +80,41 @@ def test_parametric_activation_is_as_strong_as_each_unit_learns(make):
 
 
 @both
-def test_parametric_activation_starts_as_the_activation(make):
+def test_activation_parametric_starts_as_the_activation(make):
     """Where training starts, the network is the same with it and without."""
     X, y = binary()
     one = make((6, 5), **STILL).fit(X, y)
-    two = make((6, 5), parametric_activation=True, **STILL).fit(X, y)
-    assert not layers(one, Parametric)
-    assert len(layers(two, Parametric)) == 2
+    two = make((6, 5), activation=Parametric("relu"), **STILL).fit(X, y)
+    assert not layers(one, ParametricActivate)
+    assert len(layers(two, ParametricActivate)) == 2
     np.testing.assert_allclose(
         raw_predictions(one, X), raw_predictions(two, X), rtol=1e-5, atol=1e-6
     )
+
+
+def test_activation_by_name_is_plain():
+    """A name is the function alone, also in the tuned recipe."""
+    default = tables.classifier((6, 5)).fit(*binary())
+    assert len(layers(default, ParametricActivate)) == 2
+    clf = tables.classifier((6, 5), activation="silu").fit(*binary())
+    assert len(layers(clf, Activate)) == 2
+    assert not layers(clf, ParametricActivate)
+
+
+def test_activation_parametric_of_each_layer():
+    """Names and instances can stand beside each other."""
+    clf = plain_classifier((4, 4), activation=["relu", Parametric("tanh")]).fit(
+        *binary()
+    )
+    kinds = [type(ly) for ly in layers(clf, Activate)]
+    assert kinds == [Activate, ParametricActivate]
+
+
+@both
+def test_activation_parametric_of_no_such_name(make):
+    """It is an error that shows what came."""
+    with pytest.raises(ValueError, match=r"activation has an entry.*'nonsense'"):
+        make(activation=Parametric("nonsense")).fit(*binary())
 
 
 @both
@@ -101,7 +135,8 @@ def test_residual_adds_the_input_of_a_layer_to_its_output(make, dims):
     raw = h @ est.coefs_[-1] + est.intercepts_[-1]
     np.testing.assert_allclose(raw_predictions(est, X), raw, rtol=1e-10, atol=1e-12)
     kinds = [type(ly) for ly in est.network_.layers]
-    assert kinds == [Dense, Activate, *[Residual] * (len(dims) - 1), Dense]
+    branch = [Fork, Dense, Activate, Join]
+    assert kinds == [Dense, Activate, *branch * (len(dims) - 1), Dense]
 
 
 @both

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
 
-from skdnn.nn.layers import KINDS, leaves
+from skdnn.nn.activations import Parametric
+from skdnn.nn.layers import KINDS
 from skdnn.nn.optimizers import OPTIMIZERS, AdamW, Momentum
-from skdnn.nn.schedules import Constant, Cosine, Schedule, Step
+from skdnn.nn.schedules import Constant, Cosine, Step
 from tests.plain import plain_classifier, plain_regressor
 from tests.tables import STILL, binary, parameters
 
@@ -16,7 +16,7 @@ both = pytest.mark.parametrize("make", [plain_classifier, plain_regressor])
 def by_kind(estimator):
     """Return all parameters of each kind, as a vector."""
     kinds = {kind: [] for kind in KINDS}
-    for layer in leaves(estimator.network_.layers):
+    for layer in estimator.network_.layers:
         for name, parameter in layer.parameters.items():
             kinds[parameter.kind].append(getattr(layer, name).ravel())
     return {kind: np.concatenate(v) for kind, v in kinds.items() if v}
@@ -224,7 +224,7 @@ def test_schedule_adaptive_lowers_the_rate_when_training_stalls(steps):
 #: A network with parameters of all kinds.
 ALL_KINDS = {
     "batch_norm": True,
-    "parametric_activation": True,
+    "activation": Parametric("relu"),
     "input_scaling": True,
     "numeric_embedding": "periodic",
 }
@@ -289,76 +289,3 @@ def test_learning_rate_multipliers_that_make_no_sense(make, multipliers, message
 
 
 # Regularization and averages
-
-
-@both
-def test_regularization_schedule_multiplies_dropout_and_decay(make, steps):
-    """Rates of dropout and weight decay follow the schedule, the others do not."""
-    est = make(regularization_schedule=Step(every=1, decay=0.5), learning_rate=0.3)
-    est.set_params(dropout=0.5, optimizer="adamw", solver="bgd", max_iter=3)
-    est.fit(*binary())
-    assert steps["dropout"] == steps["decay"] == [1, 0.5, 0.25]
-    assert steps["rates"] == [0.3] * 3
-
-
-class Off(Schedule):
-    """``0``"""
-
-    def factor(self, epoch, n_epochs):
-        return 0.0
-
-
-@both
-def test_regularization_schedule_turns_dropout_and_decay_off(make):
-    """A factor of 0 is neither of them, one of 1 is no schedule, to the bit."""
-    X, y = binary()
-    params = {"dropout": 0.5, "optimizer": AdamW(weight_decay=0.5)}
-    with_both = make(**params).fit(X, y)
-    one = make(regularization_schedule="constant", **params).fit(X, y)
-    np.testing.assert_array_equal(parameters(one), parameters(with_both))
-    off = make(regularization_schedule=Off(), **params).fit(X, y)
-    neither = make(optimizer="adam").fit(X, y)
-    np.testing.assert_array_equal(parameters(off), parameters(neither))
-
-
-@both
-def test_weight_averaging_is_an_average_of_the_steps(make):
-    """The network is ``decay average + (1 - decay) params`` after each step."""
-    X, y = binary()
-    params = {"solver": "bgd", "dtype": "float64", "learning_rate": 0.1}
-    average = parameters(make(**STILL, dtype="float64").fit(X, y))
-    for t in range(1, 5):
-        step = parameters(make(max_iter=t, **params).fit(X, y))
-        # The first steps soon forget the start.
-        decay = min(0.3, (1 + t) / (10 + t))
-        average = decay * average + (1 - decay) * step
-        est = make(weight_averaging=0.3, max_iter=t, **params).fit(X, y)
-        np.testing.assert_allclose(parameters(est), average, rtol=1e-10, atol=1e-12)
-
-
-def test_weight_averaging_is_validated():
-    """The validation loss is that of the average."""
-    X, y = binary()
-    params = {"weight_averaging": 0.9, "early_stopping": True, "dtype": "float64"}
-    seen = []
-
-    def score(estimator, X, y):
-        seen.append(parameters(estimator))
-        return 0.0
-
-    clf = plain_classifier(scoring=score, max_iter=3, learning_rate=0.1, **params)
-    clf.fit(X, y, X_val=X, y_val=y)
-    for epoch in range(3):
-        so_far = clf.set_params(max_iter=epoch + 1, early_stopping=False).fit(X, y)
-        np.testing.assert_array_equal(parameters(so_far), seen[epoch])
-
-
-def test_weight_averaging_of_a_run_that_diverges():
-    """The average from before the epoch is kept, to the bit."""
-    params = {"optimizer": "momentum", "learning_rate": 1e3, "weight_averaging": 0.9}
-    reg = plain_regressor((), max_iter=100, **params)
-    with pytest.warns(ConvergenceWarning, match="diverged"):
-        reg.fit(*binary())
-    before = plain_regressor((), max_iter=reg.n_iter_, **params).fit(*binary())
-    np.testing.assert_array_equal(parameters(reg), parameters(before))
-    assert np.isfinite(parameters(reg)).all()

@@ -1,0 +1,162 @@
+"""One training step on one batch: forward, loss, backward, penalty, update.
+
+A step owns all memory that it writes to.  What depends on the size of a batch is made
+when the first of that size comes, and stays where it is from then on: no array is
+allocated, or moved, by a later step.  What changes from step to step are the batch and
+two numbers: ``learning_rate``, and the number of the step, ``state["t"]``.
+"""
+
+from math import prod
+from types import SimpleNamespace
+
+import numpy as np
+
+from skdnn.nn.batches import SparseRows
+from skdnn.nn.layers import Fork, Join
+from skdnn.nn.network import Workspace
+from skdnn.nn.optimizers import BLOCK, Optimizer
+
+__all__ = ["Step"]
+
+#: Bytes of activations that a pass keeps, above which a batch goes through in slabs.
+SLAB_BYTES = 2**21
+
+
+class Step:
+    """Lowers the mean loss of a batch plus an L2 penalty; returns what it was before.
+
+    The objective is ``(sum_i w_i loss_i + alpha / 2 * |weights|^2) / sum_i w_i``.  That
+    of an ensemble is the sum over its members, so that each is trained as it would be
+    alone; what is reported is their mean.
+
+    Parameters
+    ----------
+    network : Network
+    loss : Loss
+    optimizer : Optimizer or LBFGS
+        The latter takes no such steps: it asks for objective and gradient.
+    penalty : float
+        ``alpha / sum_i w_i``.
+    state : dict, default=None
+        What the optimizer remembers of earlier steps.
+    rng : numpy.random.Generator, default=None
+        Of dropout.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of the next step.
+    state : dict, or None for `LBFGS`
+    grads : ndarray of shape (n_params,)
+        The gradient of the objective.  An update overwrites it.
+    """
+
+    def __init__(self, network, loss, optimizer, penalty, state=None, rng=None):
+        self.network = network
+        self.loss = loss
+        self.penalty = penalty
+        self.state = state
+        self.learning_rate = None
+        self._workspace = Workspace(network, rng)
+        self.grads = self._workspace.grads
+        self._decayed = self._decayed_blocks()
+        self._slab = self._slab_rows()
+        self._total = np.empty_like(network.params)
+        self._buffers = {}
+        if isinstance(optimizer, Optimizer):
+            if state is None:
+                self.state = optimizer.init(network.params)
+            self._update = optimizer.stepper(
+                network.params, self.grads, self.state, network.groups
+            )
+
+    def __call__(self, batch):
+        """Take a step; return the objective before it."""
+        value = self.loss_gradient(batch)
+        self._update(self.learning_rate)
+        return value
+
+    def loss_gradient(self, batch):
+        """Return the objective on a batch; its gradient is in `grads`."""
+        n = len(batch.X)
+        if self._slab is None or n <= self._slab:
+            value = self._pass(batch, slice(0, n))
+        else:
+            value = self._pass_in_slabs(batch)
+        value += self._add_penalty() if self.penalty else 0.0
+        return value / (self.network.n_members or 1)
+
+    def _pass(self, batch, rows):
+        """Go forward and back with some rows; return their part of the mean loss."""
+        network, x = self.network, batch.X
+        y, weight = batch.y[rows], batch.weight
+        weight = None if weight is None else weight[rows]
+        n = len(y)
+        if n not in self._buffers:
+            self._buffers[n] = self._allocate(batch, n)
+        buffers = self._buffers[n]
+        x = x[rows] if buffers.x is None else x.take(rows, out=buffers.x)
+        caches = self._workspace.caches(n)
+        raw = network.forward(x, caches, weight)
+        if network.n_members is not None:
+            buffers.y.reshape(-1, *y.shape)[...] = y
+            y = buffers.y
+            if weight is not None:
+                # A column for each member, or one for all of them.
+                buffers.weight.reshape(-1, n)[...] = weight.T
+                weight = buffers.weight
+        value, grad = self.loss.loss_gradient(
+            y, raw.reshape(-1, raw.shape[-1]), weight, 1 / len(batch.X), buffers.loss
+        )
+        network.backward(grad.reshape(raw.shape), caches)
+        return value
+
+    def _pass_in_slabs(self, batch):
+        """Sum over slabs of rows: the memory of a step does not grow with its batch."""
+        value, total = 0.0, self._total
+        total.fill(0)
+        for start in range(0, len(batch.X), self._slab):
+            value += self._pass(batch, slice(start, start + self._slab))
+            total += self.grads
+        self.grads[...] = total
+        return value
+
+    def _add_penalty(self):
+        """Add the gradient of the penalty to that of the losses; return the penalty."""
+        total = 0.0
+        for weights, grads, scratch in self._decayed:
+            grads += np.multiply(weights, self.penalty, out=scratch)
+            total += float(np.dot(weights, weights))
+        return 0.5 * self.penalty * total
+
+    def _allocate(self, batch, n):
+        """Return memory for `n` rows: rows made dense, targets of members, losses."""
+        X, y, weight = batch
+        dtype = self.network.params.dtype
+        *lead, n_outputs = self.network.layers[-1].output_shape(n)
+        n_losses = prod(lead)
+        return SimpleNamespace(
+            x=np.empty((n, X.shape[1]), X.dtype) if isinstance(X, SparseRows) else None,
+            y=np.empty((n_losses, *y.shape[1:]), y.dtype),
+            weight=None if weight is None else np.empty((n_losses, 1), weight.dtype),
+            loss=self.loss.allocate(n_losses, n_outputs, dtype),
+        )
+
+    def _decayed_blocks(self):
+        """Cut weights and their gradient into blocks that stay in the cache."""
+        n = self.network.n_decayed
+        scratch = np.empty(min(BLOCK, n), self.network.params.dtype)
+        return [
+            (self.network.params[span], self.grads[span], scratch[: n - start])
+            for start in range(0, n, BLOCK)
+            for span in [slice(start, min(start + BLOCK, n))]
+        ]
+
+    def _slab_rows(self):
+        """Return how many rows fit in the cache; None if rows are coupled."""
+        if self.network.couples_rows:
+            return None
+        # A branch begins and ends with outputs that other layers keep anyway.
+        layers = [ly for ly in self.network.layers if not isinstance(ly, Fork | Join)]
+        widths = sum(prod(layer.output_shape(1)) for layer in layers)
+        return max(256, SLAB_BYTES // (widths * self.network.params.itemsize))
