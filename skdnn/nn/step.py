@@ -62,7 +62,7 @@ class Step:
         self._decayed = self._decayed_blocks()
         self._slab = self._slab_rows()
         self._total = np.empty_like(network.params)
-        self._buffers = {}
+        self._buffers, self._dense_rows = {}, {}
         if isinstance(optimizer, Optimizer):
             if state is None:
                 self.state = optimizer.init(network.params)
@@ -78,25 +78,21 @@ class Step:
 
     def loss_gradient(self, batch):
         """Return the objective on a batch; its gradient is in `grads`."""
-        n = len(batch.X)
+        X, y, weight = batch
+        n = len(X)
         if self._slab is None or n <= self._slab:
-            value = self._pass(batch, slice(0, n))
+            value = self._pass(self._dense(X, slice(n), n), y, weight, 1 / n)
         else:
-            value = self._pass_in_slabs(batch)
+            value = self._pass_in_slabs(X, y, weight)
         value += self._add_penalty() if self.penalty else 0.0
         return value / (self.network.n_members or 1)
 
-    def _pass(self, batch, rows):
-        """Go forward and back with some rows; return their part of the mean loss."""
-        network, x = self.network, batch.X
-        y, weight = batch.y[rows], batch.weight
-        weight = None if weight is None else weight[rows]
-        n = len(y)
+    def _pass(self, x, y, weight, factor):
+        """Go forward and back; return the sum of the losses, times `factor`."""
+        network, n = self.network, len(x)
         if n not in self._buffers:
-            self._buffers[n] = self._allocate(batch, n)
-        buffers = self._buffers[n]
-        x = x[rows] if buffers.x is None else x.take(rows, out=buffers.x)
-        caches = self._workspace.caches(n)
+            self._buffers[n] = self._allocate(n, y, weight)
+        buffers, caches = self._buffers[n], self._workspace.caches(n)
         raw = network.forward(x, caches, weight)
         if network.n_members is not None:
             buffers.y.reshape(-1, *y.shape)[...] = y
@@ -106,20 +102,31 @@ class Step:
                 buffers.weight.reshape(-1, n)[...] = weight.T
                 weight = buffers.weight
         value, grad = self.loss.loss_gradient(
-            y, raw.reshape(-1, raw.shape[-1]), weight, 1 / len(batch.X), buffers.loss
+            y, raw.reshape(-1, raw.shape[-1]), weight, factor, buffers.loss
         )
         network.backward(grad.reshape(raw.shape), caches)
         return value
 
-    def _pass_in_slabs(self, batch):
+    def _pass_in_slabs(self, X, y, weight):
         """Sum over slabs of rows: the memory of a step does not grow with its batch."""
-        value, total = 0.0, self._total
+        n, value, total = len(X), 0.0, self._total
         total.fill(0)
-        for start in range(0, len(batch.X), self._slab):
-            value += self._pass(batch, slice(start, start + self._slab))
+        for start in range(0, n, self._slab):
+            rows = slice(start, min(start + self._slab, n))
+            x = self._dense(X, rows, rows.stop - start)
+            part = None if weight is None else weight[rows]
+            value += self._pass(x, y[rows], part, 1 / n)
             total += self.grads
         self.grads[...] = total
         return value
+
+    def _dense(self, X, rows, n):
+        """Return `n` rows of a batch as an array."""
+        if not isinstance(X, SparseRows):
+            return X[rows]
+        if n not in self._dense_rows:
+            self._dense_rows[n] = np.empty((n, X.shape[1]), X.dtype)
+        return X.take(rows, out=self._dense_rows[n])
 
     def _add_penalty(self):
         """Add the gradient of the penalty to that of the losses; return the penalty."""
@@ -129,14 +136,11 @@ class Step:
             total += float(np.dot(weights, weights))
         return 0.5 * self.penalty * total
 
-    def _allocate(self, batch, n):
-        """Return memory for `n` rows: rows made dense, targets of members, losses."""
-        X, y, weight = batch
-        dtype = self.network.params.dtype
+    def _allocate(self, n, y, weight):
+        """Return memory for the losses of `n` rows, and the targets of each member."""
         *lead, n_outputs = self.network.layers[-1].output_shape(n)
-        n_losses = prod(lead)
+        n_losses, dtype = prod(lead), self.network.params.dtype
         return SimpleNamespace(
-            x=np.empty((n, X.shape[1]), X.dtype) if isinstance(X, SparseRows) else None,
             y=np.empty((n_losses, *y.shape[1:]), y.dtype),
             weight=None if weight is None else np.empty((n_losses, 1), weight.dtype),
             loss=self.loss.allocate(n_losses, n_outputs, dtype),
