@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from peers import PEERS
-from plain import PLAIN
 from sklearn.metrics import (
     accuracy_score,
     log_loss,
@@ -47,19 +46,18 @@ SHIFT = 0.01
 
 #: The default network without any part of the recipe, but with early stopping: rows
 #: held out, the best epoch kept.
-STOPPED = {**PLAIN, "temperature_scaling": False, "clip_predictions": False}
+STOPPED = {"recipe": "plain", "early_stopping": True}
 
 #: What the standard parametrization needs in place of the recipe's learning rate.
 STANDARD = {"parametrization": "standard", "learning_rate": 2e-3}
 
-#: Parameters that only one of the estimators has.
+#: Parameters that only the classifier has.
 CLASSIFIER_ONLY = {"temperature_scaling", "loss"}
-REGRESSOR_ONLY = {"clip_predictions"}
 
 #: The default without one of its parts.
 REMOVED = {
     "embedding of numbers": {"numeric_embedding": None},
-    "embedding of categories": {"max_one_hot": None},
+    "embedding of categories": {"categorical_embedding": None},
     "input scaling": {"input_scaling": False},
     "neural-tangent parametrization": STANDARD,
     "learning rates by kind": {"learning_rate_multipliers": None},
@@ -73,15 +71,14 @@ REMOVED = {
     "beta_2 of 0.95 (0.999 instead)": {"optimizer": AdamW(weight_decay=0.01)},
     "coslog (constant instead)": {"schedule": "constant"},
     "temperature scaling": {"temperature_scaling": False},
-    "clipping": {"clip_predictions": False},
-    "ensemble": {"n_ensemble": 1},
+    "ensemble": {"n_members": 1},
 }
 
 #: The plain network with one part.
 ALONE = {
     "nothing": {},
     "embedding of numbers": {"numeric_embedding": "piecewise_linear"},
-    "embedding of categories": {"max_one_hot": 8},
+    "embedding of categories": {"categorical_embedding": "entity"},
     "input scaling": {
         "input_scaling": True,
         "learning_rate_multipliers": {"scale": 6.0},
@@ -97,15 +94,14 @@ ALONE = {
     "beta_2 of 0.95": {"optimizer": Adam(beta_2=0.95)},
     "coslog": {"schedule": "coslog"},
     "temperature scaling": {"temperature_scaling": True},
-    "clipping": {"clip_predictions": True},
-    "ensemble": {"n_ensemble": 2},
+    "ensemble": {"n_members": 2},
 }
 
 #: The default with something else in place of, or beside, what it has.
 TRIED = {
-    "eight members": {"n_ensemble": 8},
+    "eight members": {"n_members": 8},
     "eight members that share matrices": {
-        "n_ensemble": 8,
+        "n_members": 8,
         "ensemble_weights": "shared",
     },
     "periodic embedding": {"numeric_embedding": "periodic"},
@@ -152,7 +148,7 @@ def estimator(name, regression, fold, categories):
     """Make the estimator of a variant, or of another library."""
     if name in PEERS:
         return PEERS[name](regression, fold, categories)
-    foreign = CLASSIFIER_ONLY if regression else REGRESSOR_ONLY
+    foreign = CLASSIFIER_ONLY if regression else ()
     params = {k: v for k, v in VARIANTS[name].items() if k not in foreign}
     return (DNNClassifier, DNNRegressor)[regression](**params, random_state=fold)
 

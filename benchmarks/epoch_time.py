@@ -19,7 +19,6 @@ from time import perf_counter
 
 import machine
 import numpy as np
-from plain import PLAIN
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
@@ -150,12 +149,9 @@ def skdnn(config, X, y):
     def run(n_epochs):
         estimator = DNNClassifier(
             config.hidden,
-            **{
-                **PLAIN,
-                "activation": config.activation,
-                "dropout": config.dropout,
-            },
-            temperature_scaling=False,
+            recipe="plain",
+            activation=config.activation,
+            dropout=config.dropout,
             batch_norm=config.batch_norm,
             solver=config.solver,
             batch_size=config.batch_size,

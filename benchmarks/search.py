@@ -11,7 +11,6 @@ from statistics import median
 from time import perf_counter
 
 import machine
-from plain import PLAIN
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -25,7 +24,7 @@ LEARNING_RATES = [1e-3, 1e-2]
 
 def skdnn_search(n_epochs, n_jobs):
     network = DNNClassifier(
-        **PLAIN,
+        recipe="plain",
         early_stopping=False,
         batch_size=200,
         max_iter=n_epochs,

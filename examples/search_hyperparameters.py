@@ -37,7 +37,7 @@ def n_folds(n_samples):
 clf = DNNClassifier(
     (32,),
     optimizer=Adam(),
-    n_ensemble=1,
+    n_members=1,
     learning_rate=0.01,
     max_iter=50,
     tol=None,

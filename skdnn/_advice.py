@@ -11,7 +11,7 @@ from skdnn._sklearn_compat import (
     validate_parameter_constraints,
 )
 from skdnn.nn.activations import ACTIVATIONS, Parametric
-from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
+from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS, NUMERIC_EMBEDDINGS
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
 from skdnn.nn.optimizers import OPTIMIZERS
 from skdnn.nn.schedules import SCHEDULES
@@ -50,6 +50,7 @@ PARTS = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "numeric_embedding": NUMERIC_EMBEDDINGS,
+    "categorical_embedding": CATEGORICAL_EMBEDDINGS,
 }
 
 

@@ -4,7 +4,7 @@ from sklearn.base import clone
 
 from skdnn._parameters import named, per_layer
 from skdnn.nn.activations import ACTIVATIONS, to_plain
-from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS
+from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS, NUMERIC_EMBEDDINGS
 
 
 def architecture(settings, encoder, n_outputs):
@@ -18,6 +18,7 @@ def architecture(settings, encoder, n_outputs):
         Which knows what enters the network.
     n_outputs : int
     """
+    entity = named(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
     activations = to_plain(per_layer(vars(settings), "activation"))
     return {
         "n_inputs": encoder.n_features_out_,
@@ -30,11 +31,11 @@ def architecture(settings, encoder, n_outputs):
         "n_numbers": encoder.n_numeric_out_,
         "numeric_embedding": _embedding(settings.numeric_embedding),
         "cardinalities": list(map(int, encoder.cardinalities_)),
-        "category_width": int(settings.category_width),
+        "category_width": 1 if entity is None else int(entity.width),
         "input_scaling": bool(settings.input_scaling),
         "ntk": settings.parametrization == "ntk",
         "residual": bool(settings.residual),
-        "n_members": None if settings.n_ensemble == 1 else int(settings.n_ensemble),
+        "n_members": None if settings.n_members == 1 else int(settings.n_members),
         "shared": settings.ensemble_weights == "shared",
         "learning_rates": {
             kind: float(rate)

@@ -1,6 +1,6 @@
 """What classifier and regressor share: fit, and what it leaves."""
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from contextlib import contextmanager
 from copy import deepcopy
 from time import perf_counter
@@ -38,10 +38,6 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
     _fixed = FIXED
     #: The kind of `Targets`.
     _targets_class = None
-
-    @abstractmethod
-    def __init__(self, **params):
-        vars(self).update(params)
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -189,28 +185,17 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             check_going_on(vars(self), self._built_with, self._fixed)
             model = self._model
         else:
-            encoder = TabularEncoder(
-                self.numeric_scaling,
-                categorical_features=self.categorical_features,
-                max_one_hot=self.max_one_hot,
-                min_frequency=self.min_frequency,
-                dtype=self.dtype,
-            )
+            columns = {"categorical_features": self.categorical_features}
+            encoder = TabularEncoder(self.numeric_scaling, **columns)
             model = Model(encoder, self._targets_class())
         learn = not goes_on
         data = check_data(self, model, *train, learn=learn, classes=classes)
         return model, data.in_canonical_order() if self.shuffle else data
 
     def _resolve(self, n_columns, n_rows, goes_on):
-        """Return the parameters with what ``"auto"`` stands for in its place.
-
-        Where training goes on, that is what it stood for when training began.
-        """
-        params = vars(self)
-        if goes_on:
-            before = self._built_with.items()
-            params = params | {k: v for k, v in before if is_auto(params.get(k))}
-        settings = resolve(params, n_columns, n_rows, is_classifier(self))
+        """Return the parameters with what ``"auto"`` stands for in its place."""
+        before = self._built_with if goes_on else {}
+        settings = resolve(vars(self), n_columns, n_rows, is_classifier(self), before)
         if not goes_on:
             self._built_with = {
                 name: clone(getattr(settings, name), safe=False)

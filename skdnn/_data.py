@@ -175,8 +175,8 @@ def split(data, strata, settings, rng):
             "counted once. Set early_stopping=False or lower validation_fraction."
         )
     n_validation = max(1, round(n_validation * n_rows / data.n_rows))
-    own = settings.ensemble_weights == "own" and settings.n_ensemble > 1
-    n_members = settings.n_ensemble if own else 1
+    own = settings.ensemble_weights == "own" and settings.n_members > 1
+    n_members = settings.n_members if own else 1
     positions = hold_out(n_rows, n_validation, strata, rng, n_members)
     parts = [data._replace(rows=data.rows.take(p)) for p in positions]
     learned = np.ones((n_rows, n_members), dtype=bool)

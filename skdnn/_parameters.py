@@ -14,7 +14,12 @@ from skdnn._sklearn_compat import (
 )
 from skdnn._warnings import warn
 from skdnn.nn.activations import ACTIVATIONS, Parametric
-from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, Embedding
+from skdnn.nn.embeddings import (
+    CATEGORICAL_EMBEDDINGS,
+    NUMERIC_EMBEDDINGS,
+    Embedding,
+    EntityEmbedding,
+)
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import KINDS
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
@@ -28,6 +33,7 @@ FEWEST_KEPT = 0.1
 #: What each parameter may be that classifier and regressor share.
 CONSTRAINTS = {
     "hidden_layer_dims": ["array-like"],
+    "recipe": [StrOptions({"auto", "tuned", "plain"})],
     "activation": [StrOptions({"auto", *ACTIVATIONS}), Parametric, "array-like"],
     "batch_norm": ["boolean"],
     "residual": [AUTO, "boolean"],
@@ -64,10 +70,13 @@ CONSTRAINTS = {
     ],
     "input_scaling": [AUTO, "boolean"],
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
-    "max_one_hot": [Interval(Integral, 0, None, closed="left"), None],
+    "categorical_embedding": [
+        StrOptions({"auto", *CATEGORICAL_EMBEDDINGS}),
+        EntityEmbedding,
+        None,
+    ],
     "min_frequency": [Interval(Integral, 1, None, closed="left")],
-    "category_width": [Interval(Integral, 1, None, closed="left")],
-    "n_ensemble": [AUTO, Interval(Integral, 1, None, closed="left")],
+    "n_members": [AUTO, Interval(Integral, 1, None, closed="left")],
     "ensemble_weights": [StrOptions({"own", "shared"})],
     "dtype": [StrOptions({"float32", "float64"})],
 }
@@ -78,6 +87,7 @@ PARTS = (
     "optimizer",
     "schedule",
     "numeric_embedding",
+    "categorical_embedding",
 )
 
 #: What a run that goes on can't change.
@@ -94,10 +104,9 @@ FIXED = (
     "numeric_embedding",
     "input_scaling",
     "categorical_features",
-    "max_one_hot",
+    "categorical_embedding",
     "min_frequency",
-    "category_width",
-    "n_ensemble",
+    "n_members",
     "ensemble_weights",
     "dtype",
 )

@@ -1,16 +1,16 @@
 """What ``"auto"`` means: the choices that measurements made, and when they hold.
 
-Where Adam takes mini-batches, ``"auto"`` is the tuned recipe below, most of it that of
-RealMLP (Holzmueller et al., 2024, "Better by Default").  Elsewhere it is what the
-textbook has: the part is off.  ``benchmarks/defaults.py`` measures what each part
-brings.
+There are two recipes.  The tuned one is mostly that of RealMLP (Holzmueller et al.,
+2024, "Better by Default"); in the plain one, which the textbook has, each of its parts
+is off.  ``recipe="auto"`` is the tuned one where Adam takes mini-batches.
+``benchmarks/defaults.py`` measures what each part brings.
 """
 
 from math import log2, sqrt
 from types import SimpleNamespace
 
 from skdnn._data import validation_size
-from skdnn._parameters import is_auto, named
+from skdnn._parameters import is_auto, is_lbfgs, named
 from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
@@ -21,6 +21,7 @@ TUNED = {
     "schedule": "coslog",
     "optimizer": AdamW(beta_2=0.95, weight_decay=0.01),
     "numeric_embedding": "piecewise_linear",
+    "categorical_embedding": "entity",
     "input_scaling": True,
     "parametrization": "ntk",
     "learning_rate_multipliers": {
@@ -29,7 +30,7 @@ TUNED = {
         "activation": 0.1,
         "embedding": 0.1,
     },
-    "n_ensemble": 2,
+    "n_members": 2,
     "temperature_scaling": True,
 }
 
@@ -39,10 +40,11 @@ PLAIN = {
     "schedule": "constant",
     "optimizer": "adam",
     "numeric_embedding": None,
+    "categorical_embedding": None,
     "input_scaling": False,
     "parametrization": "standard",
     "learning_rate_multipliers": {},
-    "n_ensemble": 1,
+    "n_members": 1,
     "temperature_scaling": False,
 }
 
@@ -76,7 +78,7 @@ SMALLEST_BATCH, LARGEST_BATCH = 32, 512
 DEEP = 5
 
 
-def resolve(params, n_columns, n_rows=None, is_classifier=True):
+def resolve(params, n_columns, n_rows=None, is_classifier=True, before=None):
     """Return the parameters with what ``"auto"`` stands for in its place.
 
     Parameters
@@ -87,11 +89,15 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
     n_rows : int, default=None
         Number of rows to train on; None is a part of them (`partial_fit`).
     is_classifier : bool
+    before : dict, default=None
+        What some of them stood for when training began, for a run that goes on.
 
     Returns
     -------
     settings : namespace
     """
+    before = (before or {}).items()
+    params = params | {k: v for k, v in before if is_auto(params.get(k))}
     tuned = is_tuned(params)
     autos = {name for name, value in params.items() if is_auto(value)}
     choices = {**PLAIN, **(TUNED if tuned else {})}
@@ -100,9 +106,14 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
     if n_rows is None or params["warm_start"]:
         # Nobody knows how long it will go on: a wave would have ended at rate 0.
         choices["schedule"] = "constant"
+    if is_lbfgs(params["optimizer"]):
+        # It needs an objective that stands still, and finds its own steps.
+        choices.update(dropout=0.0, schedule="constant", learning_rate_multipliers={})
     choices["early_stopping"] = n_rows is not None and _splits(params, tuned, n_rows)
     choices["residual"] = tuned and len(params["hidden_layer_dims"]) >= DEEP
-    choices.update(_by_rows(tuned, n_rows, params["max_iter"]))
+    # All rows a step are few steps an epoch.
+    by_rows = tuned and n_rows is not None and params["solver"] != "bgd"
+    choices.update(_by_rows(n_rows if by_rows else None, params["max_iter"]))
     settings = {**params, **{name: choices[name] for name in autos if name in choices}}
     settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
     if "learning_rate" in autos:
@@ -111,11 +122,14 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True):
             rate = CLASSIFIER_RATE if is_classifier else REGRESSOR_RATE
         settings["learning_rate"] = rate
     settings.setdefault("temperature_scaling", False)
+    settings["recipe"] = "tuned" if tuned else "plain"
     return SimpleNamespace(**settings)
 
 
 def is_tuned(params):
     """Whether ``"auto"`` stands for the tuned recipe."""
+    if not is_auto(params["recipe"]):
+        return params["recipe"] == "tuned"
     optimizer = params["optimizer"]
     adam = optimizer in ("auto", "adam", "adamw") or isinstance(optimizer, Adam)
     return adam and params["solver"] == "minibatch"
@@ -127,15 +141,15 @@ def _splits(params, tuned, n_rows):
     return enough and validation_size(params["validation_fraction"], n_rows) < n_rows
 
 
-def _by_rows(tuned, n_rows, max_iter):
-    """Return what depends on the number of rows."""
-    if not tuned or n_rows is None:
+def _by_rows(n_rows, max_iter):
+    """Return what depends on the number of rows; None is that nothing does."""
+    if n_rows is None:
         return {"batch_size": 200, "max_iter": 200, "n_iter_no_change": 10}
     batch_size = 2 ** round(log2(1.6 * sqrt(n_rows)))
     if max_iter == "auto":
         max_iter = round(EPOCHS * (AT_ROWS / n_rows) ** 0.25)
         max_iter = max(1, min(MOST_EPOCHS, max_iter))
-    few = {"n_ensemble": MEMBERS_OF_FEW_ROWS} if n_rows < FEW_ROWS else {}
+    few = {"n_members": MEMBERS_OF_FEW_ROWS} if n_rows < FEW_ROWS else {}
     return {
         **few,
         "batch_size": min(max(batch_size, SMALLEST_BATCH), LARGEST_BATCH),

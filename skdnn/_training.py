@@ -17,6 +17,7 @@ from skdnn._threads import threads_for
 from skdnn._validation import Validator
 from skdnn._warnings import warn
 from skdnn.nn.batches import Batches
+from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS
 from skdnn.nn.optimizers import LBFGS
 from skdnn.nn.schedules import SCHEDULES
 from skdnn.nn.trainer import Trainer
@@ -99,6 +100,7 @@ class Training:
         """
         settings = self.settings
         if model.network is None:
+            self._prepare(model.encoder)
             drop_constant = self.n_epochs is not None
             model.encoder.fit_rows(data.X, rows.index, rows.weight, drop_constant)
             model.targets.learn(data.targets, rows, settings)
@@ -154,6 +156,16 @@ class Training:
     def check(self):
         """Warn if training went badly, or raise an error if nothing came of it."""
         check_end(self)
+
+    def _prepare(self, encoder):
+        """Set what the encoder learns by; all that it has done so far is to check."""
+        settings = self.settings
+        entity = named(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
+        encoder.set_params(
+            max_one_hot=None if entity is None else entity.max_one_hot,
+            min_frequency=settings.min_frequency,
+            dtype=settings.dtype,
+        )
 
     def _make_trainer(self, model, penalty):
         settings, progress = self.settings, self._progress

@@ -14,12 +14,22 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     A fully connected network for one or several targets.
 
+    A recipe is what stands in for all parameters that are `"auto"`. The tuned one is
+    what measured best on tables of many kinds: an ensemble of networks with embeddings,
+    dropout and a schedule of its own. The plain one is the network of the textbook.
+    What is set by hand is taken as it is, in both.
+
     Parameters
     ----------
     hidden_layer_dims : array-like of int of shape (n_hidden_layers,), \
             default=(128, 128)
         Number of units of each hidden layer, from the input to the output. `()` is a
         linear model.
+
+    recipe : {"auto", "tuned", "plain"}, default="auto"
+        What the other `"auto"`s stand for, see above. `"auto"` is `"tuned"` where Adam
+        takes mini-batches (``solver="minibatch"`` and `optimizer` `"auto"`, `"adam"`,
+        `"adamw"` or an instance of these), else `"plain"`.
 
     activation : {"auto", "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", \
             "selu", "gelu", "silu", "mish", "softplus"}, Parametric or list of these, \
@@ -173,9 +183,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         (categorical, string, bool, objects that are not all numbers), or a mask,
         positions or names; None is none. See :class:`~skdnn.encoding.TabularEncoder`.
 
-    max_one_hot : int or None, default=8
-        Columns of more categories are embedded: each category becomes a vector that is
-        learned. Those of fewer become a column for each category. None embeds none.
+    categorical_embedding : {"auto", "entity"}, EntityEmbedding or None, \
+            default="auto"
+        What each category of a column of many becomes: a vector that is learned; those
+        of few become a column for each category. An instance of
+        :class:`~skdnn.nn.embeddings.EntityEmbedding` says what is many, and how long
+        the vectors are. None embeds none. `"auto"` is `"entity"` in the tuned recipe,
+        else None.
 
     min_frequency : int, default=2
         Number of rows in which a category of an embedded column must stand to have a
@@ -183,10 +197,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         A row counts as often as its weight says; where weights are less than one on
         average, in units of their mean.
 
-    category_width : int, default=8
-        Length of the vectors of embedded categories.
-
-    n_ensemble : int or "auto", default="auto"
+    n_members : int or "auto", default="auto"
         Number of networks that are trained side by side, on the same batches, from
         different initial parameters; the mean of their predictions, for a classifier of
         their probabilities, is the prediction. `"auto"` is 2 in the tuned recipe, 4 for
@@ -316,6 +327,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         self,
         hidden_layer_dims=(128, 128),
         *,
+        recipe="auto",
         activation="auto",
         batch_norm=False,
         residual="auto",
@@ -343,10 +355,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         numeric_embedding="auto",
         input_scaling="auto",
         categorical_features="from_dtype",
-        max_one_hot=8,
+        categorical_embedding="auto",
         min_frequency=2,
-        category_width=8,
-        n_ensemble="auto",
+        n_members="auto",
         ensemble_weights="own",
         target_scaling=True,
         warm_start=False,
@@ -354,46 +365,44 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         random_state=None,
         dtype="float32",
     ):
-        super().__init__(
-            hidden_layer_dims=hidden_layer_dims,
-            activation=activation,
-            batch_norm=batch_norm,
-            residual=residual,
-            dropout=dropout,
-            alpha=alpha,
-            loss=loss,
-            solver=solver,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            learning_rate_multipliers=learning_rate_multipliers,
-            schedule=schedule,
-            weight_init=weight_init,
-            parametrization=parametrization,
-            max_iter=max_iter,
-            max_time=max_time,
-            tol=tol,
-            n_iter_no_change=n_iter_no_change,
-            shuffle=shuffle,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            scoring=scoring,
-            refit=refit,
-            numeric_scaling=numeric_scaling,
-            numeric_embedding=numeric_embedding,
-            input_scaling=input_scaling,
-            categorical_features=categorical_features,
-            max_one_hot=max_one_hot,
-            min_frequency=min_frequency,
-            category_width=category_width,
-            n_ensemble=n_ensemble,
-            ensemble_weights=ensemble_weights,
-            target_scaling=target_scaling,
-            warm_start=warm_start,
-            verbose=verbose,
-            random_state=random_state,
-            dtype=dtype,
-        )
+        self.hidden_layer_dims = hidden_layer_dims
+        self.recipe = recipe
+        self.activation = activation
+        self.batch_norm = batch_norm
+        self.residual = residual
+        self.dropout = dropout
+        self.alpha = alpha
+        self.loss = loss
+        self.solver = solver
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_multipliers = learning_rate_multipliers
+        self.schedule = schedule
+        self.weight_init = weight_init
+        self.parametrization = parametrization
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.refit = refit
+        self.numeric_scaling = numeric_scaling
+        self.numeric_embedding = numeric_embedding
+        self.input_scaling = input_scaling
+        self.categorical_features = categorical_features
+        self.categorical_embedding = categorical_embedding
+        self.min_frequency = min_frequency
+        self.n_members = n_members
+        self.ensemble_weights = ensemble_weights
+        self.target_scaling = target_scaling
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+        self.dtype = dtype
 
     @available_if(optimizer_takes_steps)
     @_fit_context(prefer_skip_nested_validation=True)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skdnn import DNNClassifier, DNNRegressor
+from skdnn.nn.embeddings import EntityEmbedding
 
 #: Fitted attributes that training with validation rows has the last word on.
 WATCHED = (
@@ -85,7 +86,7 @@ RANDOM = {
 }
 
 #: The same for a pair of members, so that the tuned recipe is quick too.
-QUICK_PAIR = QUICK | {"n_ensemble": 2}
+QUICK_PAIR = QUICK | {"n_members": 2}
 
 
 def classifier(hidden_layer_dims=(8,), **params):
@@ -111,21 +112,21 @@ TASKS = {
 #: What to test besides plain networks: the defaults, and what they may be changed to.
 RECIPES = {
     "default": {},
-    "own": {"n_ensemble": 3, "ensemble_weights": "own"},
-    "shared": {"n_ensemble": 3, "ensemble_weights": "shared"},
-    "periodic": {"numeric_embedding": "periodic", "n_ensemble": 1},
-    "piecewise linear": {"numeric_embedding": "piecewise_linear", "n_ensemble": 1},
+    "own": {"n_members": 3, "ensemble_weights": "own"},
+    "shared": {"n_members": 3, "ensemble_weights": "shared"},
+    "periodic": {"numeric_embedding": "periodic", "n_members": 1},
+    "piecewise linear": {"numeric_embedding": "piecewise_linear", "n_members": 1},
     "embedded categories": {
         "categorical_features": [3],
-        "max_one_hot": 0,
+        "categorical_embedding": EntityEmbedding(max_one_hot=0),
         "min_frequency": 1,
     },
     "all at once": {
-        "n_ensemble": 3,
+        "n_members": 3,
         "ensemble_weights": "shared",
         "numeric_embedding": "piecewise_linear",
         "categorical_features": [3],
-        "max_one_hot": 0,
+        "categorical_embedding": EntityEmbedding(max_one_hot=0),
         "min_frequency": 1,
         "hidden_layer_dims": (8, 8),
         "batch_norm": True,

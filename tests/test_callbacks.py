@@ -449,3 +449,15 @@ def test_callbacks_hear_of_the_training_that_is_watched():
     np.testing.assert_array_equal(
         recorder.fitted[-1].network_.params, clf.network_.params
     )
+
+
+@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+def test_constructor_defaults(Estimator, capsys):
+    """With nothing set, callbacks hear of the epochs that `"auto"` stands for."""
+    X, y = binary()
+    monitor = ScoringMonitor(scoring="accuracy" if Estimator is DNNClassifier else "r2")
+    est = Estimator().set_callbacks(monitor, ProgressBar()).fit(X, y)
+    assert len(monitor.get_logs().data[0]) > 0
+    assert est.n_iter_ > 1
+    search = GridSearchCV(Estimator().set_callbacks(monitor), {"alpha": [0.1]}, cv=2)
+    assert np.isfinite(search.fit(X, y).best_score_)

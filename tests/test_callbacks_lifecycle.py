@@ -25,7 +25,7 @@ X, Y = binary()
 #: A `fit` that validates, once an epoch, on rows of one network.
 WATCHED = {
     "early_stopping": True,
-    "n_ensemble": 1,
+    "n_members": 1,
     "schedule": "constant",
     "batch_size": 10,
 }
@@ -264,7 +264,7 @@ def test_what_a_callback_was_shown_stays(make, data):
     X, y = data()
     Z = np.exp(3 * X)  # whose scaling depends on the rows
     # With two members, both trainings would scale by all rows.
-    est = make(refit=True, n_ensemble=1, **EARLY).set_callbacks(Callback())
+    est = make(refit=True, n_members=1, **EARLY).set_callbacks(Callback())
     est.fit(Z, y)
     assert [name for name, _, _ in seen] == 9 * ["epoch"] + ["fit"]
     for _, fitted, predicted in seen:

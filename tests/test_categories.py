@@ -13,6 +13,7 @@ from sklearn.model_selection import KFold, cross_val_score
 
 from skdnn import _categories
 from skdnn.encoding import TabularEncoder
+from skdnn.nn.embeddings import EntityEmbedding
 from tests import tables
 from tests.colors import DTYPES, WORDS, frame
 from tests.plain import plain_classifier
@@ -274,7 +275,7 @@ def test_fault_24_training_alone_decides_on_columns():
     clf = plain_classifier(early_stopping="auto")
     clf.fit(table[:60], y[:60], X_val=table[60:], y_val=y[60:])
     assert clf.coefs_[0].shape == (5, 8)
-    tuned = tables.classifier(max_one_hot=0)
+    tuned = tables.classifier(categorical_embedding=EntityEmbedding(0))
     embedded = clone(tuned).fit(table[:60], y[:60], X_val=table[60:], y_val=y[60:])
     for rows in table[60:], table[:1], table.assign(word=None):
         assert np.isfinite(clf.predict_proba(rows)).all()

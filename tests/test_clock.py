@@ -43,7 +43,7 @@ def fitted(make, data, now, **params):
     """Return an estimator of ten steps an epoch, a second each, and its rates."""
     slow = Slow(now, [])
     defaults = {"batch_size": 6, "schedule": "cosine", "learning_rate": 0.1}
-    defaults |= {"learning_rate_multipliers": None, "n_ensemble": 1, "max_iter": 90}
+    defaults |= {"learning_rate_multipliers": None, "n_members": 1, "max_iter": 90}
     est = make(optimizer=slow, **defaults | params).fit(*data())
     return est, slow.rates
 

@@ -15,6 +15,7 @@ from sklearn.preprocessing import TargetEncoder
 
 from skdnn import DNNClassifier, _categories, encoding
 from skdnn.encoding import TabularEncoder
+from skdnn.nn.embeddings import EntityEmbedding
 from tests.colors import DTYPES, WORDS, frame
 from tests.tables import classifier, parameters, regressor
 
@@ -172,7 +173,7 @@ def test_learning_from_thousands_of_categories():
     table["other"] = rng.standard_normal(len(level))
     train, test = slice(16_000), slice(16_000, None)
     clf = DNNClassifier(
-        (16,), n_ensemble=1, max_iter=12, early_stopping=False, random_state=0
+        (16,), n_members=1, max_iter=12, early_stopping=False, random_state=0
     )
     proba = clf.fit(table[train], y[train]).predict_proba(table[test])[:, 1]
     encoded = TargetEncoder(random_state=0).fit(table[["id"]][train], y[train])
@@ -277,7 +278,8 @@ def test_order_of_rows_of_mixed_objects(column, max_one_hot):
     encoded = enc.transform(table)
     names = list(enc.get_feature_names_out())
     y = np.arange(40) % 2
-    clf = classifier(max_one_hot=max_one_hot).fit(table, y)
+    entity = None if max_one_hot is None else EntityEmbedding(max_one_hot)
+    clf = classifier(categorical_embedding=entity).fit(table, y)
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(40)
         other = encoder(max_one_hot=max_one_hot).fit(table.iloc[order])
@@ -355,7 +357,7 @@ def test_a_stream_holds_the_categories_that_it_needs(monkeypatch):
     """So it is after `partial_fit`, and before training has ended."""
     monkeypatch.setattr(_categories, "MAX_LEVELS", 5)
     table = secrets(600)
-    clf = classifier(max_one_hot=None)
+    clf = classifier(categorical_embedding=None)
     clf.partial_fit(table, np.arange(600) % 2, [0, 1])
     assert len(re.findall(rb"secret-\d+", pickle.dumps(clf))) == 0
     enc = encoder()

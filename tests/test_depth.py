@@ -26,14 +26,14 @@ from tests.tables import binary, multiclass, numbers, regression
 PYRAMID = tuple(range(70, 16, -3))
 
 #: A depth where nothing learns without residual connections.
-DEAD = {"hidden_layer_dims": (4,) * 40, "residual": False, "n_ensemble": 1}
+DEAD = {"hidden_layer_dims": (4,) * 40, "residual": False, "n_members": 1}
 
 
 @pytest.mark.parametrize("dims", [(32,) * 20, PYRAMID, PYRAMID[::-1], (16,) * 50])
 def test_deep_networks_learn_the_digits(dims):
     """One member of many layers, half of the rows: all but as good as two layers."""
     X, y = load_digits(return_X_y=True)
-    clf = DNNClassifier(dims, n_ensemble=1, max_iter=15, random_state=0)
+    clf = DNNClassifier(dims, n_members=1, max_iter=15, random_state=0)
     assert clf.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.9
 
 
@@ -41,7 +41,7 @@ def test_deep_networks_learn_the_digits(dims):
 def test_deep_regressors_learn(options):
     """So does a regressor, with other layers inside."""
     X, y = regression(400)
-    reg = DNNRegressor((16,) * 20, n_ensemble=1, max_iter=20, random_state=0, **options)
+    reg = DNNRegressor((16,) * 20, n_members=1, max_iter=20, random_state=0, **options)
     assert reg.fit(X, y).score(*regression(400, seed=1)) > 0.8
 
 
@@ -101,8 +101,8 @@ def test_the_signal_keeps_its_size(depth, width, rng):
         (DNNRegressor, regression, DEAD),
         (DNNRegressor, regression, DEAD | {"loss": "absolute_error"}),
         (DNNRegressor, regression, DEAD | {"early_stopping": False}),
-        (DNNRegressor, regression, {"learning_rate": 1e-9, "n_ensemble": 2}),
-        (DNNRegressor, regression, {"learning_rate": 30.0, "n_ensemble": 1}),
+        (DNNRegressor, regression, {"learning_rate": 1e-9, "n_members": 2}),
+        (DNNRegressor, regression, {"learning_rate": 30.0, "n_members": 1}),
     ],
 )
 def test_what_learned_nothing_says_so(make, data, params):
@@ -124,14 +124,14 @@ def test_lbfgs_that_is_done_at_once_says_so():
 def test_noise_learned_by_heart_is_no_failure(make, n):
     """A target that has nothing to do with the columns gives no warning."""
     X, y = numbers(n), np.random.default_rng(1).integers(2, size=n)
-    make((32,), n_ensemble=1, random_state=0).fit(X, y)
+    make((32,), n_members=1, random_state=0).fit(X, y)
 
 
 def test_large_noise_says_that_the_columns_say_nothing():
     """Where noise is too much to learn by heart, the warning names it first."""
     X, y = numbers(20_000, 2), np.random.default_rng(1).integers(2, size=20_000)
     with pytest.warns(ConvergenceWarning, match="the columns say nothing"):
-        DNNClassifier((8,), n_ensemble=1, max_iter=10, random_state=0).fit(X, y)
+        DNNClassifier((8,), n_members=1, max_iter=10, random_state=0).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_large_noise_says_that_the_columns_say_nothing():
 )
 def test_no_warning_without_a_reason(data, params):
     """Few steps say nothing, and of a single class there is nothing to learn."""
-    DNNClassifier((4,), n_ensemble=1, random_state=0, **params).fit(*data())
+    DNNClassifier((4,), n_members=1, random_state=0, **params).fit(*data())
 
 
 def test_partial_fit_does_not_warn():

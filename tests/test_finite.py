@@ -69,7 +69,7 @@ def test_far_rows(task, scaling, dtype):
 def test_far_rows_through_every_activation(activation):
     """None turns what overflows into NaN."""
     reg = regressor(
-        (8, 8), activation=activation, numeric_scaling=None, n_ensemble=1
+        (8, 8), activation=activation, numeric_scaling=None, n_members=1
     ).fit(*regression())
     assert_finite(reg, FAR[2:])
 
@@ -139,7 +139,7 @@ ONE_STEP = {
     "optimizer": "sgd",
     "activation": "relu",
     "max_iter": 1,
-    "n_ensemble": 1,
+    "n_members": 1,
     "early_stopping": False,
 }
 
@@ -149,7 +149,7 @@ ONE_STEP = {
     [
         {},
         {"batch_norm": True},
-        {"n_ensemble": 2},
+        {"n_members": 2},
         {"numeric_embedding": "periodic"},
     ],
     ids=str,

@@ -26,6 +26,7 @@ from sklearn.metrics import (
 
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn.nn.activations import ACTIVATIONS, Parametric
+from skdnn.nn.embeddings import EntityEmbedding
 from skdnn.nn.losses import REGRESSOR_LOSSES, Huber, LogLoss, Quantile, SquaredError
 from skdnn.nn.optimizers import OPTIMIZERS
 from skdnn.nn.schedules import SCHEDULES
@@ -141,6 +142,7 @@ one_of = st.sampled_from
 #: What each parameter may be beside its default.
 PARAMETERS = {
     "activation": one_of([*sorted(ACTIVATIONS), Parametric("tanh")]),
+    "recipe": one_of(["tuned", "plain"]),
     "batch_norm": st.just(True),
     "residual": st.just(True),
     "dropout": one_of([0.0, 0.5, 0.9999999]),
@@ -163,9 +165,10 @@ PARAMETERS = {
     "numeric_embedding": one_of(["periodic", "piecewise_linear", None]),
     "input_scaling": st.booleans(),
     "categorical_features": one_of([None, [0], []]),
-    "max_one_hot": one_of([0, 2, None]),
-    "category_width": one_of([1, 3]),
-    "n_ensemble": one_of([1, 3]),
+    "categorical_embedding": one_of(
+        [EntityEmbedding(0), EntityEmbedding(2, width=1), "entity", None]
+    ),
+    "n_members": one_of([1, 3]),
     "ensemble_weights": st.just("shared"),
     "dtype": st.just("float64"),
 }
@@ -377,7 +380,7 @@ DEPEND = {
     "outlying": lambda z, rng: z + 1e4 * (np.arange(len(z)) % 50 == 0),
 }
 #: Parameters with which it can be learned.
-LONG = "batch_norm residual early_stopping refit numeric_embedding n_ensemble dtype"
+LONG = "batch_norm residual early_stopping refit numeric_embedding n_members dtype"
 LONG = {name: PARAMETERS[name] for name in [*LONG.split(), "ensemble_weights"]}
 
 

@@ -129,14 +129,14 @@ def test_lbfgs_after_dropout():
         ("parametrization", "ntk", "standard"),
         ("numeric_embedding", "piecewise_linear", None),
         ("input_scaling", True, False),
-        ("n_ensemble", 4, 2),
+        ("n_members", 4, 2),
         ("loss", LogLoss(), LogLoss(label_smoothing=0.1)),
     ],
 )
 def test_what_auto_stood_for_is_what_counts(name, meant, other):
     """The word and what it stood for are the same; anything else is an error."""
     X, y = binary()
-    params = {"n_ensemble": "auto", "warm_start": True}
+    params = {"n_members": "auto", "warm_start": True}
     if name == "loss":
         params["loss"] = LogLoss()
     clf = classifier(**params).fit(X, y)
@@ -160,17 +160,17 @@ def test_auto_after_a_plain_beginning():
 def test_members_stay_as_many_with_more_rows():
     """The number of rows may set the number of members of a new network alone."""
     X, y = binary(60)
-    clf = classifier(n_ensemble="auto", warm_start=True).fit(X, y)
+    clf = classifier(n_members="auto", warm_start=True).fit(X, y)
     clf.fit(*binary(1000))
     assert clf.network_.n_members == 4
-    clf = classifier(n_ensemble="auto").partial_fit(X, y, [0, 1])
+    clf = classifier(n_members="auto").partial_fit(X, y, [0, 1])
     assert clf.network_.n_members == 2
     clf.partial_fit(X, y)
 
 
 def test_probabilities_are_those_of_the_temperature():
     """`decision_function` is divided by it after `partial_fit` too."""
-    clf, X, y = calibrated(binary, n_ensemble=1)
+    clf, X, y = calibrated(binary, n_members=1)
     clf.set_params(early_stopping="auto").partial_fit(X, y)
     raw = clf.network_.forward(clf.encoder_.transform(X).astype(np.float32))[:, 0]
     expected = expit(raw.astype(float) / clf.temperature_)

@@ -17,7 +17,7 @@ X, Y = binary()
 #: A `fit` that validates, once an epoch, on rows of one network.
 WATCHED = {
     "early_stopping": True,
-    "n_ensemble": 1,
+    "n_members": 1,
     "schedule": "constant",
     "batch_size": 10,
 }
@@ -203,7 +203,7 @@ def interrupting(epoch):
 def test_interrupt_leaves_a_fitted_estimator():
     """After Ctrl-C the estimator predicts, with a warning."""
     X, y = binary()
-    params = {"early_stopping": True, "n_ensemble": 1, "max_iter": 50}
+    params = {"early_stopping": True, "n_members": 1, "max_iter": 50}
     clf = classifier(scoring=interrupting(4), **params)
     with pytest.warns(UserWarning, match="interrupted") as record:
         clf.fit(X, y)
@@ -257,7 +257,7 @@ BGD_LBFGS = {"optimizer": "lbfgs", "solver": "bgd"}
 def test_interrupt_with_lbfgs():
     """Ctrl-C amid a run of L-BFGS leaves the weights of the iteration before."""
     X, y = binary()
-    params = {"early_stopping": True, "max_iter": 50, "n_ensemble": 1, **BGD_LBFGS}
+    params = {"early_stopping": True, "max_iter": 50, "n_members": 1, **BGD_LBFGS}
     # Scores rise until the interrupt, so that the last iteration is the best.
     calls = []
 

@@ -376,7 +376,7 @@ def test_class_weights_of_several_labels(kind):
     """Labels of any dtype have the weights that integers have."""
     X, Y = multilabel()
     labels = MIXED[kind](Y) if kind in MIXED else MULTILABEL[kind][0](Y)
-    clf = classifier((), n_ensemble=1, max_iter=2)
+    clf = classifier((), n_members=1, max_iter=2)
     unweighted = parameters(clone(clf).fit(X, Y))
     for class_weight in LABEL_WEIGHTS:
         clf.set_params(class_weight=class_weight)

@@ -94,7 +94,7 @@ def test_divergence_advises_no_learning_rate():
 @pytest.mark.parametrize("n_members", [None, 2, 3])
 def test_objective_and_gradient_are_of_one_function(n_members, rng):
     """Those of an ensemble are the sums over its members, both of them."""
-    clf = classifier(n_ensemble=n_members or 1, dtype="float64", **PARAMS)
+    clf = classifier(n_members=n_members or 1, dtype="float64", **PARAMS)
     X, y = binary()
     errors = []
 
@@ -121,7 +121,7 @@ BESIDE = {
     "early_stopping": True,
     "refit": True,
     "max_time": 1e-6,
-    "n_ensemble": 3,
+    "n_members": 3,
     "ensemble_weights": "shared",
     "batch_norm": True,
     "residual": True,
@@ -149,7 +149,7 @@ def test_beside_other_parameters(name, task):
     make, data = TASKS[task]
     params = {name: BESIDE[name]} | PARAMS
     if name in ("refit", "ensemble_weights"):
-        params |= {"early_stopping": True, "n_ensemble": 2}
+        params |= {"early_stopping": True, "n_members": 2}
     X, y = data()
     est = make(**params).fit(X, y).fit(X, y)
     assert np.isfinite(est.predict(X)).all()

@@ -17,12 +17,12 @@ def many():
     return classifier((4,), max_iter=1).fit(*multiclass(n=800, n_classes=200))
 
 
-@pytest.mark.parametrize("n_ensemble", [1, 3])
+@pytest.mark.parametrize("n_members", [1, 3])
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
-def test_one_softmax(n_ensemble, method, monkeypatch):
+def test_one_softmax(n_members, method, monkeypatch):
     """Probabilities are computed once: no average of logarithms before."""
     X, y = multiclass()
-    clf = classifier(n_ensemble=n_ensemble).fit(X, y)
+    clf = classifier(n_members=n_members).fit(X, y)
     shapes = []
 
     def softmax(raw, out):
@@ -32,7 +32,7 @@ def test_one_softmax(n_ensemble, method, monkeypatch):
     monkeypatch.setitem(losses.INVERSE_LINKS, "softmax", softmax)
     monkeypatch.setitem(losses.AVERAGES, "softmax", None)
     getattr(clf, method)(X)
-    assert shapes == [(len(X), 3) if n_ensemble == 1 else (n_ensemble, len(X), 3)]
+    assert shapes == [(len(X), 3) if n_members == 1 else (n_members, len(X), 3)]
 
 
 @pytest.mark.parametrize("task", CLASSIFIERS)

@@ -277,7 +277,7 @@ def test_a_column_of_many_words():
     z = rng.standard_normal(641)
     X = pd.DataFrame({"word": np.digitize(z, np.linspace(-2, 2, 11)).astype(str)})
     y = z > 1
-    clf = DNNClassifier((32,), n_ensemble=1, random_state=0).fit(X[:141], y[:141])
+    clf = DNNClassifier((32,), n_members=1, random_state=0).fit(X[:141], y[:141])
     constant = np.full(500, y[:141].mean())
     said = clf.predict_proba(X[141:])[:, 1]
     assert log_loss(y[141:], said) < 0.5 * log_loss(y[141:], constant)

@@ -19,13 +19,13 @@ from skdnn import DNNClassifier, DNNRegressor
         # What else the recipe may be.
         DNNClassifier(
             (16,),
-            n_ensemble=3,
+            n_members=3,
             ensemble_weights="shared",
             numeric_embedding="periodic",
         ),
         DNNRegressor(
             (16,),
-            n_ensemble=3,
+            n_members=3,
             ensemble_weights="own",
             numeric_embedding="piecewise_linear",
             refit=True,

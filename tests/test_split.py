@@ -352,7 +352,7 @@ def test_members_do_not_learn_from_the_rows_that_they_hold_out(weighted):
         seen.append(y)
         return 0.0
 
-    params = {"early_stopping": True, "n_ensemble": 3, "target_scaling": False}
+    params = {"early_stopping": True, "n_members": 3, "target_scaling": False}
     params |= {"scoring": score, "shuffle": False}
     one = members_of(regressor(**params).fit(X, y, weight))
     assert [len(labels) for labels in seen] == [6] * 15
@@ -377,7 +377,7 @@ def test_members_are_validated_on_the_rows_that_they_hold_out(weighted):
         assert estimator.network_.n_members is None
         return log_loss(y, estimator.predict_proba(X), sample_weight=sample_weight)
 
-    params = {"n_ensemble": 3, "dtype": "float64", "batch_norm": True}
+    params = {"n_members": 3, "dtype": "float64", "batch_norm": True}
     clf = classifier(scoring=score, max_iter=1, early_stopping=True, **params)
     clf.fit(X, y, weight)
     scores = [log_loss(y, e.predict_proba(X), sample_weight=w) for X, y, w, e in seen]
@@ -409,7 +409,7 @@ def test_members_of_a_rare_class(scoring):
     """Each member holds out a row of each class, which some scorers need."""
     X, y = binary(200)
     y = np.where(np.arange(200) < 3, 1, 0)
-    clf = classifier(scoring=scoring, n_ensemble=4).fit(X, y)
+    clf = classifier(scoring=scoring, n_members=4).fit(X, y)
     assert np.isfinite(clf.validation_scores_).all()
 
 
@@ -425,7 +425,7 @@ def test_members_score_without_a_number():
 def test_members_are_kept_by_a_warm_start(first):
     """Going on with more or fewer rows keeps their number, whatever "auto" would be."""
     X, y = binary(1200)
-    params = {"n_ensemble": "auto", "warm_start": True, "max_iter": 1}
+    params = {"n_members": "auto", "warm_start": True, "max_iter": 1}
     for n, then, n_members in (300, 1200, 4), (1200, 300, 2):
         clf = classifier(**params)
         n_members = n_members if first == "fit" else 2

@@ -144,7 +144,7 @@ def contaminated(share, size, n=600):
 def test_outliers_do_not_spoil_robust_losses(loss, share, size):
     """What a robust loss learns from the other rows is as good as without them."""
     X, y, clean = contaminated(share, size)
-    reg = DNNRegressor((32,), loss=loss, n_ensemble=1, max_iter=40, random_state=0)
+    reg = DNNRegressor((32,), loss=loss, n_members=1, max_iter=40, random_state=0)
     assert r2_score(clean, reg.fit(X, y).predict(X)) > 0.97
 
 

@@ -158,7 +158,7 @@ def test_classes_that_no_validation_row_has(scoring, n_members):
     """Where a metric needs rows of each class, the error names those without any."""
     X, y = multiclass()
     y = np.array(["a", "b", "c", "rare"])[np.where(np.arange(90) == 7, 3, y)]
-    est = estimator("classes", scoring=scoring, n_ensemble=n_members)
+    est = estimator("classes", scoring=scoring, n_members=n_members)
     with pytest.raises(ValueError, match=r"no value.*none of which is of \['rare'\]"):
         est.fit(X, y)
     assert not hasattr(est, "network_")

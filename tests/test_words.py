@@ -196,7 +196,7 @@ def test_scorers_that_suit_are_those_that_work(task):
     """What is refused would have failed after an epoch, and nothing else is."""
     make, data = TASKS[task]
     X, y = data()
-    est = make(max_iter=1, n_ensemble=1).fit(X, y)
+    est = make(max_iter=1, n_members=1).fit(X, y)
     for scoring in get_scorer_names():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -18,9 +18,11 @@ from sklearn.base import BaseEstimator
 from skdnn.nn.layers import Layer, Parameter, sum_rows
 
 __all__ = [
+    "CATEGORICAL_EMBEDDINGS",
     "NUMERIC_EMBEDDINGS",
-    "CategoricalEmbedding",
     "Embedding",
+    "EntityEmbedding",
+    "EntityEmbeddingLayer",
     "NumericEmbedding",
     "Periodic",
     "PeriodicLayer",
@@ -29,7 +31,7 @@ __all__ = [
 ]
 
 
-class CategoricalEmbedding(Layer):
+class EntityEmbeddingLayer(Layer):
     """Replace each column of codes by a vector that is learned for each code.
 
     The codes are the last columns; their vectors take their place (Guo and Berkhahn,
@@ -281,6 +283,31 @@ class PiecewiseLinearLayer(NumericEmbedding):
         return np.clip(terms, 0, 1, out=terms)
 
 
+class EntityEmbedding(BaseEstimator):
+    """Embed each category of a column by a vector that is learned.
+
+    Categories that are alike for the target come to lie near each other (Guo and
+    Berkhahn, 2016, "Entity Embeddings of Categorical Variables").
+
+    Parameters
+    ----------
+    max_one_hot : int >= 0, default=8
+        Columns of at most so many categories, missing ones counted as one, are not
+        embedded, but become a column of zeros and ones for each category.
+    width : int >= 1, default=8
+        Length of the vectors.
+    """
+
+    ranges = {
+        "max_one_hot": (Integral, 0, None, "left"),
+        "width": (Integral, 1, None, "left"),
+    }
+
+    def __init__(self, max_one_hot=8, width=8):
+        self.max_one_hot = max_one_hot
+        self.width = width
+
+
 class Embedding(BaseEstimator):
     """Base class: the parameters of an embedding of numbers.
 
@@ -368,3 +395,4 @@ class PiecewiseLinear(Embedding):
 
 
 NUMERIC_EMBEDDINGS = {"periodic": Periodic, "piecewise_linear": PiecewiseLinear}
+CATEGORICAL_EMBEDDINGS = {"entity": EntityEmbedding}

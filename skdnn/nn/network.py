@@ -9,8 +9,8 @@ import numpy as np
 from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.embeddings import (
     NUMERIC_EMBEDDINGS,
-    CategoricalEmbedding,
     Embedding,
+    EntityEmbeddingLayer,
 )
 from skdnn.nn.layers import (
     Activate,
@@ -429,7 +429,7 @@ def _embeddings(
         n_inputs = layers[-1].n_outputs
     if cardinalities:
         layers.append(
-            CategoricalEmbedding(n_inputs, cardinalities, category_width, n_members)
+            EntityEmbeddingLayer(n_inputs, cardinalities, category_width, n_members)
         )
     return layers
 

@@ -7,7 +7,8 @@ import pytest
 from skdnn._recipe import MAX_EMBEDDED
 from skdnn.nn.embeddings import (
     NUMERIC_EMBEDDINGS,
-    CategoricalEmbedding,
+    EntityEmbedding,
+    EntityEmbeddingLayer,
     NumericEmbedding,
     Periodic,
     PiecewiseLinear,
@@ -176,13 +177,14 @@ def test_categorical_features_become_columns(make):
 @pytest.mark.parametrize(
     ("max_one_hot", "cardinalities"), [(None, []), (5, []), (4, [6]), (0, [6])]
 )
-def test_max_one_hot_is_what_more_categories_are_embedded_than(
+def test_categorical_embedding_is_for_more_categories_than_max_one_hot(
     make, max_one_hot, cardinalities
 ):
     """More categories than that become a vector each, and one for all others."""
-    est = make(max_one_hot=max_one_hot, category_width=3).fit(*words())
+    entity = max_one_hot is not None and EntityEmbedding(max_one_hot, width=3)
+    est = make(categorical_embedding=entity or None).fit(*words())
     assert est.encoder_.cardinalities_ == cardinalities
-    shapes = [ly.vectors.shape for ly in layers(est, CategoricalEmbedding)]
+    shapes = [ly.vectors.shape for ly in layers(est, EntityEmbeddingLayer)]
     assert shapes == [(n, 3) for n in cardinalities]
     assert est.coefs_[0].shape == (1 + (3 if cardinalities else 5), 8)
 
@@ -195,10 +197,11 @@ def test_min_frequency_is_what_a_category_needs_for_a_vector(
     """A category in fewer rows shares the first vector with what is unknown."""
     words = np.repeat(list("abcde"), [9, 5, 2, 2, 1])
     table = pd.DataFrame({"word": words, "n": np.arange(19)})
-    est = make(max_one_hot=4, min_frequency=min_frequency)
+    entity = EntityEmbedding(max_one_hot=4)
+    est = make(categorical_embedding=entity, min_frequency=min_frequency)
     est.fit(table, np.arange(19) % 2)
-    (embedding,) = layers(est, CategoricalEmbedding)
-    assert embedding.vectors.shape[-2:] == (n_vectors, est.category_width)
+    (embedding,) = layers(est, EntityEmbeddingLayer)
+    assert embedding.vectors.shape[-2:] == (n_vectors, entity.width)
     rare = table.iloc[[-1]]
     alike = np.array_equal(est.predict(rare), est.predict(rare.assign(word="new")))
     codes = est.encoder_.transform(pd.concat([rare, rare.assign(word="new")]))[:, -1]
@@ -209,12 +212,13 @@ def test_min_frequency_is_what_a_category_needs_for_a_vector(
 
 @both
 @pytest.mark.parametrize("width", [1, 2, 7])
-def test_category_width_is_the_length_of_the_vectors(make, width):
+def test_width_is_the_length_of_the_vectors(make, width):
     """A category enters the first layer as so many numbers, which are learned."""
     table, y = words()
-    params = {"max_one_hot": 0, "learning_rate": 0.05, "dtype": "float64"}
-    est = make((), category_width=width, **params).fit(table, y)
-    (embedding,) = layers(est, CategoricalEmbedding)
+    params = {"learning_rate": 0.05, "dtype": "float64"}
+    entity = EntityEmbedding(max_one_hot=0, width=width)
+    est = make((), categorical_embedding=entity, **params).fit(table, y)
+    (embedding,) = layers(est, EntityEmbeddingLayer)
     assert embedding.vectors.shape == (6, width)
     encoded = est.encoder_.transform(table)
     vectors = embedding.vectors[encoded[:, 1].astype(int)]

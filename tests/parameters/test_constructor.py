@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skdnn import DNNClassifier, DNNRegressor
-from skdnn.nn.embeddings import Periodic, PiecewiseLinear
+from skdnn.nn.embeddings import EntityEmbedding, Periodic, PiecewiseLinear
 from skdnn.nn.losses import Huber, LogLoss
 from skdnn.nn.optimizers import LBFGS, Adam, AdamW, Nesterov, RMSprop
 from skdnn.nn.schedules import (
@@ -28,6 +28,11 @@ from tests.tables import binary, classifier, numbers, parameters
 FOLDER = Path(__file__).parent
 TESTS = "\n".join(path.read_text("utf-8") for path in FOLDER.glob("test_*.py"))
 ESTIMATORS = [DNNClassifier, DNNRegressor]
+EMBEDDED = {
+    "categorical_features": [0],
+    "categorical_embedding": EntityEmbedding(),
+    "min_frequency": 1,
+}
 makers = pytest.mark.parametrize("make", [plain_classifier, plain_regressor])
 estimators = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
 
@@ -46,6 +51,7 @@ def test_every_parameter_has_a_test(Estimator):
 
 #: name of a parameter -> what to start with, and a value that makes a difference
 CHANGES = {
+    "recipe": ({"learning_rate": 0.01}, "tuned"),
     "hidden_layer_dims": ({}, (4,)),
     "activation": ({}, "tanh"),
     "batch_norm": ({}, True),
@@ -80,14 +86,10 @@ CHANGES = {
     "numeric_embedding": ({}, "periodic"),
     "input_scaling": ({}, True),
     "categorical_features": ({}, [0]),
-    "max_one_hot": ({"categorical_features": [0], "min_frequency": 1}, 8),
-    "min_frequency": ({"categorical_features": [0], "max_one_hot": 8}, 1),
-    "category_width": (
-        {"categorical_features": [0], "max_one_hot": 8, "min_frequency": 1},
-        3,
-    ),
-    "n_ensemble": ({}, 2),
-    "ensemble_weights": ({"n_ensemble": 2}, "shared"),
+    "categorical_embedding": (EMBEDDED | {"categorical_embedding": None}, "entity"),
+    "min_frequency": (EMBEDDED | {"min_frequency": 2}, 1),
+    "n_members": ({}, 2),
+    "ensemble_weights": ({"n_members": 2}, "shared"),
     "target_scaling": ({}, False),
     "class_weight": ({}, "balanced"),
     "temperature_scaling": ({"early_stopping": True}, True),
@@ -96,6 +98,8 @@ CHANGES = {
     "random_state": ({}, 1),
     "dtype": ({}, "float64"),
     # And of the parts.
+    "categorical_embedding__max_one_hot": (EMBEDDED, 99),
+    "categorical_embedding__width": (EMBEDDED, 3),
     "numeric_embedding__n_frequencies": ({"numeric_embedding": Periodic()}, 3),
     "numeric_embedding__frequency_scale": ({"numeric_embedding": Periodic()}, 1.0),
     "numeric_embedding__n_bins": ({"numeric_embedding": PiecewiseLinear()}, 3),

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn._recipe import PLAIN, TUNED, is_tuned, resolve
@@ -76,7 +78,7 @@ def test_auto_elsewhere_is_a_plain_network(make, params):
     default = {plain_classifier: tables.classifier, plain_regressor: tables.regressor}[
         make
     ]
-    one = default(n_ensemble="auto", **params).fit(X, y)
+    one = default(n_members="auto", **params).fit(X, y)
     two = make(**params).fit(X, y)
     np.testing.assert_array_equal(parameters(one), parameters(two))
     assert one.validation_scores_ is None
@@ -96,16 +98,69 @@ def test_auto_leaves_nothing_open(optimizer, n_rows, is_classifier):
     assert params == before
 
 
+@pytest.mark.parametrize("solver", ["bgd", "sgd", "minibatch"])
+@pytest.mark.parametrize("optimizer", sorted({*OPTIMIZERS} - {"lbfgs"}))
+def test_recipe_says_so_whatever_the_optimizer(optimizer, solver):
+    """`"tuned"` and `"plain"` stand for all other choices but that of the optimizer."""
+    for recipe, choices in ("tuned", TUNED), ("plain", PLAIN):
+        params = everything(optimizer=optimizer, solver=solver, recipe=recipe)
+        settings = resolve(params, 5, 2000)
+        for name in set(choices) - {"optimizer"}:
+            assert getattr(settings, name) == choices[name], name
+        assert type(settings.optimizer) is OPTIMIZERS[optimizer]
+        assert settings.recipe == recipe
+        assert settings.early_stopping == (recipe == "tuned")
+
+
+def test_recipe_plain_is_each_part_switched_off():
+    """A plain network takes one argument, or a long list of them."""
+    X, y = binary()
+    X[:, 3] = np.arange(60) % 20
+    one = DNNClassifier((8,), recipe="plain", categorical_features=[3], random_state=0)
+    parts = {
+        **{"activation": "relu", "residual": False, "dropout": 0.0},
+        **{"optimizer": "adam", "learning_rate": 0.001, "schedule": "constant"},
+        **{"learning_rate_multipliers": None, "parametrization": "standard"},
+        **{"numeric_embedding": None, "categorical_embedding": None},
+        **{"input_scaling": False, "n_members": 1, "temperature_scaling": False},
+        **{"batch_size": 200, "max_iter": 200, "n_iter_no_change": 10},
+        "early_stopping": False,
+    }
+    two = clone(one).set_params(recipe="auto", **parts)
+    for est in one, two:
+        with pytest.warns(ConvergenceWarning, match="max_iter=200"):
+            est.fit(X, y)
+    np.testing.assert_array_equal(parameters(one), parameters(two))
+    assert one.loss_curve_ == two.loss_curve_
+
+
+@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+@pytest.mark.parametrize(
+    ("optimizer", "solver"),
+    [
+        *((name, "minibatch") for name in sorted({*OPTIMIZERS} - {"lbfgs"})),
+        *(("adam", "bgd"), ("sgd", "sgd"), ("lbfgs", "bgd")),
+    ],
+)
+def test_recipe_tuned_learns_with_any_optimizer(Estimator, optimizer, solver):
+    """The other parts of the recipe are no obstacle to any of them."""
+    X = numbers(200)
+    y = (X[:, 0] - 0.5 * X[:, 1] > 0).astype(int)
+    params = {"optimizer": optimizer, "solver": solver, "random_state": 0}
+    est = Estimator((16,), recipe="tuned", **params).fit(X, y)
+    assert est.score(X, y) > (0.9 if Estimator is DNNClassifier else 0.5)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_auto_keeps_what_was_chosen(optimizer):
     """What is not on `"auto"` stays as it is."""
     chosen = {
         **{"activation": "tanh", "dropout": 0.3, "schedule": "step"},
-        **{"numeric_embedding": Periodic()},
+        **{"numeric_embedding": Periodic(), "categorical_embedding": None},
         **{"input_scaling": False, "parametrization": "standard"},
         **{"learning_rate_multipliers": None},
         **{"temperature_scaling": False},
-        **{"early_stopping": True, "learning_rate": 0.7, "n_ensemble": 4},
+        **{"early_stopping": True, "learning_rate": 0.7, "n_members": 4},
         **{"batch_size": 3, "max_iter": 5, "n_iter_no_change": 7},
     }
     assert set(AUTOS) - {"optimizer"} <= set(chosen)
