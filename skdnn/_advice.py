@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from functools import partial
 
-from skdnn._parameters import is_auto, named
+from skdnn._parameters import from_name, is_auto
 from skdnn._recipe import TUNED
 from skdnn._sklearn_compat import (
     InvalidParameterError,
@@ -135,7 +135,7 @@ def _instance(part, inner, value):
     """Return a sentence about the object whose parameter could be set."""
     table = PARTS[part]
     wanted = TUNED.get(part) if value is None or is_auto(value) else value
-    first = [] if wanted is None else [named(wanted, table)]
+    first = [] if wanted is None else [from_name(wanted, table)]
     for instance in [*first, *(kind() for kind in table.values())]:
         if inner in instance.get_params():
             return f"Set {part} to an instance, such as {part}={instance!r}."

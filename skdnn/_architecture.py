@@ -2,7 +2,7 @@
 
 from sklearn.base import clone
 
-from skdnn._parameters import named, per_layer
+from skdnn._parameters import from_name, per_layer
 from skdnn.nn.activations import ACTIVATIONS, to_plain
 from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS, NUMERIC_EMBEDDINGS
 
@@ -18,7 +18,7 @@ def architecture(settings, encoder, n_outputs):
         Which knows what enters the network.
     n_outputs : int
     """
-    entity = named(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
+    entity = from_name(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
     activations = to_plain(per_layer(vars(settings), "activation"))
     return {
         "n_inputs": encoder.n_features_out_,
@@ -58,7 +58,7 @@ def _embedding(value):
     """Return name and parameters of an embedding, or one of the user's own class."""
     if value is None:
         return None
-    embedding = named(value, NUMERIC_EMBEDDINGS)
+    embedding = from_name(value, NUMERIC_EMBEDDINGS)
     kinds = {kind: name for name, kind in NUMERIC_EMBEDDINGS.items()}
     if type(embedding) not in kinds:
         return clone(embedding)

@@ -123,25 +123,25 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         check_together(vars(self))
         check_validation_arguments(*validation, self.early_stopping)
         model, data = self._begin(train, goes_on)
-        given = None
+        val = None
         if validation[0] is not None:
-            given = check_data(self, model, *validation, suffix="_val")
+            val = check_data(self, model, *validation, suffix="_val")
         settings = self._resolve(data.X.shape[1], data.n_rows, goes_on)
         progress = deepcopy(self._progress) if goes_on else None
         streams = random_streams(self.random_state, progress)
 
-        rows, held_out = data.rows, None if given is None else HeldOut([given])
-        if given is None and settings.early_stopping:
+        rows, held_out = data.rows, None if val is None else HeldOut([val])
+        if val is None and settings.early_stopping:
             # A copy, so that a warm start holds the same rows out.
             rng = deepcopy(streams["split"])
             strata = model.targets.strata(data.targets[data.rows.index])
             rows, held_out = split(data, strata, settings, rng)
-        warn_of_no_effect(vars(self), held_out, given)
+        warn_of_no_effect(vars(self), held_out, val)
         watches_metric = held_out is not None and settings.scoring != "loss"
         if watches_metric and isinstance(settings.scoring, str):
             model.targets.check_scoring(settings.scoring)
 
-        refits = settings.refit and held_out is not None and given is None
+        refits = settings.refit and held_out is not None and val is None
         end_time = None if settings.max_time is None else started + settings.max_time
         first_end = started + settings.max_time / 2 if refits and end_time else end_time
         n_epochs = settings.max_iter

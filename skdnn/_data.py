@@ -23,7 +23,7 @@ class Data(NamedTuple):
         Those to use.
     n_rows : int
         How many observations they stand for.
-    frame : array-like
+    X_given : array-like
         `X` as it came, for scorers.
     is_weighted : bool
         Whether the user gave weights.
@@ -33,7 +33,7 @@ class Data(NamedTuple):
     targets: np.ndarray
     rows: Rows
     n_rows: int
-    frame: object
+    X_given: object
     is_weighted: bool
 
     def in_canonical_order(self):
@@ -84,9 +84,9 @@ def check_data(
             sample_weight = _check_weight(sample_weight, X_checked, suffix)
     rows = rows_with_weight(n_samples, sample_weight)
     # Not all sparse formats have rows to take.
-    frame = X_checked if issparse(X) else X
+    X_given = X_checked if issparse(X) else X
     is_weighted = sample_weight is not None
-    return Data(X_checked, checked, rows, len(rows.index), frame, is_weighted)
+    return Data(X_checked, checked, rows, len(rows.index), X_given, is_weighted)
 
 
 def check_validation_arguments(X_val, y_val, sample_weight_val, early_stopping):
@@ -179,11 +179,11 @@ def split(data, strata, settings, rng):
     n_members = settings.n_members if own else 1
     positions = hold_out(n_rows, n_validation, strata, rng, n_members)
     parts = [data._replace(rows=data.rows.take(p)) for p in positions]
-    learned = np.ones((n_rows, n_members), dtype=bool)
-    np.put_along_axis(learned, positions.T, False, axis=0)
+    trains = np.ones((n_rows, n_members), dtype=bool)
+    np.put_along_axis(trains, positions.T, False, axis=0)
     if own:
-        return data.rows._replace(learned=learned), HeldOut(parts, positions)
-    return data.rows.take(np.flatnonzero(learned)), HeldOut(parts)
+        return data.rows._replace(trained_by=trains), HeldOut(parts, positions)
+    return data.rows.take(np.flatnonzero(trains)), HeldOut(parts)
 
 
 def validation_size(validation_fraction, n_rows):

@@ -68,7 +68,7 @@ class Model(NamedTuple):
         """Return a member of the ensemble, as a model with a network of its own."""
         plan = {**self.architecture, "n_members": None}
         network = build_mlp(**plan)
-        network.take_over(self.network, index)
+        network.copy_member(self.network, index)
         return self._replace(architecture=plan, network=network)
 
     def batch(self, data, rows):
@@ -95,11 +95,11 @@ class Model(NamedTuple):
         is the mean of theirs.
         """
         rows, n = self.targets.weigh(targets, rows), len(rows.index)
-        if rows.weight is None and rows.learned is None:
+        if rows.weight is None and rows.trained_by is None:
             return None, n
         weight = np.ones((n, 1)) if rows.weight is None else rows.weight[:, None]
-        if rows.learned is not None:
-            weight = weight * rows.learned
+        if rows.trained_by is not None:
+            weight = weight * rows.trained_by
         total = weight.sum(axis=0)
         for sum_of_member in total:
             if not 0 < sum_of_member < np.inf:

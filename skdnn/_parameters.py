@@ -164,7 +164,9 @@ def check_going_on(params, before, fixed):
         Those that can't change.
     """
     for name in fixed:
-        if not is_auto(params[name]) and plain(params, name) != plain(before, name):
+        if not is_auto(params[name]) and comparable(params, name) != comparable(
+            before, name
+        ):
             raise ValueError(
                 f"{name} was {before[name]!r} when training began and is now "
                 f"{params[name]!r}: warm_start and partial_fit can't change it. Train "
@@ -188,7 +190,7 @@ def set_for_validation(params):
     return [n for n in idle if n in params and params[n] not in idle[n]]
 
 
-def warn_of_no_effect(params, held_out, given):
+def warn_of_no_effect(params, held_out, val):
     """Warn of parameters set by hand that need rows to be held out."""
     for name in set_for_validation(params):
         if held_out is None and params["early_stopping"]:
@@ -196,7 +198,7 @@ def warn_of_no_effect(params, held_out, given):
                 "no rows are held out, of so few or with this optimizer. Set "
                 "early_stopping=True or pass X_val."
             )
-        elif name == "refit" and given is not None:
+        elif name == "refit" and val is not None:
             why = "with X_val, no rows of X are held out: all are trained on."
         else:
             continue
@@ -214,7 +216,7 @@ def is_auto(value):
     return isinstance(value, str) and value == "auto"
 
 
-def named(value, table):
+def from_name(value, table):
     """Return the object that a name in `table` stands for, or `value` itself."""
     return table[value]() if isinstance(value, str) else value
 
@@ -234,15 +236,15 @@ def per_layer(params, name, is_valid=lambda value: True):
     return values
 
 
-def plain(params, name):
+def comparable(params, name):
     """Return the parameter `name` as what two equal ones have in common."""
     value = params[name]
     if name in ("activation", "dropout") and not is_auto(value):
-        return list(map(_plain, per_layer(params, name)))
-    return _plain(value)
+        return list(map(_comparable, per_layer(params, name)))
+    return _comparable(value)
 
 
-def _plain(value):
+def _comparable(value):
     if isinstance(value, BaseEstimator):
         return [type(value).__name__, value.get_params()]
     if isinstance(value, tuple) or hasattr(value, "__array__"):
@@ -363,5 +365,5 @@ def _check_lbfgs(params):
 def _stands_still(schedule):
     if is_auto(schedule):
         return True
-    schedule = named(schedule, SCHEDULES)
+    schedule = from_name(schedule, SCHEDULES)
     return type(schedule) is Constant and schedule.warm_up == 0

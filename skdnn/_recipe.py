@@ -10,7 +10,7 @@ from math import log2, sqrt
 from types import SimpleNamespace
 
 from skdnn._data import validation_size
-from skdnn._parameters import is_auto, is_lbfgs, named
+from skdnn._parameters import from_name, is_auto, is_lbfgs
 from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
@@ -115,7 +115,7 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True, before=None):
     by_rows = tuned and n_rows is not None and params["solver"] != "bgd"
     choices.update(_by_rows(n_rows if by_rows else None, params["max_iter"]))
     settings = {**params, **{name: choices[name] for name in autos if name in choices}}
-    settings["optimizer"] = named(settings["optimizer"], OPTIMIZERS)
+    settings["optimizer"] = from_name(settings["optimizer"], OPTIMIZERS)
     if "learning_rate" in autos:
         rate = settings["optimizer"].default_learning_rate
         if settings["parametrization"] == "ntk" and rate is not None:

@@ -47,13 +47,13 @@ class Rows(NamedTuple):
     ----------
     index : ndarray of int of shape (n_rows,)
     weight : ndarray of shape (n_rows,), or None where all count one
-    learned : ndarray of bool of shape (n_rows, n_members), default=None
-        Whether each member of an ensemble learns from a row; None is all from all.
+    trained_by : ndarray of bool of shape (n_rows, n_members), default=None
+        Whether each member of an ensemble trains on a row; None is all on all.
     """
 
     index: np.ndarray
     weight: np.ndarray | None
-    learned: np.ndarray | None = None
+    trained_by: np.ndarray | None = None
 
     def take(self, positions):
         """Return some of the rows, by their position among these."""

@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
-from skdnn._parameters import named, with_link
+from skdnn._parameters import from_name, with_link
 from skdnn._scoring import check_scoring_of_classes, check_scoring_of_numbers
 from skdnn._target_scaling import FARTHEST, location_and_scale
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss
@@ -72,15 +72,15 @@ class Targets(ABC):
         """Return the groups that a validation split keeps in proportion."""
         return None
 
-    def labels(self, targets):
-        """Return targets as scorers see them."""
+    def as_given(self, targets):
+        """Return targets of the kind of `y`, as scorers see them."""
         return targets
 
     def missing(self, labels):
         """Return the classes that are not among some labels."""
         return []
 
-    def combined(self, raw):
+    def averaged(self, raw):
         """Return raw predictions (n, n_outputs), those of an ensemble as one."""
         return raw if raw.ndim == 2 else self.loss.average(raw)
 
@@ -157,7 +157,7 @@ class ClassTargets(Targets):
             self._learn_class_weights(targets, rows, settings.class_weight)
 
     def _resolve_loss(self, loss):
-        loss = named(loss, CLASSIFIER_LOSSES)
+        loss = from_name(loss, CLASSIFIER_LOSSES)
         exclusive = self.n_outputs > 1 and not self.multilabel
         if exclusive:
             return with_link(loss, ["softmax", "sigmoid"], "more than two classes")
@@ -198,7 +198,7 @@ class ClassTargets(Targets):
         # Combinations of labels that stand alone share a stratum.
         return np.where(counts[strata] > 1, strata, -1)
 
-    def labels(self, targets):
+    def as_given(self, targets):
         return targets if self.multilabel else self.classes[targets]
 
     def missing(self, labels):
@@ -224,7 +224,7 @@ class ClassTargets(Targets):
     def probabilities(self, raw):
         """Return the probabilities (n, n_classes) that raw predictions stand for."""
         if self._exclusive_sigmoids:
-            return softmax(log_expit(self.combined(raw)), axis=1)
+            return softmax(log_expit(self.averaged(raw)), axis=1)
         proba = self.loss.predict(raw)
         if self.multilabel or self.n_outputs > 1:
             return proba
@@ -234,12 +234,12 @@ class ClassTargets(Targets):
 
     def decisions(self, raw):
         """Return raw predictions (n,) of two classes, else (n, n_outputs)."""
-        raw = self.combined(raw)
+        raw = self.averaged(raw)
         return raw[:, 0] if self.n_outputs == 1 and not self.multilabel else raw
 
     def log_probabilities(self, raw):
         """Return their logarithms, finite where one rounds to 0."""
-        raw = self.combined(raw)
+        raw = self.averaged(raw)
         if self.multilabel:
             return log_expit(raw)
         if self.n_outputs == 1:
@@ -300,7 +300,7 @@ class NumberTargets(Targets):
             self.location, self.scale = location_and_scale(y, rows.weight, self.loss)
 
     def _resolve_loss(self, loss):
-        loss = named(loss, REGRESSOR_LOSSES)
+        loss = from_name(loss, REGRESSOR_LOSSES)
         if isinstance(loss, LogLoss):
             raise ValueError(f"loss={loss!r} is for DNNClassifier.")
         return with_link(loss, ["identity", "sigmoid", "exp"], "numbers")

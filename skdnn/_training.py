@@ -11,7 +11,7 @@ from skdnn._callbacks import ProgressLine
 from skdnn._clock import Clock
 from skdnn._ending import check_end
 from skdnn._model import Model
-from skdnn._parameters import is_auto, named
+from skdnn._parameters import from_name, is_auto
 from skdnn._stopping import StoppingRule
 from skdnn._threads import threads_for
 from skdnn._validation import Validator
@@ -160,7 +160,7 @@ class Training:
     def _prepare(self, encoder):
         """Set what the encoder learns by; all that it has done so far is to check."""
         settings = self.settings
-        entity = named(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
+        entity = from_name(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
         encoder.set_params(
             max_one_hot=None if entity is None else entity.max_one_hot,
             min_frequency=settings.min_frequency,
@@ -179,7 +179,7 @@ class Training:
             model.network,
             model.targets.loss,
             optimizer,
-            named(settings.schedule, SCHEDULES),
+            from_name(settings.schedule, SCHEDULES),
             learning_rate=settings.learning_rate,
             plateau_factor=progress.get("plateau_factor", 1.0),
             penalty=penalty,
@@ -297,7 +297,7 @@ def _penalty(alpha, rows, total_weight):
 
     Warn where a strength that was given is no longer small beside their weights.
     """
-    learned = rows.learned
+    learned = rows.trained_by
     n_rows = len(rows.index) if learned is None else learned.sum(axis=0).mean()
     if is_auto(alpha):
         # As in `canonical_rows`, weights below one are no numbers of rows.

@@ -78,7 +78,7 @@ class Validator:
         """Return the `Validation` of the network as it is."""
         if len(self._models) > 1:
             for index, member in enumerate(self._models):
-                member.network.take_over(self.model.network, index)
+                member.network.copy_member(self.model.network, index)
         loss, temperature = self._loss()
         # A metric would only complain of predictions that are not finite.
         if not self._scorers or not np.isfinite(loss):
@@ -124,14 +124,14 @@ def _scorer(model, data, scoring, as_estimator):
     takes_weights = _takes_weights(scorer)
     if rows.weight is not None and not (data.is_weighted and takes_weights):
         rows = _repeated(rows, data.is_weighted, scoring)
-    labels = targets.labels(data.targets)[rows.index]
+    labels = targets.as_given(data.targets)[rows.index]
     weight = targets.weigh(data.targets, rows).weight if takes_weights else None
     options = {} if weight is None else {"sample_weight": weight}
 
     def score(temperature):
         estimator = as_estimator(model._replace(temperature=temperature))
         # Taken anew each time: the rows of all members may be many.
-        X = _safe_indexing(data.frame, rows.index)
+        X = _safe_indexing(data.X_given, rows.index)
         try:
             value = float(scorer(estimator, X, labels, **options))
         except ValueError as error:

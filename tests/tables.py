@@ -138,7 +138,7 @@ RECIPES = {
 
 def raw_predictions(estimator, X):
     """Return the raw predictions (n, n_outputs), those of an ensemble as one."""
-    return estimator._predict(X, "combined", dtype=None)
+    return estimator._predict(X, "averaged", dtype=None)
 
 
 def parameters(estimator):

@@ -126,7 +126,7 @@ def test_members_train_as_they_would_alone(switch, optimizer, n_weights, rng):
     ensemble.adapt(x)
     alone = [make_network(rng, n_outputs=4, **options) for _ in range(3)]
     for m, network in enumerate(alone):
-        network.take_over(ensemble, m)
+        network.copy_member(ensemble, m)
     losses = []
     for m, network in enumerate((ensemble, *alone)):
         trainer = make_trainer(network, loss, optimizer, penalty=0.1)

@@ -452,7 +452,7 @@ def test_best_weights_of_members_are_restored():
     assert clf.best_iter_ == 2
     for member in range(2):
         alone = build_mlp(**{**clf._architecture, "n_members": None})
-        alone.take_over(clf.network_, member)
+        alone.copy_member(clf.network_, member)
         np.testing.assert_array_equal(alone.params, seen[2 + member])
 
 

@@ -197,7 +197,7 @@ class Network:
         """Go back to a snapshot."""
         self.params[...], self.statistics[...] = snapshot
 
-    def take_over(self, ensemble, member):
+    def copy_member(self, ensemble, member):
         """Become a member, by its index, of an ensemble of networks like this one."""
         for own, of_all in zip(self.layers, ensemble.layers, strict=True):
             for name in (*own.parameters, *own.statistics):

@@ -135,7 +135,7 @@ def test_numeric_embedding_is_for_numbers(make):
 def test_numeric_embedding_auto_is_for_few_columns(make, n_more):
     """`"auto"` embeds no table of very many columns."""
     X, y = binary(40, MAX_EMBEDDED + n_more)
-    est = make(numeric_embedding="auto").fit(X, y)
+    est = make(recipe="tuned", numeric_embedding="auto").fit(X, y)
     assert len(layers(est, NumericEmbedding)) == (n_more == 0)
 
 
