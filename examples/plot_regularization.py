@@ -3,8 +3,8 @@
 On the left, a network with more weights than it needs: too small a penalty `alpha` and
 it is sure of what it has learned by heart, too large and it learns nothing. On the
 right, eight layers of sigmoids, which hardly train unless `batch_norm` keeps what goes
-into them where their slope is. Draws both to regularization.png. (With an optimizer
-other than Adam, a network is plain, but for what is set.)
+into them where their slope is. Draws both to regularization.png. (A plain network has
+neither, but for what is set.)
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,9 @@ X, y = make_classification(300, 30, n_informative=6, flip_y=0.1, random_state=0)
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 
 display = ValidationCurveDisplay.from_estimator(
-    DNNClassifier((50, 50), optimizer="rmsprop", tol=None, random_state=0),
+    DNNClassifier(
+        (50, 50), recipe="plain", optimizer="rmsprop", tol=None, random_state=0
+    ),
     X,
     y,
     param_name="alpha",
@@ -36,6 +38,7 @@ for alpha, loss in zip(display.param_range, test_loss, strict=True):
 for batch_norm in [False, True]:
     clf = DNNClassifier(
         (20,) * 8,
+        recipe="plain",
         activation="sigmoid",
         batch_norm=batch_norm,
         optimizer="momentum",

@@ -6,10 +6,12 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skdnn._architecture import architecture
+from skdnn._parameters import from_name
 from skdnn._rows import chunks
 from skdnn._targets import Targets
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.batches import Batch, SparseRows
+from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS
 from skdnn.nn.network import Network, build_mlp
 
 #: Rows that embeddings of numbers learn their bins from.
@@ -40,6 +42,28 @@ class Model(NamedTuple):
     architecture: dict | None = None
     network: Network | None = None
     temperature: float = 1.0
+
+    def learn(self, data, rows, settings, is_whole):
+        """Learn from training rows what encoding and decoding need.
+
+        Parameters
+        ----------
+        data : Data
+        rows : Rows
+        settings : namespace
+            Parameters of the estimator, nothing left on ``"auto"``.
+        is_whole : bool
+            Whether there will be no others.
+        """
+        # All that the encoder has done so far is to check.
+        entity = from_name(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
+        self.encoder.set_params(
+            max_one_hot=None if entity is None else entity.max_one_hot,
+            min_frequency=settings.min_frequency,
+            dtype=settings.dtype,
+        )
+        self.encoder.fit_rows(data.X, rows.index, rows.weight, drop_constant=is_whole)
+        self.targets.learn(data.targets, rows, settings)
 
     def with_network(self, settings, batch, rng):
         """Return the model with a network that is not trained yet.

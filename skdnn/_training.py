@@ -17,7 +17,6 @@ from skdnn._threads import threads_for
 from skdnn._validation import Validator
 from skdnn._warnings import warn
 from skdnn.nn.batches import Batches
-from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS
 from skdnn.nn.optimizers import LBFGS
 from skdnn.nn.schedules import SCHEDULES
 from skdnn.nn.trainer import Trainer
@@ -100,10 +99,7 @@ class Training:
         """
         settings = self.settings
         if model.network is None:
-            self._prepare(model.encoder)
-            drop_constant = self.n_epochs is not None
-            model.encoder.fit_rows(data.X, rows.index, rows.weight, drop_constant)
-            model.targets.learn(data.targets, rows, settings)
+            model.learn(data, rows, settings, is_whole=self.n_epochs is not None)
         batch, total_weight = model.batch(data, rows)
         penalty = _penalty(settings.alpha, rows, total_weight)
         if model.network is None:
@@ -156,16 +152,6 @@ class Training:
     def check(self):
         """Warn if training went badly, or raise an error if nothing came of it."""
         check_end(self)
-
-    def _prepare(self, encoder):
-        """Set what the encoder learns by; all that it has done so far is to check."""
-        settings = self.settings
-        entity = from_name(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
-        encoder.set_params(
-            max_one_hot=None if entity is None else entity.max_one_hot,
-            min_frequency=settings.min_frequency,
-            dtype=settings.dtype,
-        )
 
     def _make_trainer(self, model, penalty):
         settings, progress = self.settings, self._progress
