@@ -38,6 +38,7 @@ for residual in [False, True]:
     ax.plot(DEPTHS, scores, marker="o", label=f"{residual=}")
 
 ax.set(xscale="log", xticks=DEPTHS, xticklabels=DEPTHS)
+ax.minorticks_off()
 ax.set(xlabel="Hidden layers", ylabel="Accuracy on test rows")
 ax.legend()
 figure.savefig("depth.png")
