@@ -8,7 +8,11 @@ import matplotlib.pyplot as plt
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+]
+FOLDERS = [ROOT, ROOT / "skdnn", ROOT / "tests"]
 TESTS = "\n".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)[)#]")
@@ -56,6 +60,13 @@ def test_links_lead_somewhere(page):
     """Each relative link is to a file that is there."""
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+@pages
+def test_named_files_exist(page):
+    """Each file of Python that a page names is there, below one of the folders."""
+    for name in set(re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8"))):
+        assert any((folder / name).exists() for folder in FOLDERS), name
 
 
 @pages
