@@ -68,7 +68,9 @@ class FitTasks:
         if self._fit is not None:
             self._fit.call_on_fit_task_end(
                 **self._hook,
-                reconstruction_attributes=lambda: {"_model": self._estimator._model},
+                reconstruction_attributes=lambda: {
+                    "_model": self._estimator._model.copy()
+                },
             )
 
 

@@ -88,6 +88,10 @@ class Model(NamedTuple):
             network.adapt(batch.X[sample], weight)
         return self._replace(architecture=plan, network=network)
 
+    def copy(self):
+        """Return the model with a network of its own."""
+        return self._replace(network=self.network.copy())
+
     def member(self, index):
         """Return a member of the ensemble, as a model with a network of its own."""
         plan = {**self.architecture, "n_members": None}

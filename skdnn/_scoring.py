@@ -57,7 +57,8 @@ def _check(scoring, oracle, y, kind):
     try:
         get_scorer(scoring)(oracle, np.zeros((len(y), 1)), y)
     except (AttributeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".:")
         raise ValueError(
-            f"scoring={scoring!r} does not suit a target of {kind} ({error}). Take "
+            f"scoring={scoring!r} does not suit a target of {kind} ({reason}). Take "
             f"'loss', a scorer such as {example}, or a callable."
         ) from error

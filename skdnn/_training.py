@@ -105,7 +105,7 @@ class Training:
         if model.network is None:
             model = model.with_network(settings, batch, self.streams["weights"])
         else:
-            model = model._replace(network=model.network.copy())
+            model = model.copy()
         validate = None
         if held_out is not None:
             validate = Validator(model, held_out, batch, settings, as_estimator)

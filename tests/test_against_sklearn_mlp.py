@@ -217,7 +217,8 @@ def test_first_epochs_of_lbfgs(task):
 def test_a_millionth_is_noticed(optimizer):
     """A penalty that differs by a millionth makes a difference beyond the tolerance."""
     X, y, weight = make_data("binary", weighted=True)
-    network = make_network("binary", optimizer, HIDDEN_LBFGS, alpha=10.0)
+    params = {"activation": "relu", "alpha": 10.0}
+    network = make_network("binary", optimizer, HIDDEN_LBFGS, **params)
     peer = fit_peer(network, X, y, weight)
     network.set_params(alpha=10.0 * (1 + 1e-6)).fit(X, y, sample_weight=weight)
     with pytest.raises(AssertionError):

@@ -145,7 +145,7 @@ def test_others_predict_with_the_state_before(way, batch_norm, meanwhile):
     assert not np.array_equal(reg.predict(X), before)
 
 
-FITTED = ["network_", "encoder_", "classes_", "n_features_in_", "loss_curve_"]
+FITTED = ["_model", "n_features_in_", "loss_curve_"]
 
 
 def fails(estimator, X, y):

@@ -45,6 +45,11 @@ TRUSTED = [
     "skdnn.nn.losses.SquaredError",
     "skdnn.regressor.DNNRegressor",
 ]
+#: And what the user has given.
+GIVEN = {
+    "embedded categories": ["skdnn.nn.embeddings.EntityEmbedding"],
+    "all at once": ["skdnn.nn.embeddings.EntityEmbedding"],
+}
 
 
 def going_on(task, **params):
@@ -77,7 +82,7 @@ def test_skops(recipe, task):
     est = make(**RECIPES[recipe] | params).fit(X, y)
     saved = skops.io.dumps(est)
     needed = skops.io.get_untrusted_types(data=saved)
-    assert set(needed) <= set(TRUSTED)
+    assert set(needed) <= {*TRUSTED, *GIVEN.get(recipe, [])}
     copy = skops.io.loads(saved, trusted=needed)
     np.testing.assert_array_equal(copy.predict(X), est.predict(X))
 
@@ -98,7 +103,8 @@ def test_skops_in_the_middle_of_training(recipe, task):
     """What a warm start needs goes through skops too."""
     est, X, y = going_on(task, **RECIPES[recipe], optimizer=Adam(beta_1=0.8))
     saved = skops.io.dumps(est)
-    copy = skops.io.loads(saved, trusted=[*TRUSTED, "skdnn.nn.optimizers.Adam"])
+    given = ["skdnn.nn.optimizers.Adam", *GIVEN.get(recipe, [])]
+    copy = skops.io.loads(saved, trusted=[*TRUSTED, *given])
     np.testing.assert_array_equal(parameters(copy.fit(X, y)), parameters(est.fit(X, y)))
 
 
@@ -176,7 +182,7 @@ def test_other_format(Estimator, monkeypatch):
     monkeypatch.setattr(_persistence, "__version__", "9.8")
     saved = pickle.dumps(Estimator())
     monkeypatch.undo()
-    message = f"{Estimator.__name__} was saved by skdnn 9.8 in format 7; skdnn .* 2"
+    message = f"{Estimator.__name__} was saved by skdnn 9.8 in format 7; skdnn .* 3"
     with pytest.raises(ValueError, match=message):
         pickle.loads(saved)
 
@@ -200,9 +206,9 @@ def test_state_is_plain(recipe):
     X, y = binary()
     params = RECIPES[recipe] | {"batch_norm": True, "dropout": 0.1}
     state = classifier(**params).fit(X, y).__getstate__()
-    assert "network_" not in state
-    assert all(type(array) is np.ndarray for array in state["_network"].values())
-    assert kinds(state["_architecture"]) <= {
+    model = state["_model"]
+    assert all(type(array) is np.ndarray for array in model["network"].values())
+    assert kinds(model["architecture"]) <= {
         *(dict, list, tuple),
         *(bool, int, float, str, type(None)),
     }
@@ -452,6 +458,7 @@ def test_fault_43_skops_loads_it_with_three_names_to_trust(network, task):
         f"{type(est).__module__}.{type(est).__name__}",
         "skdnn.encoding.TabularEncoder",
         f"skdnn.nn.losses.{'LogLoss' if is_classifier(est) else 'SquaredError'}",
+        *GIVEN.get(network, []),
     }
     assert set(skops.io.get_untrusted_types(data=file)) == names
     loaded = skops.io.loads(file, trusted=sorted(names))

@@ -233,7 +233,7 @@ def test_sparse_encoding(scaling, n, weight):
     two = TabularEncoder(scaling).fit(sp.csc_array(X), sample_weight=weight)
     assert vars(one).keys() == vars(two).keys()
     for name, learned in vars(one).items():
-        np.testing.assert_array_equal(getattr(two, name), learned, err_msg=name)
+        np.testing.assert_equal(getattr(two, name), learned, err_msg=name)
     np.testing.assert_array_equal(two.transform(sp.coo_array(X)), one.transform(X))
 
 
@@ -305,7 +305,7 @@ def test_sparse_in_chunks(make, monkeypatch):
 @scalings
 def test_sparse_rows_sampled_for_quantiles(scaling, monkeypatch):
     """Where quantiles are estimated from some rows, they are the same rows."""
-    monkeypatch.setattr("skdnn.encoding.QUANTILE_ROWS", 30)
+    monkeypatch.setattr("skdnn._scalings.QUANTILE_ROWS", 30)
     X, y = sparse_numbers(), np.arange(90) % 2
     assert_taken_as(regressor(numeric_scaling=scaling), sp.csr_array(X), X, y)
 

@@ -398,7 +398,7 @@ def test_members_have_weights_of_their_own():
     clf = classifier().fit(*binary())
     learned = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]], bool)
     rows = Rows(np.arange(4), np.array([1.0, 2, 3, 6]), learned)
-    weight, total = clf._weights(np.zeros(4), rows)
+    weight, total = clf._model.weights(np.zeros(4), rows)
     expected = np.array([[1, 1, 0], [2, 0, 2], [0, 3, 3], [6, 6, 6]]) * 4 / [9, 10, 11]
     np.testing.assert_allclose(weight, expected, rtol=1e-6)
     assert total == 10
@@ -451,7 +451,7 @@ def test_best_weights_of_members_are_restored():
     clf = classifier(scoring=score).fit(X, y)
     assert clf.best_iter_ == 2
     for member in range(2):
-        alone = build_mlp(**{**clf._architecture, "n_members": None})
+        alone = build_mlp(**{**clf._model.architecture, "n_members": None})
         alone.copy_member(clf.network_, member)
         np.testing.assert_array_equal(alone.params, seen[2 + member])
 

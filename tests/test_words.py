@@ -205,9 +205,8 @@ def test_scorers_that_suit_are_those_that_work(task):
 
 
 def _suits(est, scoring):
-    est.scoring = scoring
     try:
-        est._check_scoring()
+        est._model.targets.check_scoring(scoring)
     except ValueError:
         return False
     return True
