@@ -16,11 +16,22 @@ from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
 from skdnn.nn.optimizers import OPTIMIZERS
 from skdnn.nn.schedules import SCHEDULES
 
-#: What stands for a parameter of another name, most of them of scikit-learn's MLP.
+#: What stands for a parameter of another name: of scikit-learn's MLP, other networks and
+#: ensembles, and of skdnn's own first days.
 NAMES = {
     "hidden_layer_sizes": "hidden_layer_dims",
     "learning_rate_init": "learning_rate",
     "l2_regularization": "alpha",
+    "weight_decay": "optimizer=AdamW(weight_decay=...)",
+    "lr": "learning_rate",
+    "epochs": "max_iter",
+    "n_epochs": "max_iter",
+    "max_epochs": "max_iter",
+    "n_estimators": "n_members",
+    "n_ensemble": "n_members",
+    "max_one_hot": "categorical_embedding=EntityEmbedding(max_one_hot=...)",
+    "category_width": "categorical_embedding=EntityEmbedding(width=...)",
+    "parametric_activation": "activation=Parametric(...)",
     "power_t": "schedule=InverseScaling(power=...)",
     "momentum": "optimizer=Momentum(momentum=...)",
     "nesterovs_momentum": "optimizer='nesterov'",

@@ -46,6 +46,9 @@ both = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
         ("momentum", "Momentum(momentum=...)"),
         ("beta_1", "Adam(beta_1=...)"),
         ("max_fun", "LBFGS(max_evaluations=...)"),
+        ("n_estimators", "n_members"),
+        ("max_epochs", "max_iter"),
+        ("max_one_hot", "EntityEmbedding(max_one_hot=...)"),
     ],
 )
 def test_names_of_other_libraries(Estimator, name, meant):
