@@ -16,8 +16,8 @@ from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
 from skdnn.nn.optimizers import OPTIMIZERS
 from skdnn.nn.schedules import SCHEDULES
 
-#: What stands for a parameter of another name: of scikit-learn's MLP, other networks and
-#: ensembles, and of skdnn's own first days.
+#: What stands for a parameter of another name: of scikit-learn's MLP, other networks,
+#: ensembles, and skdnn's own first days.
 NAMES = {
     "hidden_layer_sizes": "hidden_layer_dims",
     "learning_rate_init": "learning_rate",
