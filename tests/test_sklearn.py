@@ -13,9 +13,9 @@ from skdnn import DNNClassifier, DNNRegressor
         DNNRegressor(),
         DNNClassifier(solver="bgd"),
         DNNRegressor(solver="bgd"),
-        # One row a step: narrow, for the time that it takes.
-        DNNClassifier((32,), solver="sgd"),
-        DNNRegressor((32,), solver="sgd"),
+        # One row a step: narrow and short, for the time that it takes.
+        DNNClassifier((32,), solver="sgd", max_iter=30),
+        DNNRegressor((32,), solver="sgd", max_iter=30),
         # What else the recipe may be.
         DNNClassifier(
             (16,),
