@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from functools import partial
+from numbers import Integral
 
 from skdnn._parameters import from_name, is_auto
 from skdnn._recipe import TUNED
@@ -27,6 +28,9 @@ NAMES = {
     "epochs": "max_iter",
     "n_epochs": "max_iter",
     "max_epochs": "max_iter",
+    "patience": "n_iter_no_change",
+    "quantile": "loss=Quantile(...)",
+    "callbacks": "set_callbacks(...)",
     "n_estimators": "n_members",
     "n_ensemble": "n_members",
     "max_one_hot": "categorical_embedding=EntityEmbedding(max_one_hot=...)",
@@ -50,6 +54,10 @@ VALUES = {
     ("learning_rate", "invscaling"): "schedule='inverse_scaling'",
     ("schedule", "invscaling"): "schedule='inverse_scaling'",
     ("activation", "logistic"): "activation='sigmoid'",
+    ("activation", "swish"): "activation='silu'",
+    ("loss", "mse"): "loss='squared_error'",
+    ("loss", "mae"): "loss='absolute_error'",
+    ("loss", "cross_entropy"): "loss='log_loss'",
     **{("loss", name): f"DNNRegressor(loss={name!r})" for name in REGRESSOR_LOSSES},
     **{("loss", name): f"DNNClassifier(loss={name!r})" for name in CLASSIFIER_LOSSES},
 }
@@ -135,7 +143,13 @@ def _check_parts(params, values):
     for name in params:
         part, _, inner = name.partition("__")
         value = params.get(part, values.get(part))
-        if inner and part in PARTS and (value is None or isinstance(value, str)):
+        if not inner or part not in values or hasattr(value, "set_params"):
+            continue
+        if part not in PARTS:
+            raise ValueError(
+                f"{name} can't be set: {part}={value!r} has no parameters of its own."
+            )
+        if value is None or isinstance(value, str):
             raise ValueError(
                 f"{name} can't be set while {part}={value!r}: a name has no parameters "
                 f"of its own. {_instance(part, inner, value)}"
@@ -157,6 +171,8 @@ def _meant(name, value, constraints):
     """Return what a value may have been meant to be, or None."""
     if isinstance(value, type):
         return f"an instance, {name}={value.__name__}()"
+    if name == "hidden_layer_dims" and isinstance(value, Integral):
+        return f"{name}=({value},)"
     if not isinstance(value, str):
         return None
     if (name, value.lower()) in VALUES:

@@ -27,6 +27,8 @@ class Data(NamedTuple):
         `X` as it came, for scorers.
     is_weighted : bool
         Whether the user gave weights.
+    n_codes : int
+        How many of the last columns of `X` are codes of categories.
     """
 
     X: np.ndarray
@@ -35,10 +37,11 @@ class Data(NamedTuple):
     n_rows: int
     X_given: object
     is_weighted: bool
+    n_codes: int
 
     def in_canonical_order(self):
         """Return the same data, whatever the order in which its rows come."""
-        rows, n_rows = canonical_rows(self.X, self.targets, self.rows)
+        rows, n_rows = canonical_rows(self.X, self.targets, self.rows, self.n_codes)
         return self._replace(rows=rows, n_rows=n_rows)
 
 
@@ -86,7 +89,15 @@ def check_data(
     # Not all sparse formats have rows to take.
     X_given = X_checked if issparse(X) else X
     is_weighted = sample_weight is not None
-    return Data(X_checked, checked, rows, len(rows.index), X_given, is_weighted)
+    return Data(
+        X_checked,
+        checked,
+        rows,
+        len(rows.index),
+        X_given,
+        is_weighted,
+        len(model.encoder.categorical_columns_),
+    )
 
 
 def check_validation_arguments(X_val, y_val, sample_weight_val, early_stopping):

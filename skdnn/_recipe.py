@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from skdnn._data import validation_size
 from skdnn._parameters import from_name, is_auto, is_lbfgs
 from skdnn.nn.activations import Parametric
-from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
+from skdnn.nn.optimizers import OPTIMIZERS, Adagrad, Adam, AdamW, RMSprop
 
 #: Of all tasks.
 TUNED = {
@@ -118,7 +118,9 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True, before=None):
     settings["optimizer"] = from_name(settings["optimizer"], OPTIMIZERS)
     if "learning_rate" in autos:
         rate = settings["optimizer"].default_learning_rate
-        if settings["parametrization"] == "ntk" and rate is not None:
+        # Others take steps as large as the gradient, which has its own scale.
+        normalizes = isinstance(settings["optimizer"], (Adam, RMSprop, Adagrad))
+        if settings["parametrization"] == "ntk" and normalizes:
             rate = CLASSIFIER_RATE if is_classifier else REGRESSOR_RATE
         settings["learning_rate"] = rate
     settings.setdefault("temperature_scaling", False)

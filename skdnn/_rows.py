@@ -18,8 +18,12 @@ MIXED = 0.1
 OFTEN = 5
 
 #: A column of more values than that, and than half of the rows, tells them apart,
-#: unless its values are whole numbers that fill so large a part of their range.
+#: unless its values fill so large a part of their range, in even steps.
 FEW_VALUES, FILLED = 10, 0.5
+
+#: So they are where so large a share of them holds all that there is of a category:
+#: what is held out then says nothing about the categories that are not.
+ALONE = 0.5
 
 #: The most rows that they are spread out to; weights may be of any size.
 MOST_SPREAD = 2**17
@@ -81,7 +85,7 @@ def rows_with_weight(n_samples, sample_weight):
     return Rows(index, sample_weight[index])
 
 
-def canonical_rows(X, targets, rows):
+def canonical_rows(X, targets, rows, n_codes=0):
     """Return rows that do not depend on the order in which they come, and their number.
 
     Equal rows are joined, so that a row that counts twice *is* a row that stands there
@@ -95,6 +99,8 @@ def canonical_rows(X, targets, rows):
     X : ndarray or CSR array of shape (n_samples, n_features)
     targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
     rows : Rows
+    n_codes : int, default=0
+        How many of the last columns are codes of categories.
 
     Returns
     -------
@@ -108,7 +114,7 @@ def canonical_rows(X, targets, rows):
     if rows.weight is None:
         return rows, len(rows.index)
     counts = np.maximum(1.0, np.rint(rows.weight / unit))
-    if not _are_observations(X, targets, rows, counts):
+    if not _are_observations(X, targets, rows, counts, n_codes):
         return rows, len(rows.index)
     n_rows = counts.sum()
     if n_rows > MOST_SPREAD:
@@ -149,7 +155,7 @@ def _hashes(X, targets, index):
     return hashes
 
 
-def _are_observations(X, targets, rows, counts):
+def _are_observations(X, targets, rows, counts, n_codes):
     """Whether rows that come several times are not copies of one.
 
     Parameters
@@ -159,20 +165,35 @@ def _are_observations(X, targets, rows, counts):
         Different ones.
     counts : ndarray of shape (n_rows,)
         How often each comes.
+    n_codes : int
     """
-    of_columns, of_targets = _hashes(X, targets, rows.index)
-    if counts.max() < 2 or _tells_apart(of_targets, len(rows.index)):
+    if counts.max() < 2:
         return False
+    of_columns, of_targets = _hashes(X, targets, rows.index)
     _, place = np.unique(of_columns, return_inverse=True)
     n_rows, n_targets = np.bincount(place, counts), np.bincount(place)
     often = n_rows >= 2
     if n_rows[often & (n_targets > 1)].sum() >= MIXED * n_rows[often].sum():
+        return not _tells_apart(of_targets, len(rows.index))
+    often = counts >= 2
+    alone = often & _hold_all_of_a_category(X, rows, n_codes)
+    if counts[alone].sum() >= ALONE * counts[often].sum():
         return True
     return n_rows.mean() >= OFTEN and not any(
         _tells_apart(column, len(n_rows))
         for part in chunks(X.shape[1], len(rows.index))
         for column in dense(X[:, part], rows.index).T
     )
+
+
+def _hold_all_of_a_category(X, rows, n_codes):
+    """Whether each of these rows has a category that no other of them has."""
+    alone = np.zeros(len(rows.index), dtype=bool)
+    for j in range(X.shape[1] - n_codes, X.shape[1]):
+        codes = X[rows.index, j]
+        _, place, n_rows = np.unique(codes, return_inverse=True, return_counts=True)
+        alone |= n_rows[place] == 1
+    return alone
 
 
 def _tells_apart(column, n_rows):
@@ -184,8 +205,8 @@ def _tells_apart(column, n_rows):
     if len(values) <= max(FEW_VALUES, n_rows // 2):
         return False
     values = values[np.isfinite(values)]
-    fills = len(values) >= FILLED * (values[-1] - values[0])
-    return not (fills and (values == np.rint(values)).all())
+    filled = len(values) * np.diff(values).min()
+    return filled < FILLED * (values[-1] - values[0])
 
 
 def _starts_of_equals(X, targets, index, hashes):

@@ -85,9 +85,11 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         `"adam"`.
 
     learning_rate : float > 0 or "auto", default="auto"
-        Size of the steps. `"auto"` is 0.05 for a classifier and 0.12 for a regressor
-        with the neural-tangent parametrization; else 0.1 for `"sgd"`, 0.01 for
-        `"momentum"`, `"nesterov"` and `"adagrad"`, and 0.001 for the others.
+        Size of the steps. `"auto"` is 0.1 for `"sgd"`, 0.01 for `"momentum"`,
+        `"nesterov"` and `"adagrad"`, and 0.001 for the others. With the neural-tangent
+        parametrization it is 0.05 for a classifier and 0.12 for a regressor, if the
+        optimizer makes steps of a size of its own (`"adam"`, `"adamw"`, `"rmsprop"`,
+        `"adagrad"`).
 
     learning_rate_multipliers : dict, "auto" or None, default="auto"
         What to multiply the learning rate of a kind of parameters with; the kinds are

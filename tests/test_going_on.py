@@ -95,7 +95,7 @@ def test_auto_goes_on_to_mean_what_it_meant():
     meant = {"dropout": 0.2, "activation": Parametric("silu"), "parametrization": "ntk"}
     two.set_params(optimizer="sgd", **meant).fit(X, y)
     np.testing.assert_array_equal(one.network_.params, two.network_.params)
-    assert one.learning_rate_ == 0.05
+    assert one.learning_rate_ == 0.1
 
 
 def test_lbfgs_after_dropout():

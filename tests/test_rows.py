@@ -58,6 +58,10 @@ OBSERVATIONS = {
     "years, with holes": repeated(
         (np.append(np.arange(1990.0, 2015), np.nan)[:, None], np.arange(26) % 3), 6
     ),
+    "steps of a tenth": repeated((np.arange(60)[:, None] / 10, np.arange(60) % 7), 5),
+    "columns that set all different targets": repeated(
+        (np.arange(60.0)[:, None], regression(60)[1]), 5
+    ),
     "several labels": (cells(400)[0], np.column_stack([cells(400)[1]] * 2)),
 }
 
@@ -269,6 +273,38 @@ def test_ratings_by_categories():
         root_mean_squared_error(y[test], m.predict(X[test])) for m in (ours, theirs)
     ]
     assert errors[0] <= 1.02 * errors[1]
+
+
+@pytest.mark.parametrize("n_rows_each", [4, 20])
+@pytest.mark.parametrize("share_flipped", [0, 0.02])
+def test_categories_that_set_the_target(n_rows_each, share_flipped):
+    """What is held out of a category is some of its rows, or it would say nothing."""
+    n_levels = 100
+    rng = np.random.default_rng(0)
+    z = rng.integers(n_levels, size=2 * n_levels * n_rows_each)
+    level = np.round(rng.standard_normal(n_levels), 2)[z]
+    X = pd.DataFrame({"word": np.char.add("word ", z.astype(str))})
+    half = len(z) // 2
+    params = {"n_members": 1, "random_state": 0}
+    if share_flipped:
+        y = (level > 0) ^ (rng.random(len(z)) < share_flipped)
+        clf = DNNClassifier((32,), **params).fit(X[:half], y[:half])
+        said = clf.predict_proba(X[half:])[:, 1]
+        assert roc_auc_score(y[half:], said) > 0.9
+    else:
+        reg = DNNRegressor((32,), **params).fit(X[:half], level[:half])
+        assert reg.score(X[half:], level[half:]) > 0.8
+
+
+def test_rows_that_are_alone_in_a_category():
+    """They are observations; those of categories that other rows have are copies."""
+    numbers = np.arange(8.0) ** 2
+    index = np.repeat(np.arange(8), 2)
+    for codes, n_rows in (np.arange(8), 16), (np.arange(8) % 4, 8):
+        X = np.column_stack([numbers, codes])[index]
+        rows = rows_with_weight(16, None)
+        assert canonical_rows(X, numbers[index], rows, n_codes=1)[1] == n_rows
+        assert canonical_rows(X, numbers[index], rows)[1] == 8
 
 
 def test_a_column_of_many_words():

@@ -267,7 +267,7 @@ def test_columns_of_polars_and_arrow_that_can_be_used():
     two = pa.table(
         {
             "decimal": pa.array([Decimal("1.5"), None, Decimal(2)]),
-            "big": pa.array([1, 2, None], pa.float16()),
+            "big": pa.array([np.float16(1), np.float16(2), None], pa.float16()),
             "bytes": pa.array([b"u", b"v", None]),
             "object": pa.array([1.5, 2.5, None]),
             "words": pa.array(["u", "v", "u"]).dictionary_encode(),

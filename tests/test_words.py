@@ -48,6 +48,7 @@ both = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
         ("max_fun", "LBFGS(max_evaluations=...)"),
         ("n_estimators", "n_members"),
         ("max_epochs", "max_iter"),
+        ("patience", "n_iter_no_change"),
         ("max_one_hot", "EntityEmbedding(max_one_hot=...)"),
     ],
 )
@@ -153,6 +154,31 @@ def test_parameters_of_an_instance(Estimator):
     est = Estimator().set_params(optimizer=Momentum(), optimizer__momentum=0.5)
     assert est.optimizer.momentum == 0.5
     assert est.set_params(optimizer__momentum=0.6).optimizer.momentum == 0.6
+
+
+@both
+def test_parameters_of_a_number(Estimator):
+    """A number has no parameters, and is no place to look for them."""
+    with pytest.raises(ValueError, match="alpha__x can't be set: alpha='auto' has no"):
+        Estimator().set_params(alpha__x=1)
+    with pytest.raises(ValueError, match="max_iter__x can't be set: max_iter=3 has no"):
+        Estimator(max_iter=3).set_params(max_iter__x=1)
+
+
+@both
+@pytest.mark.parametrize(
+    ("params", "meant"),
+    [
+        ({"hidden_layer_dims": 100}, "hidden_layer_dims=(100,)"),
+        ({"activation": "swish"}, "activation='silu'"),
+        ({"loss": "MSE"}, "loss='squared_error'"),
+    ],
+)
+def test_values_of_other_libraries(Estimator, params, meant):
+    """What stands for a value elsewhere is said."""
+    X, y = numbers(20), np.arange(20) % 2
+    with pytest.raises(ValueError, match=re.escape(f"Did you mean {meant}?")):
+        Estimator(**params).fit(X, y)
 
 
 def test_parameters_of_a_name_in_a_search():
