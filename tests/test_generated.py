@@ -48,6 +48,8 @@ INTERNAL = re.compile(
 
 #: Parameters without which training has no reason to diverge.
 HARSH = {"alpha", "learning_rate", "loss", "numeric_scaling", "target_scaling"}
+#: And one row a step, where steps are as large as its error.
+HARSH |= {"solver"}
 
 # Columns, tables, targets and weights
 
