@@ -277,7 +277,9 @@ def check(case):
         assert est.get_params() == params
         if not trained:
             return
-        for X in case.table(), case.table(2):
+        # Without scaling, new rows with holes are an error.
+        scaled = case.params.get("numeric_scaling", "robust") is not None
+        for X in [case.table(), case.table(2)] if scaled else [case.table()]:
             said = outputs(est, X)
             assert_valid(est, said, case)
             assert_equal(said, outputs(pickle.loads(pickle.dumps(est)), X))
