@@ -211,7 +211,7 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             **without_transient(vars(self)),
             **training.attributes(),
             "_model": training.model(),
-            "_progress": deepcopy(training.progress()) if keeps_progress else None,
+            "_progress": training.progress() if keeps_progress else None,
         }
 
     def _as_estimator(self, model):

@@ -1,6 +1,7 @@
 """What the outside hears of training: scikit-learn's callbacks, and a printed line."""
 
 import time
+from copy import deepcopy
 
 
 class FitTasks:
@@ -57,9 +58,15 @@ class FitTasks:
         self.stopped = epoch.call_on_fit_task_end(
             # To copy the network takes time: only for callbacks that want it.
             **self._hook,
-            reconstruction_attributes=lambda: self._fitted_attributes(training),
+            reconstruction_attributes=lambda: self._snapshot(training),
         )
         return self.stopped
+
+    def _snapshot(self, training):
+        """Return the attributes of the estimator as it would be, for good."""
+        attributes = self._fitted_attributes(training)
+        # Training goes on, and changes what the optimizer remembers.
+        return attributes | {"_progress": deepcopy(attributes["_progress"])}
 
     def end_fit(self):
         if self._epoch is not None:

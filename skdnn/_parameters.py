@@ -164,9 +164,8 @@ def check_going_on(params, before, fixed):
         Those that can't change.
     """
     for name in fixed:
-        if not is_auto(params[name]) and comparable(params, name) != comparable(
-            before, name
-        ):
+        now, then = comparable(params, name), comparable(before, name)
+        if not is_auto(params[name]) and now != then:
             raise ValueError(
                 f"{name} was {before[name]!r} when training began and is now "
                 f"{params[name]!r}: warm_start and partial_fit can't change it. Train "

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from skdnn._data import validation_size
 from skdnn._parameters import from_name, is_auto, is_lbfgs
 from skdnn.nn.activations import Parametric
-from skdnn.nn.optimizers import OPTIMIZERS, Adagrad, Adam, AdamW, RMSprop
+from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
 #: Of all tasks.
 TUNED = {
@@ -119,8 +119,7 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True, before=None):
     if "learning_rate" in autos:
         rate = settings["optimizer"].default_learning_rate
         # Others take steps as large as the gradient, which has its own scale.
-        normalizes = isinstance(settings["optimizer"], (Adam, RMSprop, Adagrad))
-        if settings["parametrization"] == "ntk" and normalizes:
+        if settings["parametrization"] == "ntk" and settings["optimizer"].normalizes:
             rate = CLASSIFIER_RATE if is_classifier else REGRESSOR_RATE
         settings["learning_rate"] = rate
     settings.setdefault("temperature_scaling", False)
@@ -148,7 +147,7 @@ def _by_rows(n_rows, max_iter):
     if n_rows is None:
         return {"batch_size": 200, "max_iter": 200, "n_iter_no_change": 10}
     batch_size = 2 ** round(log2(1.6 * sqrt(n_rows)))
-    if max_iter == "auto":
+    if is_auto(max_iter):
         max_iter = round(EPOCHS * (AT_ROWS / n_rows) ** 0.25)
         max_iter = max(1, min(MOST_EPOCHS, max_iter))
     few = {"n_members": MEMBERS_OF_FEW_ROWS} if n_rows < FEW_ROWS else {}

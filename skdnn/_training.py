@@ -247,7 +247,7 @@ def refit(first, data, end_time):
     it has; nothing but the clock may end it before.
     """
     model = first.model()
-    clock, trouble = first.trainer.time_for, None
+    clock = first.trainer.time_for
     if clock is not None and not clock.has_time(end_time):
         trouble = f"has no time (max_time={first.settings.max_time})"
     else:
@@ -283,8 +283,8 @@ def _penalty(alpha, rows, total_weight):
 
     Warn where a strength that was given is no longer small beside their weights.
     """
-    learned = rows.trained_by
-    n_rows = len(rows.index) if learned is None else learned.sum(axis=0).mean()
+    trains = rows.trained_by
+    n_rows = len(rows.index) if trains is None else trains.sum(axis=0).mean()
     if is_auto(alpha):
         # As in `canonical_rows`, weights below one are no numbers of rows.
         return ALPHA / max(n_rows, total_weight)

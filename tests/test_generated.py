@@ -48,8 +48,6 @@ INTERNAL = re.compile(
 
 #: Parameters without which training has no reason to diverge.
 HARSH = {"alpha", "learning_rate", "loss", "numeric_scaling", "target_scaling"}
-#: And one row a step, where steps are as large as its error.
-HARSH |= {"solver"}
 
 # Columns, tables, targets and weights
 
@@ -277,16 +275,20 @@ def check(case):
         assert est.get_params() == params
         if not trained:
             return
-        # Without scaling, new rows with holes are an error.
-        scaled = case.params.get("numeric_scaling", "robust") is not None
-        for X in [case.table(), case.table(2)] if scaled else [case.table()]:
-            said = outputs(est, X)
+        for X in case.table(), case.table(2):
+            try:
+                said = outputs(est, X)
+            except ValueError as error:
+                # Without scaling, holes are one, which few rows of training may lack.
+                assert est.numeric_scaling is None
+                assert "contains NaN" in str(error)
+                continue
             assert_valid(est, said, case)
             assert_equal(said, outputs(pickle.loads(pickle.dumps(est)), X))
             assert_equal([part[-1:] for part in said], outputs(est, X[-1:]))
         twin = clone(est)
         assert train(twin, case)
-        assert_equal(said, outputs(twin, X))
+        assert_equal(outputs(est, case.table()), outputs(twin, case.table()))
 
 
 def train(est, case):
@@ -304,7 +306,9 @@ def train(est, case):
             method(case.table(key), y, sample_weight=weight, **more)
         except (ValueError, TypeError) as error:
             assert not INTERNAL.search(str(error)), f"{type(error).__name__}: {error}"
-            assert "diverged" not in str(error) or HARSH & case.params.keys(), error
+            # The step of one row is as large as its error.
+            harsh = HARSH & case.params.keys() or case.params.get("solver") == "sgd"
+            assert "diverged" not in str(error) or harsh, error
             assert vars(est) == before
             return False
     return True

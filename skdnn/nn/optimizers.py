@@ -45,6 +45,8 @@ class Optimizer(BaseEstimator):
         Names of the vectors kept between steps.
     default_learning_rate : float
         What ``learning_rate="auto"`` means.
+    normalizes : bool
+        Whether steps are as large however large the gradient is.
     weight_decay : float
         Decoupled decay: each step first multiplies the decayed parameters by
         ``1 - rate * weight_decay``.
@@ -55,6 +57,7 @@ class Optimizer(BaseEstimator):
     ranges = {}
     memory = ()
     default_learning_rate = 1e-3
+    normalizes = False
     weight_decay = 0.0
 
     def init(self, params):
@@ -191,6 +194,7 @@ class RMSprop(Optimizer):
 
     ranges = {"rho": (Real, 0, 1, "left"), "epsilon": (Real, 0, None, "neither")}
     memory = ("v",)
+    normalizes = True
 
     def __init__(self, rho=0.99, epsilon=1e-8):
         self.rho = rho
@@ -224,6 +228,7 @@ class Adagrad(Optimizer):
 
     ranges = {"epsilon": (Real, 0, None, "neither")}
     memory = ("v",)
+    normalizes = True
     default_learning_rate = 0.01
 
     def __init__(self, epsilon=1e-10):
@@ -263,6 +268,7 @@ class Adam(Optimizer):
         "epsilon": (Real, 0, None, "neither"),
     }
     memory = ("m", "v")
+    normalizes = True
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
         self.beta_1 = beta_1
@@ -327,6 +333,7 @@ class LBFGS(BaseEstimator):
         "max_evaluations": (Integral, 1, None, "left"),
     }
     default_learning_rate = None
+    normalizes = False
 
     def __init__(self, history=10, max_evaluations=15000):
         self.history = history
