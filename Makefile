@@ -13,15 +13,36 @@ OLDER = 1.8
 # The oldest version of each requirement that pyproject.toml allows.
 OLDEST = $(shell sed -n 's/^ *"\([a-z-]*\)>=\([0-9.]*\)".*/\1==\2/p' pyproject.toml)
 
+# What has to be there for a build in the environment itself, which takes seconds. pip's
+# own way installs SciPy once more for each.
+BUILD_REQUIRES = $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
+PIP = $(RUN) -m pip --quiet --disable-pip-version-check
+
+# What the compiled engine is made of.
+SOURCES = setup.py skdnn/nn/_compiled.pyx $(wildcard skdnn/nn/kernels/*)
+
+# Where there is a C compiler, a compiled engine that can't be built is a fault; elsewhere
+# NumPy computes everything. 2>&1 has old versions of make ask the shell.
+ifneq ($(shell command -v cc 2>&1),)
+SKDNN_EXPECT_COMPILED ?= 1
+export SKDNN_EXPECT_COMPILED
+endif
+
+# What runs in each environment; `slow` and `exhaustive` are the rest.
+FAST = not slow and not exhaustive
+
 # Products as small as those of the tests only get slower with more threads, so that each
 # core runs a test of its own.
 PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL = help
-.PHONY: help demo examples test test-matrix test-oldest slow lint benchmark clean
+.PHONY: help build demo examples test test-numpy test-memory wheel slow exhaustive
+.PHONY: test-matrix test-oldest lint benchmark clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
+
+build: $(INSTALLED) ## Build the compiled engine again if its sources have changed
 
 demo: $(INSTALLED) ## Train and evaluate on real data, and draw demo.png
 	@$(RUN) examples/demo.py
@@ -32,9 +53,49 @@ examples: $(INSTALLED) ## Run all the other examples
 	done
 
 test: lint ## Run lint, unit tests, doctests and the code in the README
-	@$(PYTEST) -m "not slow"
+	@$(PYTEST) -m "$(FAST)"
 
-test-matrix: test-oldest $(OLDER:%=test-with-%) test ## Test with older versions too
+test-numpy: $(INSTALLED) ## Run the same tests without the compiled engine
+	@SKDNN_COMPILED=0 SKDNN_EXPECT_COMPILED=0 $(PYTEST) -m "$(FAST)"
+
+# Both of these test what was built from a source distribution, unpacked to where the
+# package of this folder is out of sight.
+unpack = mkdir -p build/$@ && tar -xzf $(1)/*.tar.gz -C build/$@ --strip-components 1
+
+# TESTS=... are the tests to run, by default all.
+wheel: $(INSTALLED) ## Build a wheel in dist, and test it where there is no compiler
+	@rm -rf dist build/$@
+	@$(RUN) -m build >/dev/null
+	@$(call unpack,dist) && rm -r build/$@/skdnn
+	@$(PYTHON) -m venv build/$@/$(VENV)
+	@cd build/$@ && PATH="$$PWD/$(VENV)/$(BIN)" && $(PIP) install \
+	    "$$(echo ../../dist/*.whl)[test]"
+	@cd build/$@ && PATH="$$PWD/$(VENV)/$(BIN)" && $(PYTEST) -m "$(FAST)" \
+	    $(or $(TESTS),tests --pyargs skdnn)
+
+# The sanitizers have to be there before Python, which was built without them. It keeps
+# memory until it ends, which is no leak. A process ends with what they find, and what
+# pytest had captured of it with it: hence -s.
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined -g
+SANITIZED = LD_PRELOAD="$$(cc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0
+
+test-memory: $(INSTALLED) ## Test kernels with AddressSanitizer and UBSan (GCC, Linux)
+	@rm -rf build/$@
+	@$(RUN) -m build --sdist --no-isolation --outdir build/$@ >/dev/null
+	@$(call unpack,build/$@)
+	@CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" $(PIP) install \
+	    --no-build-isolation --no-deps --target build/$@/site build/$@
+	@rm -r build/$@/skdnn
+	@cd build/$@ && ln -s ../../$(VENV) && PYTHONPATH="$$PWD/site" $(SANITIZED) \
+	    $(PYTEST) -s $(wildcard tests/test_kernels*.py tests/test_compiled*.py tests/test_recording.py)
+
+slow: $(INSTALLED) ## Run the tests that `test` leaves out, for some minutes
+	@$(PYTEST) -m slow
+
+exhaustive: $(INSTALLED) ## Run thousands of draws, and tests of tables to download
+	@$(PYTEST) -m exhaustive
+
+test-matrix: test-oldest $(OLDER:%=test-with-%) ## Test with older versions
 
 # Each version has an environment of its own.
 test-with-%:
@@ -46,10 +107,7 @@ test-oldest: ## Test with the oldest versions of all requirements together
 	@$(MAKE) --no-print-directory VENV=.venv-oldest PIN="$(OLDEST)" test-pinned
 
 test-pinned: $(INSTALLED)
-	@$(PYTEST) -m "not slow"
-
-slow: $(INSTALLED) ## Run the tests that take long, or download
-	@$(PYTEST) -m slow
+	@$(PYTEST) -m "$(FAST)"
 
 lint: $(INSTALLED) ## Check code style and spelling
 	@$(RUN) -m ruff check --quiet --output-format concise
@@ -58,19 +116,22 @@ lint: $(INSTALLED) ## Check code style and spelling
 
 benchmark: $(INSTALLED) ## Measure time and memory
 	@$(RUN) benchmarks/epoch_time.py
+	@$(RUN) benchmarks/fit_time.py
 	@$(RUN) benchmarks/memory.py
 	@$(RUN) benchmarks/import_time.py
 	@$(RUN) benchmarks/search.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(OLDER:%=$(VENV)-%) $(VENV)-oldest build dist *.egg-info *.png
+	rm -f skdnn/nn/_compiled.*.so skdnn/nn/_compiled.*.pyd skdnn/nn/_compiled.c
 	rm -rf .pytest_cache .ruff_cache .hypothesis benchmarks/.tables
 	find skdnn tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-$(INSTALLED): pyproject.toml
+$(INSTALLED): pyproject.toml $(SOURCES)
 	@$(PYTHON) -c 'import sys; sys.exit("skdnn needs Python 3.11 or newer; choose \
 	one with PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	@echo "Installing skdnn and what its checks need into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[dev]" $(PIN)
+	@$(PIP) install $(BUILD_REQUIRES) $(PIN)
+	@$(PIP) install --no-build-isolation -e ".[dev]" $(PIN)
 	@touch $@

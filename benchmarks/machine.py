@@ -1,4 +1,4 @@
-"""What a printed number depends on: the machine, the versions and the threads."""
+"""What a printed number depends on: machine, versions, threads and engine."""
 
 import datetime
 import importlib.metadata
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_info
+
+from skdnn.nn import compiled
 
 PACKAGES = ("scipy", "scikit-learn", "torch", "skdnn")
 
@@ -21,6 +23,7 @@ def describe():
             f"{n_threads()} BLAS threads",
             f"Python {platform.python_version()}, numpy {np.__version__}, "
             f"{', '.join(versions)}",
+            f"Compiled engine: {compiled.level or compiled.why_not}",
         ]
     )
 

@@ -1,8 +1,15 @@
 """Deep neural networks for tabular data, as scikit-learn estimators."""
 
+from skdnn._show_versions import show_versions
 from skdnn._version import __version__
 from skdnn.classifier import DNNClassifier
 from skdnn.display import LossCurveDisplay
 from skdnn.regressor import DNNRegressor
 
-__all__ = ["DNNClassifier", "DNNRegressor", "LossCurveDisplay", "__version__"]
+__all__ = [
+    "DNNClassifier",
+    "DNNRegressor",
+    "LossCurveDisplay",
+    "__version__",
+    "show_versions",
+]

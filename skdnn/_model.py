@@ -9,10 +9,12 @@ from skdnn._architecture import architecture
 from skdnn._parameters import from_name
 from skdnn._rows import chunks
 from skdnn._targets import Targets
+from skdnn._threads import threads_for
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.batches import Batch, SparseRows
 from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS
 from skdnn.nn.network import Network, build_mlp
+from skdnn.nn.workers import Workers
 
 #: Rows that embeddings of numbers learn their bins from.
 LEARNED_ROWS = 100_000
@@ -139,7 +141,6 @@ class Model(NamedTuple):
         weight = (weight / total * n).astype(self.encoder.dtype)
         return weight, float(total.mean())
 
-    @np.errstate(all="ignore")
     def predict(self, X, finish, dtype=np.float64):
         """Return ``finish(raw predictions)``, computed a few rows at a time.
 
@@ -159,26 +160,37 @@ class Model(NamedTuple):
         dtype = network_dtype if dtype is None else np.dtype(dtype)
         n_raw = self.targets.n_outputs * (self.network.n_members or 1)
         spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, PADDED_ROWS)
-        spans = list(spans)
-        rows = np.zeros(
-            (_padded(spans[0]), self.encoder.n_features_out_), network_dtype
-        )
-        out = sparse = None
+        sparse = None
         if issparse(X):
             every = np.arange(X.shape[0])
             sparse = SparseRows(*self.encoder.encode_sparse_rows(X, every))
-        for span in spans:
+
+        @np.errstate(all="ignore")
+        def predict_span(span):
             n = span.stop - span.start
+            rows = np.empty((_padded(n), self.encoder.n_features_out_), network_dtype)
+            rows[n:] = 0
             if sparse is None:
                 self.encoder.encode(X[span], out=rows[:n])
             else:
                 sparse.take(span, out=rows[:n])
-            raw = self.network.predict(rows[: _padded(span)])[..., :n, :]
-            raw = raw.astype(dtype, copy=False) / dtype.type(self.temperature)
-            part = finish(raw)
-            if out is None:
-                out = np.empty((X.shape[0], *part.shape[1:]), part.dtype)
-            out[span] = part
+            raw = self.network.predict(rows)[..., :n, :]
+            return finish(raw.astype(dtype, copy=False) / dtype.type(self.temperature))
+
+        first, *others = spans
+        part = predict_span(first)
+        out = np.empty((X.shape[0], *part.shape[1:]), part.dtype)
+        out[first] = part
+
+        def write_span(span):
+            out[span] = predict_span(span)
+
+        if others:
+            with (
+                threads_for(0, len(others)) as n_threads,
+                Workers(n_threads) as workers,
+            ):
+                workers.map(write_span, others)
         return out
 
     def state(self):
@@ -212,6 +224,6 @@ class Model(NamedTuple):
         )
 
 
-def _padded(span):
-    """Return the length of a slice, rounded up."""
-    return -(-(span.stop - span.start) // PADDED_ROWS) * PADDED_ROWS
+def _padded(n_rows):
+    """Return a number of rows, rounded up."""
+    return -(-n_rows // PADDED_ROWS) * PADDED_ROWS

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skdnn.nn.workers import ALONE
+
 
 class Best(NamedTuple):
     """The best epoch so far.
@@ -61,12 +63,12 @@ class StoppingRule:
         """Number of epochs that have ended, validation included."""
         return len(self.trainer.losses if self.validate is None else self.validations)
 
-    def __call__(self):
+    def __call__(self, workers=ALONE):
         """Take note of an epoch; return whether to stop."""
         trainer, best = self.trainer, self.best
         score, temperature, snapshot = -trainer.losses[-1], best.temperature, None
         if self.validate is not None:
-            validation = self.validate()
+            validation = self.validate(workers)
             score, temperature = validation.score, validation.temperature
             if score > best.score:
                 snapshot = trainer.network.snapshot()

@@ -5,6 +5,8 @@ import os
 from contextlib import contextmanager
 from threading import Lock
 
+from joblib import cpu_count
+
 from skdnn._sklearn_compat import _get_threadpool_controller
 
 #: Operations of a matrix product below which a second thread costs more than it brings,
@@ -33,16 +35,22 @@ class _Sharing:
             self._n_small += small
             self._set_threads()
 
+    def n_threads(self):
+        """Return how many threads a fit may use, of those that BLAS has."""
+        with self._lock:
+            if _is_forked():
+                return 1
+            before = self._before or _blas_threads()
+            of_blas = [n_threads for _, n_threads in before] or [cpu_count()]
+            return max(1, max(of_blas) // max(1, self._n_fits))
+
     def _set_threads(self):
-        # joblib tells most of its processes how many threads they have, but not those
-        # that it forks, which are daemons.
-        forked = multiprocessing.current_process().daemon
+        forked = _is_forked()
         shared = self._n_fits > (0 if forked else 1) or self._n_small > 0
         if not shared and self._before is None:
             return
         if self._before is None:
-            blas = _get_threadpool_controller().select(user_api="blas").lib_controllers
-            self._before = [(library, library.num_threads) for library in blas]
+            self._before = _blas_threads()
         for library, n_threads in self._before:
             if shared:
                 alone = forked or self._n_small > 0
@@ -53,6 +61,18 @@ class _Sharing:
             getattr(library, "clear_controlling_thread", lambda: None)()
         if not shared:
             self._before = None
+
+
+def _is_forked():
+    # joblib tells most of its processes how many threads they have, but not those that
+    # it forks, which are daemons.
+    return multiprocessing.current_process().daemon
+
+
+def _blas_threads():
+    """Return the BLAS libraries of this process, and how many threads each uses."""
+    blas = _get_threadpool_controller().select(user_api="blas").lib_controllers
+    return [(library, library.num_threads) for library in blas]
 
 
 _sharing = _Sharing()
@@ -77,11 +97,28 @@ def shared_threads():
 
 
 @contextmanager
-def threads_for(n_operations):
-    """Use one thread while the largest matrix product has few operations."""
-    small = int(n_operations < SMALL_PRODUCT)
+def threads_for(n_operations, side_by_side=1):
+    """Divide the threads of a fit between BLAS and what runs side by side.
+
+    BLAS has one thread while the largest matrix product has few operations, or while
+    networks are trained next to one another.
+
+    Parameters
+    ----------
+    n_operations : int
+        Of the largest matrix product.
+    side_by_side : int, default=1
+        How many networks could be trained at the same time.
+
+    Yields
+    ------
+    n_threads : int
+        How many of them may be.
+    """
+    n_threads = min(side_by_side, _sharing.n_threads()) if side_by_side > 1 else 1
+    small = int(n_threads > 1 or n_operations < SMALL_PRODUCT)
     _sharing.count(small=small)
     try:
-        yield
+        yield n_threads
     finally:
         _sharing.count(small=-small)

@@ -16,10 +16,12 @@ from skdnn._stopping import StoppingRule
 from skdnn._threads import threads_for
 from skdnn._validation import Validator
 from skdnn._warnings import warn
+from skdnn.nn import compiled
 from skdnn.nn.batches import Batches
 from skdnn.nn.optimizers import LBFGS
 from skdnn.nn.schedules import SCHEDULES
 from skdnn.nn.trainer import Trainer
+from skdnn.nn.workers import Workers
 
 #: Strength of the penalty by default.
 ALPHA = 1e-4
@@ -142,6 +144,7 @@ class Training:
             "state": None if trainer.diverged else trainer.step.state,
             "plateau_factor": trainer.plateau_factor,
             "streams": self.streams,
+            "noise": {"seed": trainer.step.seed, "draws": trainer.step.draws},
         }
 
     @property
@@ -171,10 +174,15 @@ class Training:
             penalty=penalty,
             max_epochs=self.max_epochs,
             state=state,
-            dropout_rng=self.streams["dropout"],
+            **progress.get("noise") or self._new_noise(),
             start_epoch=start_epoch,
             time_for=clock,
         )
+
+    def _new_noise(self):
+        """Return what dropout begins with."""
+        bits = self.streams["dropout"].bit_generator
+        return {"seed": int(bits.random_raw()), "draws": 0}
 
     def _make_rule(self, model, validate):
         settings = self.settings
@@ -189,16 +197,18 @@ class Training:
         settings, trainer, n_epochs = self.settings, self.trainer, self.n_epochs
         size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
         size = size[settings.solver]
-        hooks = self._hooks()
         try:
-            with threads_for(2 * size * trainer.network.largest_matrix):
+            largest = 2 * size * trainer.network.largest_matrix
+            side_by_side = threads_for(largest, self._side_by_side())
+            with side_by_side as n_threads, Workers(n_threads) as workers:
+                hooks = self._hooks(workers)
                 if isinstance(trainer.optimizer, LBFGS):
                     tol = 0.0 if settings.tol is None else settings.tol
                     trainer.minimize(batch, n_epochs, tol, *hooks)
                 else:
                     order = self.streams["order"] if settings.shuffle else None
                     batches = Batches(*batch, size, order)
-                    trainer.run(batches, n_epochs or 1, *hooks)
+                    trainer.run(batches, n_epochs or 1, *hooks, workers)
         except KeyboardInterrupt:
             # Before an epoch has ended, there is nothing to keep.
             if not self.rule.n_epochs:
@@ -206,14 +216,20 @@ class Training:
             self.interrupted = True
         self.n_steps = self.rule.n_epochs * ceil(len(batch.X) / size)
 
-    def _hooks(self):
+    def _side_by_side(self):
+        """Return how many networks there are that know nothing of each other."""
+        network = self.trainer.network
+        own = compiled.available and network.members_apart
+        return network.n_members if own else 1
+
+    def _hooks(self, workers):
         """Return what the trainer calls at the end of an epoch, and at its start."""
         trainer, rule, tasks = self.trainer, self.rule, self.tasks
         line = ProgressLine(self.n_epochs or 1) if self.settings.verbose else None
 
         def on_epoch_end():
             clock = trainer.time_for
-            stops = rule() | (clock is not None and clock.is_over(trainer.epoch))
+            stops = rule(workers) | (clock is not None and clock.is_over(trainer.epoch))
             if line is not None:
                 values = {"loss": trainer.losses[-1]}
                 if rule.validate is not None:

@@ -165,6 +165,7 @@ def assert_same_layers(network, peer, rtol):
             assert_close(actual, expected, rtol)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("alpha", [0, 10.0])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
@@ -181,6 +182,7 @@ def test_steps(task, optimizer, activation, alpha, weighted):
     assert_close(network.loss_curve_, peer.loss_curve_, RTOL)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("alpha", [0, 10.0])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])

@@ -37,6 +37,7 @@ SIGNED = ["int8", "int16", "int32", "int64", ">i2", ">i8"]
 UNSIGNED = ["uint8", "uint16", "uint32", "uint64", "bool"]
 
 
+@pytest.mark.sampled
 @scalings
 @pytest.mark.parametrize("dtype", [*FLOATS, *SIGNED, *UNSIGNED, "object"])
 def test_dtype(scaling, dtype):
@@ -60,6 +61,7 @@ def test_numbers_are_float64(scaling, dtype):
     assert_taken_as(est, X.astype("longdouble"), X, y)
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble", "int8", "bool"])
 def test_dtype_of_each_task(task, dtype):
@@ -112,6 +114,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.sampled
 @makes
 @scalings
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -145,6 +148,7 @@ def test_memory_map_of_joblib(tmp_path):
     assert_same(one, classifier(**RANDOM).fit(*mapped))
 
 
+@pytest.mark.sampled
 @makes
 @scalings
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -159,6 +163,7 @@ def test_tables_are_left_alone(make, scaling, dtype, order):
     np.testing.assert_array_equal(X, given)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8", "u1", "f4", "f8"])
 @makers
 def test_fault_22_numbers_of_any_dtype(make, dtype):
@@ -257,6 +262,7 @@ def test_missing_target(kind):
         regressor().fit(X, target)
 
 
+@pytest.mark.sampled
 @makes
 @pytest.mark.parametrize("kind", TARGETS)
 def test_weights(make, kind):

@@ -135,6 +135,7 @@ def test_no_weights():
 # Of an estimator
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("n", [1, 2, 21, 41])
 def test_batch_norm_and_a_last_batch_of_one_row(task, n):
@@ -147,6 +148,7 @@ def test_batch_norm_and_a_last_batch_of_one_row(task, n):
     assert np.isfinite(est.predict(X)).all()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize(("n", "size"), [(41, 20), (1, 20), (7, 1), (5, 100)])
 @tasks

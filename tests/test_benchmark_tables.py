@@ -14,7 +14,7 @@ from benchmarks.tables import TABLES, prepare, split
 KEPT = Path(__file__).parents[2] / "shared" / "bench" / "data"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not KEPT.exists(), reason="the kept tables are not there")
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_those_that_were_kept(name):

@@ -42,6 +42,7 @@ def all_outcomes(name, rng, n=300):
     return y, raw.repeat(n_classes, axis=0), weight
 
 
+@pytest.mark.sampled
 @every_loss
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
 def test_finds_the_temperature_back(name, temperature, rng):
@@ -188,6 +189,7 @@ def loss_of(clf, X, y, weight=None):
     return np.average(per_row, weights=weight)
 
 
+@pytest.mark.sampled
 @recipes
 @pytest.mark.parametrize("task", TASKS)
 def test_probabilities_have_the_loss_that_was_watched(task, recipe):

@@ -82,6 +82,7 @@ def fitted(task, *callbacks, **params):
 # What callbacks hear
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize(
     "params",
@@ -135,6 +136,7 @@ def test_data_as_they_were_given():
     assert recorder.data[2] == {"sample_weight": weight}
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_callbacks_change_nothing(network, task):
@@ -170,6 +172,7 @@ def test_what_is_no_callback():
 # The estimator a callback receives
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize("early_stopping", [False, True])
 @networks
@@ -187,6 +190,7 @@ def test_snapshots_are_shorter_fits(network, task, early_stopping):
         assert snapshot.best_iter_ == shorter.best_iter_
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_training_goes_on_from_a_snapshot(network, task):
@@ -228,6 +232,7 @@ def test_snapshots_can_be_pickled():
 # Stopping
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize("n_epochs", [1, 3])
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
@@ -294,6 +299,7 @@ def test_interrupt():
 # scikit-learn's own callbacks
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_scoring_monitor(task, early_stopping):
@@ -345,6 +351,7 @@ def test_pipeline(capsys):
     assert log["accuracy"].iloc[-1] == pytest.approx(pipeline.score(X, y))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_grid_search(n_jobs, early_stopping, capsys):
@@ -384,6 +391,7 @@ def test_a_fitted_estimator_has_no_trace_of_a_run():
 # With nothing but the constructor's defaults
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_defaults_with_callbacks(Estimator, warm_start, capsys):
@@ -428,6 +436,7 @@ def test_callbacks_hear_the_most_epochs(max_iter):
     assert heard[0] == (90 if max_iter == "auto" else max_iter)
 
 
+@pytest.mark.slow
 def test_defaults_with_everything():
     """Each public method works after the other, and after a pickle."""
     X, y = binary(30)
@@ -451,6 +460,7 @@ def test_callbacks_hear_of_the_training_that_is_watched():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
 def test_constructor_defaults(Estimator, capsys):
     """With nothing set, callbacks hear of the epochs that `"auto"` stands for."""

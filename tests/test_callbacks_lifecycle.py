@@ -64,6 +64,7 @@ class Recorder:
         return second and self.stops
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_fault_38_later_training_leaves_a_callbacks_estimator_alone(network, task):

@@ -221,7 +221,7 @@ def test_learning_from_categories():
     table = pd.DataFrame({"a": rng.choice(WORDS, 300), "b": rng.choice(WORDS, 300)})
     y = (table["a"] == table["b"]).to_numpy()
     # Nine different rows are one batch, and an epoch is one step.
-    clf = classifier((16,), max_iter=300, learning_rate=0.01)
+    clf = classifier((16,), max_iter=100, learning_rate=0.03)
     assert cross_val_score(clf, table, y, cv=3).min() == 1
     dummies = pd.get_dummies(table)
     assert cross_val_score(LogisticRegression(), dummies, y, cv=3).max() < 0.8

@@ -56,6 +56,7 @@ def share(rates):
 # The schedule ends with the time
 
 
+@pytest.mark.sampled
 @both
 @pytest.mark.parametrize("n_epochs", [1, 2, 3, 7])
 @pytest.mark.parametrize("spare", [0.1, 0.5, 0.9])

@@ -9,6 +9,7 @@ import pytest
 
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.step import Step
+from skdnn.nn.steps import NumpySteps
 from tests.tables import (
     TASKS,
     binary,
@@ -63,6 +64,7 @@ def assert_predictions_agree(est, n_rows):
     in_threads(16, predict)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_predictions_in_many_threads(task, batch_norm):
@@ -73,7 +75,11 @@ def test_predictions_in_many_threads(task, batch_norm):
 
 
 @pytest.mark.parametrize(
-    ("make", "dtype"), [(classifier, "float32"), (regressor, "float64")]
+    ("make", "dtype"),
+    [
+        (classifier, "float32"),
+        pytest.param(regressor, "float64", marks=pytest.mark.slow),
+    ],
 )
 def test_predictions_on_several_threads_each(make, dtype, two_threads):
     """So do threads whose matrix products run on several threads."""
@@ -124,10 +130,12 @@ def meanwhile(monkeypatch):
         monkeypatch.setattr(owner, name, method)
 
     interrupt(TabularEncoder, "fit_rows")
+    interrupt(NumpySteps, "run")
     interrupt(Step, "loss_gradient")
     return functions
 
 
+@pytest.mark.sampled
 @ways_to_go_on
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_others_predict_with_the_state_before(way, batch_norm, meanwhile):
@@ -174,7 +182,17 @@ def test_others_read_the_attributes_from_before(scoring, meanwhile):
         assert all(attributes[name] is before[name] for name in FITTED)
 
 
-@ways_to_go_on
+@pytest.mark.parametrize(
+    "way",
+    [
+        *("partial_fit", "warm start"),
+        *(
+            pytest.param(way, marks=pytest.mark.slow)
+            for way in WAYS_TO_GO_ON
+            if way not in ("partial_fit", "warm start")
+        ),
+    ],
+)
 def test_predictions_while_training_ends(way):
     """Threads that predict all the time see states between calls, and no others."""
     X, y = regression(200)

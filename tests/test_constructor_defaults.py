@@ -26,6 +26,11 @@ TASKS = {
 }
 tasks = pytest.mark.parametrize("task", TASKS)
 
+#: One of each estimator.
+two_tasks = pytest.mark.parametrize(
+    "task", ["binary", pytest.param("regression", marks=pytest.mark.slow)]
+)
+
 #: What is public of a fitted estimator and takes a table.
 OUTPUTS = "predict", "predict_proba", "predict_log_proba", "decision_function"
 
@@ -70,7 +75,7 @@ def test_partial_fit(task):
     assert est.n_iter_ == 2
 
 
-@pytest.mark.parametrize("task", ["binary", "regression"])
+@two_tasks
 def test_warm_start(task):
     """It goes on from a fit, after a pickle as without."""
     Estimator, data = TASKS[task]
@@ -80,7 +85,7 @@ def test_warm_start(task):
     assert_says_the_same(est.fit(X, y), copy.fit(X, y), X)
 
 
-@pytest.mark.parametrize("task", ["binary", "regression"])
+@two_tasks
 def test_search_and_pipeline(task):
     """It is searched over, behind a scaler."""
     Estimator, data = TASKS[task]
@@ -92,7 +97,7 @@ def test_search_and_pipeline(task):
     assert np.isfinite(cross_val_score(Estimator(), X, y, cv=2)).all()
 
 
-@pytest.mark.parametrize("task", ["binary", "regression"])
+@two_tasks
 def test_frame_of_all_kinds(task):
     """A table of numbers with holes, words and bools needs no preparation."""
     Estimator, data = TASKS[task]

@@ -29,7 +29,16 @@ PYRAMID = tuple(range(70, 16, -3))
 DEAD = {"hidden_layer_dims": (4,) * 40, "residual": False, "n_members": 1}
 
 
-@pytest.mark.parametrize("dims", [(32,) * 20, PYRAMID, PYRAMID[::-1], (16,) * 50])
+@pytest.mark.parametrize(
+    "dims",
+    [
+        (32,) * 20,
+        *(
+            pytest.param(dims, marks=pytest.mark.slow)
+            for dims in (PYRAMID, PYRAMID[::-1], (16,) * 50)
+        ),
+    ],
+)
 def test_deep_networks_learn_the_digits(dims):
     """One member of many layers, half of the rows: all but as good as two layers."""
     X, y = load_digits(return_X_y=True)

@@ -58,6 +58,7 @@ def assert_equal(one, two):
 # Seeds
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_same_seed(task, network):
@@ -174,6 +175,7 @@ def test_initial_weights_do_not_depend_on_the_dtype():
 # Rows
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_order_of_rows(task, network):
@@ -185,6 +187,7 @@ def test_order_of_rows(task, network):
     assert_equal(one, two)
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_dtype_of_X(task, network):
@@ -235,6 +238,7 @@ def test_missing_numbers_are_equal_to_each_other():
 WEIGHTS = np.random.default_rng(2).integers(1, 4, size=90)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("batch_norm", [False, True])
 @tasks
 @networks
@@ -248,6 +252,7 @@ def test_integer_weights_are_repeated_rows(task, network, batch_norm):
     assert_equal(one, two)
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_rows_of_no_weight_are_not_there(task, network):
@@ -349,6 +354,7 @@ def test_only_rows_that_count_are_joined():
 # Prediction
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore:Training knows not one of the categories")
 @tasks
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -43,6 +43,7 @@ def seen(X, j, repeats):
     return column if len(column) else np.zeros(1)
 
 
+@pytest.mark.sampled
 @tables
 @weights
 @pytest.mark.parametrize("size", [1, 100, 2**18])

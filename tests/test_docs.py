@@ -7,12 +7,14 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
+import skdnn
+
 ROOT = Path(__file__).parent.parent
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *sorted(ROOT.glob("docs/*.md")),
 ]
-FOLDERS = [ROOT, ROOT / "skdnn", ROOT / "tests"]
+FOLDERS = [ROOT, Path(skdnn.__file__).parent, ROOT / "tests"]
 TESTS = "\n".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)[)#]")
@@ -37,7 +39,14 @@ def test_blocks_keep_their_lines():
     ]
 
 
-@pages
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(p, marks=pytest.mark.slow if "docs" in p.parts else ())
+        for p in PAGES
+    ],
+    ids=lambda page: page.name,
+)
 def test_blocks_run(page, tmp_path, monkeypatch):
     """The python blocks run from top to bottom, each with the names of those above."""
     monkeypatch.chdir(tmp_path)

@@ -53,7 +53,7 @@ def make_rule(patience, tol, losses, scores=None, schedule=None):
     trainer.network = SimpleNamespace(snapshot=lambda out=None: trainer.epoch)
     values = iter(scores or [])
 
-    def validate():
+    def validate(workers):
         score = next(values)
         return Validation(-score, score, temperature=1 + score)
 
@@ -224,6 +224,7 @@ def test_fault_02_early_stopping_with_labels_that_are_strings(dtype, scoring):
     assert set(clf.predict(X)) <= {"a", "b", "c"}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("n", [2, 3, 5])
 @pytest.mark.parametrize(
     ("make", "scoring"),

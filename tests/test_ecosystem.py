@@ -207,6 +207,7 @@ def test_round_trip_of_parameters(Estimator):
     assert clone(est).scoring is len
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_cross_validation_twice(recipe, task):

@@ -290,6 +290,7 @@ def test_the_first_part_of_a_stream_drops_nothing(constants):
     assert stream.coefs_[0].shape == (7, 8)
 
 
+@pytest.mark.sampled
 @scalings
 @pytest.mark.parametrize("value", [0.0, 7.0, -1e30, np.nan])
 def test_constant_tables(scaling, value):
@@ -336,6 +337,7 @@ def test_large_offset(scaling):
     assert len(np.unique(encoded)) == 9
 
 
+@pytest.mark.sampled
 @scalings
 @pytest.mark.parametrize("dtype", ["int8", "int64", "uint16", "bool", "float32"])
 def test_types_of_numbers(scaling, dtype):

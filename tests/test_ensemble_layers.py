@@ -77,6 +77,7 @@ def make_trainer(network, loss=None, optimizer=None, penalty=0.0, **options):
     )
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("n_weights", [0, 1, 3])
 @pytest.mark.parametrize("members", [*MEMBERS, "shared"])
 @pytest.mark.parametrize("switch", SWITCHES)
@@ -101,6 +102,7 @@ def test_gradients(switch, members, n_weights, rng):
     assert_gradient(objective, grad, start, rng)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("members", [*MEMBERS, "shared"])
 @pytest.mark.parametrize("switch", sorted(set(SWITCHES) - {"batch_norm", "all"}))
 def test_training_pass_is_inference(switch, members, rng):
@@ -112,6 +114,7 @@ def test_training_pass_is_inference(switch, members, rng):
     np.testing.assert_allclose(network.forward(x), trained, rtol=1e-12)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("n_weights", [1, 3])
 @pytest.mark.parametrize("optimizer", [SGD(), Adam()])
 @pytest.mark.parametrize("switch", SWITCHES)

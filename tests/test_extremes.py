@@ -46,6 +46,7 @@ COLUMNS = [
 ]
 
 
+@pytest.mark.sampled
 @all_scalings
 @dtypes
 @tables
@@ -79,6 +80,7 @@ def test_far_rows_of_deep_networks(embedding, scaling):
     assert np.isfinite(est.predict(far)).all()
 
 
+@pytest.mark.sampled
 @scalings
 @dtypes
 @tables

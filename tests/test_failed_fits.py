@@ -16,6 +16,7 @@ def state(estimator):
 X60, Y60 = binary()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("warm_start", [False, True])
 @pytest.mark.parametrize(
     ("params", "args", "kwargs"),

@@ -52,6 +52,7 @@ def assert_finite(est, X):
 # Prediction
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("scaling", ["robust", "standard", None])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -93,6 +94,7 @@ def test_what_overflows_is_computed_in_float64():
     np.testing.assert_allclose(predicted[:, :5], raw[:, :5], rtol=1e-5)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("loss", sorted(REGRESSOR_LOSSES))
 @pytest.mark.parametrize("unit", [1.0, 2.0**900, 2.0**-900])
 def test_predictions_of_every_loss(loss, unit):
@@ -126,8 +128,9 @@ def test_sigmoids_that_all_underflow(loss):
 def test_log_probabilities_of_impossible_classes():
     """They are as small as the raw predictions say, instead of minus infinity."""
     clf = plain_classifier(()).fit(*binary())
-    clf.network_.weights[-1][...] = 0
-    clf.network_.shifts[-1][...] = 3000.0
+    network = clf.network_
+    network.weights[-1][...] = 0
+    network.shifts[-1][...] = 3000.0
     np.testing.assert_array_equal(clf.predict_log_proba(numbers(1)), [[-3000, 0]])
 
 
@@ -239,6 +242,7 @@ def use(est, X, y):
     predictions(est, 1e6 * X)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_floating_point_errors_are_not_for_the_user(raising, recipe, task):

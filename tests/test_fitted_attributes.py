@@ -150,6 +150,7 @@ MODES = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("mode", [*MODES, "partial_fit"])
 @pytest.mark.parametrize("before", [None, *MODES])
 def test_fault_05_attributes_are_of_this_fit_in_all_modes(before, mode):

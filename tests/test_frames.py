@@ -94,6 +94,7 @@ FRAMES = {
 frames = pytest.mark.parametrize("frame", FRAMES)
 
 
+@pytest.mark.sampled
 @frames
 @tasks
 def test_frame(frame, task):
@@ -108,6 +109,7 @@ def test_frame(frame, task):
     assert_outputs(framed, table, outputs(est, X))
 
 
+@pytest.mark.sampled
 @frames
 @pytest.mark.parametrize("scaling", ["standard", "quantile"])
 def test_frame_under_each_scaling(frame, scaling):
@@ -176,6 +178,7 @@ def test_missing_bool_of_polars():
     np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(frame))
 
 
+@pytest.mark.sampled
 @makes
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize("frame", [k for k in FRAMES if "Int" not in k])

@@ -9,6 +9,7 @@ import re
 import warnings
 from decimal import Decimal
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from skdnn import DNNClassifier, DNNRegressor
+from skdnn import DNNClassifier, DNNRegressor, _rows
 from skdnn.nn.activations import ACTIVATIONS, Parametric
 from skdnn.nn.embeddings import EntityEmbedding
 from skdnn.nn.losses import REGRESSOR_LOSSES, Huber, LogLoss, Quantile, SquaredError
@@ -237,12 +238,16 @@ class Case(NamedTuple):
         return np.arange(self.n_rows) % n_different
 
 
+#: One in twenty is as large and trained as long as the constructor says, which takes
+#: minutes where each row is a step.
+LONG_OR_QUICK = st.integers(0, 19).flatmap(lambda i: QUICK if i < 19 else st.just({}))
+
+
 @st.composite
-def cases(draw):
+def cases(draw, long=True):
     """Draw an estimator, its parameters, a table with a target, and how to train."""
     make, values, targets = draw(one_of(ESTIMATORS))
-    # One in twenty is as large and trained as long as the constructor says.
-    size = draw(st.integers(0, 19).flatmap(lambda i: QUICK if i < 19 else st.just({})))
+    size = draw(LONG_OR_QUICK if long else QUICK)
     layout = draw(one_of(list(LAYOUTS)))
     kinds = NUMBERS | (OTHERS if layout == "frame" else {})
     return Case(
@@ -344,14 +349,24 @@ def assert_valid(est, said, case):
         np.testing.assert_array_equal(predicted, est.classes_[proba.argmax(axis=1)])
 
 
-@given(cases())
-@settings(PROFILE, max_examples=150)
+@given(cases(long=False))
+@settings(PROFILE, max_examples=60)
 def test_draws(case):
     """A clear error, or predictions that are valid and repeat, to the bit."""
-    check(case)
+    # Observations of weights far apart are spread to so many rows, for seconds.
+    with patch.object(_rows, "MOST_SPREAD", 1000):
+        check(case)
 
 
 @pytest.mark.slow
+@given(cases())
+@settings(PROFILE, max_examples=150)
+def test_more_draws(case):
+    """So where training is as long as the constructor says."""
+    check(case)
+
+
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(20))
 def test_many_draws(part):
     """So of 10,000 draws, in parts that run side by side."""
@@ -453,14 +468,13 @@ def check_signal(case):
     assert error(y_new, est.predict(X_new)) < error(y_new, constant)
 
 
-@given(signals)
-@settings(PROFILE, max_examples=15)
-def test_signal(case):
+@pytest.mark.parametrize("n_draws", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_signal(n_draws):
     """Where a column tells the target, fresh rows are predicted from it."""
-    check_signal(case)
+    settings(PROFILE, max_examples=n_draws)(given(signals)(check_signal))()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(20))
 def test_many_signals(part):
     """So of 500 draws."""

@@ -10,7 +10,11 @@ from skdnn.nn.losses import LogLoss
 from skdnn.nn.network import Network
 from skdnn.nn.optimizers import SGD
 from skdnn.nn.schedules import Constant
+from skdnn.nn.steps import NumpySteps
 from tests.tables import binary, classifier, parameters
+
+# Steps are interrupted one by one, whoever takes them.
+pytestmark = pytest.mark.usefixtures("one_at_a_time")
 
 X, Y = binary()
 
@@ -53,7 +57,7 @@ BEFORE_AN_EPOCH = {
     "building the network": (_model, "build_mlp", 1),
     "initial weights": (Network, "initialize", 1),
     "the first pass": (LogLoss, "loss_gradient", 1),
-    "the first step": (SGD, "update", 1),
+    "the first step": (NumpySteps, "run", 1),
     "the first validation": (_validation.Validator, "__call__", 1),
     "the first temperature": (_validation, "fit_temperature", 1),
     "keeping the first epoch": (Network, "snapshot", 3),
@@ -64,6 +68,7 @@ BEFORE_AN_EPOCH = {
 OF_THE_FIRST_FIT = ("fitting the encoder", "building the network", "initial weights")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("where", BEFORE_AN_EPOCH)
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize("warm_start", [False, True])
@@ -87,7 +92,7 @@ def test_before_the_epoch_of_a_partial_fit_has_ended(monkeypatch):
     """The one epoch of `partial_fit` is done as a whole, or not at all."""
     clf = classifier(optimizer=SGD(), batch_size=10).partial_fit(X, Y, [0, 1])
     before, weights = vars(clf).copy(), parameters(clf)
-    interrupt(monkeypatch, SGD, "update", 4)
+    interrupt(monkeypatch, NumpySteps, "run", 4)
     with pytest.raises(KeyboardInterrupt):
         clf.partial_fit(X, Y)
     assert vars(clf) == before
@@ -97,8 +102,8 @@ def test_before_the_epoch_of_a_partial_fit_has_ended(monkeypatch):
 #: Where an interrupt ends the third epoch: owner, function, call, epochs that are left.
 AFTER_TWO_EPOCHS = {
     "a pass": (LogLoss, "loss_gradient", None, 2),
-    "a step": (SGD, "update", 2 * 6 + 3, 2),
-    "a schedule": (Constant, "factor", 2 * 6 + 3, 2),
+    "a step": (NumpySteps, "run", 2 * 6 + 3, 2),
+    "a schedule": (Constant, "factors", 2 * 6 + 3, 2),
     "validation": (_validation.Validator, "__call__", 3, 2),
     "temperature": (_validation, "fit_temperature", 3, 2),
     "printing": (ProgressLine, "print", 3, 3),
@@ -107,6 +112,7 @@ AFTER_TWO_EPOCHS = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("where", AFTER_TWO_EPOCHS)
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_after_two_epochs(where, early_stopping, monkeypatch):
@@ -121,7 +127,8 @@ def test_after_two_epochs(where, early_stopping, monkeypatch):
     if n is None:
         counted = interrupt(monkeypatch, owner, name, -1)
         classifier(**params | {"max_iter": 2}).fit(X, Y)
-        n, _ = counted.n_calls + 2, monkeypatch.undo()
+        n = counted.n_calls + 1
+        monkeypatch.setattr(owner, name, counted.function)
     interrupt(monkeypatch, owner, name, n)
     clf = classifier(**params)
     with pytest.warns(UserWarning, match="interrupted by user"):
@@ -142,8 +149,8 @@ REFIT = WATCHED | {"refit": True, "optimizer": SGD()}
 IN_THE_REFIT = {
     "fitting the encoder": (TabularEncoder, "fit_rows", 2),
     "initial weights": (Network, "initialize", 2),
-    "the first step": (SGD, "update", 5 * 6 + 1),
-    "the last step": (SGD, "update", 5 * 6 + 5 * 6),
+    "the first step": (NumpySteps, "run", 5 * 6 + 1),
+    "the last step": (NumpySteps, "run", 5 * 6 + 5 * 6),
 }
 
 
@@ -228,7 +235,7 @@ def test_interrupt_keeps_the_best_weights():
 
 
 @pytest.mark.parametrize("solver", ["bgd", "minibatch"])
-def test_interrupt_within_an_epoch(solver):
+def test_interrupt_within_an_epoch(solver, by_numpy):
     """Ctrl-C amid an epoch leaves the weights of the epoch before."""
 
     class Interrupting(SGD):

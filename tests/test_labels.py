@@ -1,5 +1,7 @@
 """Labels of any type come back as they went in."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -116,10 +118,17 @@ def in_container(name):
     return X, make(labels.tolist() if make in (list, tuple) else labels), ranks
 
 
+@cache
+def learned(make, ranks, **params):
+    """Return a classifier that has learned ranks, which tests only read."""
+    return make(**params).fit(multiclass()[0], np.array(ranks))
+
+
 def assert_come_back(X, labels, ranks, params):
     """Assert that labels are learned as their ranks are, and predicted as they are."""
-    clf = plain_classifier(max_iter=15, learning_rate=0.1, **params)
-    one, two = clone(clf).fit(X, labels), clone(clf).fit(X, ranks)
+    params = {"max_iter": 15, "learning_rate": 0.1, **params}
+    one = plain_classifier(**params).fit(X, labels)
+    two = learned(plain_classifier, tuple(ranks.tolist()), **params)
     np.testing.assert_array_equal(parameters(one), parameters(two))
     assert one.validation_scores_ == two.validation_scores_
     assert len(one.classes_) == len(two.classes_)
@@ -133,6 +142,7 @@ def assert_come_back(X, labels, ranks, params):
     return one
 
 
+@pytest.mark.sampled
 @stopping
 @pytest.mark.parametrize("name", NUMPY)
 def test_numpy(name, stopping):
@@ -148,6 +158,7 @@ def test_numpy(name, stopping):
     assert clf.predict(X).dtype == reference.predict(X).dtype
 
 
+@pytest.mark.sampled
 @stopping
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_containers(name, stopping):
@@ -160,25 +171,41 @@ def test_containers(name, stopping):
     assert clf.predict(X).dtype == reference.predict(X).dtype
 
 
+@pytest.mark.sampled
+@pytest.mark.parametrize("scoring", ["loss", "accuracy"])
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_containers_to_validate_on(name):
+def test_containers_to_validate_on(name, scoring):
     """Labels of validation data come in the same containers."""
     X, labels, ranks = in_container(name)
-    for scoring in "loss", "accuracy":
-        clf = classifier(scoring=scoring)
-        one = clf.fit(X, labels, X_val=X, y_val=labels)
-        two = clone(clf).fit(X, ranks, X_val=X, y_val=ranks)
-        assert one.validation_scores_ == two.validation_scores_
+    one = classifier(scoring=scoring).fit(X, labels, X_val=X, y_val=labels)
+    assert one.validation_scores_ == scores_of_ranks(tuple(ranks), scoring)
+
+
+@cache
+def scores_of_ranks(ranks, scoring):
+    """Return the scores of training that is validated on all rows."""
+    X, y = multiclass()[0], np.array(ranks)
+    return classifier(scoring=scoring).fit(X, y, X_val=X, y_val=y).validation_scores_
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_containers_going_on(name):
     """Training goes on with labels in the same containers."""
     X, labels, ranks = in_container(name)
-    one, two = (classifier(warm_start=True).fit(X, y) for y in (labels, ranks))
-    for y, clf in (labels, one), (ranks, two):
-        clf.fit(X, y).partial_fit(X, y).partial_fit(X, y, clf.classes_)
-    np.testing.assert_array_equal(parameters(one), parameters(two))
+    expected = parameters_gone_on(tuple(ranks))
+    np.testing.assert_array_equal(parameters(gone_on(X, labels)), expected)
+
+
+def gone_on(X, y):
+    """Return a classifier that went on with its training in each way."""
+    clf = classifier(warm_start=True).fit(X, y)
+    return clf.fit(X, y).partial_fit(X, y).partial_fit(X, y, clf.classes_)
+
+
+@cache
+def parameters_gone_on(ranks):
+    """Return the parameters of one that learned ranks."""
+    return parameters(gone_on(multiclass()[0], np.array(ranks)))
 
 
 @pytest.mark.parametrize(
@@ -193,11 +220,18 @@ def test_classes_in_containers(name):
     if make is not list and "chunks" not in name:
         classes = make(classes)
     one = classifier().partial_fit(X, labels, classes).partial_fit(X, labels)
-    two = classifier().partial_fit(X, ranks, np.unique(ranks)).partial_fit(X, ranks)
+    two = learned_in_parts(tuple(ranks))
     np.testing.assert_array_equal(parameters(one), parameters(two))
     predicted = one.predict(X)
     assert predicted.dtype == one.classes_.dtype
     assert predicted.tolist() == one.classes_[two.predict(X)].tolist()
+
+
+@cache
+def learned_in_parts(ranks):
+    """Return a classifier that has learned ranks, in calls of `partial_fit`."""
+    X, y = multiclass()[0], np.array(ranks)
+    return classifier().partial_fit(X, y, np.unique(y)).partial_fit(X, y)
 
 
 def outcome(model, X, labels):
@@ -284,12 +318,22 @@ def test_labels_in_cross_validation(name):
     X, y = multiclass()
     labels = NUMPY[name]
     ranks = np.unique(labels, return_inverse=True)[1]
+    scores, predicted = cross_validated(X, labels[y])
+    expected = cross_validated_ranks(tuple(ranks[y]))
+    np.testing.assert_array_equal(scores, expected[0])
+    np.testing.assert_array_equal(predicted, np.unique(labels)[expected[1]])
+
+
+def cross_validated(X, y):
+    """Return scores, and predictions for all rows."""
     clf = classifier(early_stopping=True, scoring="balanced_accuracy")
-    one, two = (cross_val_score(clf, X, y, cv=2) for y in (labels[y], ranks[y]))
-    np.testing.assert_array_equal(one, two)
-    predicted = cross_val_predict(clf, X, labels[y], cv=2)
-    expected = cross_val_predict(clf, X, ranks[y], cv=2)
-    np.testing.assert_array_equal(predicted, np.unique(labels)[expected])
+    return cross_val_score(clf, X, y, cv=2), cross_val_predict(clf, X, y, cv=2)
+
+
+@cache
+def cross_validated_ranks(ranks):
+    """Return the same of ranks."""
+    return cross_validated(multiclass()[0], np.array(ranks))
 
 
 # Several labels a row
@@ -323,6 +367,15 @@ MULTILABEL = {
 }
 
 
+@cache
+def learned_integers(weight=None, **params):
+    """Return a classifier of the table of integers, with one of the label weights."""
+    if weight is not None:
+        params["class_weight"] = LABEL_WEIGHTS[weight]
+    return classifier(**params).fit(*multilabel())
+
+
+@pytest.mark.sampled
 @stopping
 @pytest.mark.parametrize("kind", MULTILABEL)
 def test_multilabel(kind, stopping):
@@ -330,8 +383,8 @@ def test_multilabel(kind, stopping):
     X, Y = multilabel()
     make, dtype = MULTILABEL[kind]
     labels = make(Y)
-    clf = classifier(**STOPPING[stopping])
-    one, two = clone(clf).fit(X, labels), clone(clf).fit(X, Y)
+    one = classifier(**STOPPING[stopping]).fit(X, labels)
+    two = learned_integers(**STOPPING[stopping])
     np.testing.assert_array_equal(parameters(one), parameters(two))
     assert one.validation_scores_ == two.validation_scores_
     np.testing.assert_array_equal(one.classes_, [0, 1, 2])
@@ -347,12 +400,21 @@ def test_multilabel_going_on(kind):
     """Training goes on, and is validated, with tables of the same kind."""
     X, Y = multilabel()
     make, dtype = MULTILABEL[kind]
-    one, two = classifier(warm_start=True), classifier(warm_start=True)
-    for labels, clf in (make(Y), one), (Y, two):
-        clf.fit(X, labels, X_val=X, y_val=labels).fit(X, labels)
-        clf.partial_fit(X, labels, np.arange(3))
-    np.testing.assert_array_equal(parameters(one), parameters(two))
+    one = validated_and_gone_on(X, make(Y))
+    np.testing.assert_array_equal(parameters(one), parameters_of_integers())
     assert one.predict(X).dtype == np.dtype(dtype)
+
+
+def validated_and_gone_on(X, Y):
+    """Return a classifier that was validated, and went on with its training."""
+    clf = classifier(warm_start=True).fit(X, Y, X_val=X, y_val=Y)
+    return clf.fit(X, Y).partial_fit(X, Y, np.arange(3))
+
+
+@cache
+def parameters_of_integers():
+    """Return the parameters of one that learned the table of integers."""
+    return parameters(validated_and_gone_on(*multilabel()))
 
 
 #: Weights of labels, those of each column or of all, by what they are called.
@@ -371,19 +433,20 @@ MIXED = {
 }
 
 
+@pytest.mark.sampled
+@pytest.mark.parametrize("weight", range(len(LABEL_WEIGHTS)))
 @pytest.mark.parametrize("kind", [*MULTILABEL, *MIXED])
-def test_class_weights_of_several_labels(kind):
+def test_class_weights_of_several_labels(kind, weight):
     """Labels of any dtype have the weights that integers have."""
     X, Y = multilabel()
     labels = MIXED[kind](Y) if kind in MIXED else MULTILABEL[kind][0](Y)
-    clf = classifier((), n_members=1, max_iter=2)
-    unweighted = parameters(clone(clf).fit(X, Y))
-    for class_weight in LABEL_WEIGHTS:
-        clf.set_params(class_weight=class_weight)
-        one, two = clone(clf).fit(X, labels), clone(clf).fit(X, Y)
-        np.testing.assert_array_equal(parameters(one), parameters(two))
-        np.testing.assert_array_equal(one.predict(X), two.predict(X))
-        assert not np.array_equal(parameters(one), unweighted)
+    params = {"hidden_layer_dims": (), "n_members": 1, "max_iter": 2}
+    unweighted = parameters(learned_integers(**params))
+    one = classifier(**params, class_weight=LABEL_WEIGHTS[weight]).fit(X, labels)
+    two = learned_integers(weight, **params)
+    np.testing.assert_array_equal(parameters(one), parameters(two))
+    np.testing.assert_array_equal(one.predict(X), two.predict(X))
+    assert not np.array_equal(parameters(one), unweighted)
 
 
 def test_multilabel_that_stores_zeros():
@@ -421,6 +484,7 @@ def test_targets_are_left_alone():
 # Labels of a kind
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "labels",
     [
@@ -441,7 +505,7 @@ def test_labels_come_back(labels, early_stopping):
     """Predictions are labels of the values and of the type that `fit` saw."""
     X, y = multiclass(n_classes=len(labels))
     params = {"early_stopping": early_stopping, "scoring": "accuracy"}
-    clf = classifier(max_iter=80, learning_rate=0.05, **params).fit(X, labels[y])
+    clf = classifier(max_iter=25, learning_rate=0.05, **params).fit(X, labels[y])
     predicted = clf.predict(X)
     assert predicted.dtype == labels.dtype
     np.testing.assert_array_equal(clf.classes_, np.sort(labels))

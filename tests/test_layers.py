@@ -152,13 +152,14 @@ def test_dropout(rate, dtype, rng):
     """Entries are zero where 16 random bits are below the rate, else scaled."""
     layer = Dropout(5, rate)
     network = Network([Dense(1, 5, "he_normal"), layer], dtype)
-    cache = Workspace(network, np.random.default_rng(3)).caches(7)[1]
-    stream = np.random.default_rng(3)
+    workspace = Workspace(network, seed=3)
+    cache = workspace.caches(7)[1]
     below = round(rate * 2**16)
     rate = below / 2**16
-    for x in rng.standard_normal((2, 7, 5)).astype(dtype):
-        words = stream.bit_generator.random_raw(9)
-        kept = words.view(np.uint16)[:35].reshape(7, 5) >= below
+    for draw, x in enumerate(rng.standard_normal((2, 7, 5)).astype(dtype)):
+        workspace.seek(draw)
+        ((_, bits),) = cache.noise.blocks(cache.keys, 7, 5)
+        kept = bits.reshape(7, 5) >= below
         y = layer.forward(x, cache)
         np.testing.assert_allclose(y, np.where(kept, x / (1 - rate), 0), rtol=1e-6)
         grad = layer.backward(np.ones_like(x), cache)
@@ -166,21 +167,21 @@ def test_dropout(rate, dtype, rng):
 
 
 @pytest.mark.parametrize("rate", [0.99999, 0.9999999, 1 - 2**-53])
-def test_dropout_of_almost_everything(rate, rng):
+def test_dropout_of_almost_everything(rate):
     """Rates that round to 1 are the largest below it, and keep what they should."""
     layer = Dropout(100, rate)
     network = Network([Dense(1, 100, "he_normal"), layer])
-    cache = Workspace(network, rng).caches(10_000)[1]
+    cache = Workspace(network).caches(10_000)[1]
     y = layer.forward(np.ones((10_000, 100)), cache)
     assert np.unique(y).tolist() == [0, 2**16]
     assert 2 < np.count_nonzero(y) < 40
 
 
-def test_dropout_drops_its_share(rng):
+def test_dropout_drops_its_share():
     """In many blocks of random bits, as many entries are zero as the rate says."""
     layer = Dropout(100, 0.3)
     network = Network([Dense(1, 100, "he_normal"), layer])
-    cache = Workspace(network, rng).caches(1000)[1]
+    cache = Workspace(network).caches(1000)[1]
     kept = layer.forward(np.ones((1000, 100)), cache) > 0
     assert kept.mean() == pytest.approx(0.7, abs=0.01)
     assert abs(np.corrcoef(kept[:500].ravel(), kept[500:].ravel())[0, 1]) < 0.02
@@ -190,7 +191,7 @@ def test_dropout_leaves_its_input(rng):
     """Dropout writes to memory of its own: the activation below reads its output."""
     layer = Dropout(5, 0.5)
     network = Network([Dense(1, 5, "he_normal"), layer])
-    cache = Workspace(network, rng).caches(7)[1]
+    cache = Workspace(network).caches(7)[1]
     x = rng.standard_normal((7, 5))
     before = x.copy()
     layer.forward(x, cache)

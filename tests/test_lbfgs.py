@@ -141,6 +141,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore:The refit has no time")
 @each_task
 @pytest.mark.parametrize("name", BESIDE)

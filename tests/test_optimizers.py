@@ -7,7 +7,6 @@ from sklearn.base import clone
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from skdnn.nn import optimizers
-from skdnn.nn.network import ParameterGroup
 from skdnn.nn.optimizers import (
     LBFGS,
     OPTIMIZERS,
@@ -19,6 +18,7 @@ from skdnn.nn.optimizers import (
     Nesterov,
     RMSprop,
 )
+from skdnn.nn.vectors import ParameterGroup
 
 RATE = 0.01
 

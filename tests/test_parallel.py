@@ -2,6 +2,8 @@
 
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cache
 from itertools import permutations
 from threading import Barrier, Event
 
@@ -18,8 +20,10 @@ from sklearn.model_selection import (
 )
 from threadpoolctl import threadpool_limits
 
-from skdnn import _threads
+from skdnn import _threads, _training
+from skdnn.nn import compiled
 from skdnn.nn.trainer import Trainer
+from skdnn.nn.workers import Workers
 from tests.plain import plain_classifier, plain_regressor
 from tests.same import assert_same_network
 from tests.tables import (
@@ -85,6 +89,7 @@ def assert_same(one, two):
     assert one.validation_scores_ == two.validation_scores_
 
 
+@pytest.mark.sampled
 @backends
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
 def test_searches_agree(backend, task):
@@ -105,20 +110,27 @@ def test_searches_agree(backend, task):
     assert_same(one.best_estimator_, two.best_estimator_)
 
 
-@backends
-def test_cross_validation_agrees(backend):
-    """Scores, predictions and networks of two jobs are those of one."""
+def cross_validated():
+    """Return scores, predictions and networks of a cross-validation."""
     X, y = multiclass()
     clf = classifier(dropout=0.2, early_stopping=True, scoring="accuracy")
     scores = cross_val_score(clf, X, y, cv=4)
     proba = cross_val_predict(clf, X, y, cv=4, method="predict_proba")
     models = cross_validate(clf, X, y, cv=4, return_estimator=True)["estimator"]
+    return scores, proba, models
+
+
+cross_validated_in_one_job = cache(cross_validated)
+
+
+@backends
+def test_cross_validation_agrees(backend):
+    """Scores, predictions and networks of two jobs are those of one."""
+    scores, proba, models = cross_validated_in_one_job()
     with jobs(backend):
-        np.testing.assert_array_equal(cross_val_score(clf, X, y, cv=4), scores)
-        np.testing.assert_array_equal(
-            cross_val_predict(clf, X, y, cv=4, method="predict_proba"), proba
-        )
-        again = cross_validate(clf, X, y, cv=4, return_estimator=True)["estimator"]
+        other_scores, other_proba, again = cross_validated()
+    np.testing.assert_array_equal(other_scores, scores)
+    np.testing.assert_array_equal(other_proba, proba)
     for one, two in zip(models, again, strict=True):
         assert_same(one, two)
 
@@ -147,6 +159,11 @@ def fit(est, X, y, weight=None):
 # How many threads BLAS has in a fit
 
 
+def single_classifier(**params):
+    """Return a classifier of one network: no members are trained side by side."""
+    return classifier(n_members=1, **params)
+
+
 class Pairs:
     """A scorer that says how many threads BLAS has while two fits are running."""
 
@@ -166,7 +183,7 @@ class Pairs:
 def counts_in_cross_validation(scorer, cv, **params):
     """Return how many threads BLAS had in each epoch of each fit."""
     X, y = multiclass()
-    clf = classifier(early_stopping=True, scoring=scorer, max_iter=3, **params)
+    clf = single_classifier(early_stopping=True, scoring=scorer, max_iter=3, **params)
     result = cross_validate(clf, X, y, cv=cv, return_estimator=True)
     return [est.validation_scores_ for est in result["estimator"]]
 
@@ -195,9 +212,52 @@ def test_small_products_run_on_one_thread(make, six_threads):
     """A second thread is for networks that gain by it."""
     X, y = regression()
     for params, n_threads in ({}, 1), (LARGE, 6):
-        est = make(**params, early_stopping=True, scoring=n_blas_threads, max_iter=2)
+        est = make(n_members=1, **params, early_stopping=True, max_iter=2)
+        est.set_params(scoring=n_blas_threads)
         assert est.fit(X, y).validation_scores_ == [n_threads] * 2
         assert set(blas_threads()) == {6}
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    """How many threads each training has for members side by side."""
+    seen = []
+
+    class Spy(Workers):
+        def __init__(self, n_threads):
+            seen.append(n_threads)
+            super().__init__(n_threads)
+
+    monkeypatch.setattr(_training, "Workers", Spy)
+    return seen
+
+
+def test_members_side_by_side(six_threads, workers):
+    """While members train on threads of their own, BLAS has one, whatever the size."""
+    reg = regressor(**LARGE, scoring=n_blas_threads, max_iter=2, n_members=4)
+    reg.set_params(early_stopping=True).fit(*regression())
+    assert reg.validation_scores_ == [1 if compiled.available else 6] * 2
+    assert workers == [4 if compiled.available else 1]
+    assert set(blas_threads()) == {6}
+
+
+def test_members_that_share_matrices_are_no_networks_of_their_own(six_threads, workers):
+    """They are trained together, and BLAS keeps its threads."""
+    reg = regressor(**LARGE, ensemble_weights="shared", max_iter=2)
+    reg.set_params(early_stopping=True, scoring=n_blas_threads).fit(*regression())
+    assert reg.validation_scores_ == [6] * 2
+    assert workers == [1]
+
+
+@pytest.mark.parametrize("n_fits", [2, 4])
+def test_fits_at_once_share_threads_for_members(n_fits, six_threads, workers):
+    """Each has its part of the threads that BLAS would have."""
+    with ExitStack() as others:
+        for _ in range(n_fits - 1):
+            others.enter_context(_threads.shared_threads())
+        regressor(n_members=8).fit(*regression())
+    assert workers == [6 // n_fits if compiled.available else 1]
+    assert set(blas_threads()) == {6}
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
@@ -207,7 +267,7 @@ def test_a_small_fit_beside_a_large_one(order, six_threads):
     scorers, fits = [Waits(), Waits()], []
     with ThreadPoolExecutor(2) as pool:
         for scorer, params in zip(scorers, (LARGE, {}), strict=True):
-            clf = classifier(**params, early_stopping=True, max_iter=1)
+            clf = single_classifier(**params, early_stopping=True, max_iter=1)
             fits.append(pool.submit(clf.set_params(scoring=scorer).fit, X, y))
             assert scorer.called.wait(PATIENCE)
         during = set(blas_threads())
@@ -265,6 +325,7 @@ class Waits:
         return 0.0
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("order", permutations(range(3)), ids=str)
 @pytest.mark.parametrize("failing", [(), (0,), (1, 2), (0, 1, 2)], ids=str)
 def test_threads_are_given_back(order, failing, six_threads, large):
@@ -274,7 +335,7 @@ def test_threads_are_given_back(order, failing, six_threads, large):
     scorers, fits, counts = [Waits(error) for error in errors], [], []
     with ThreadPoolExecutor(3) as pool:
         for scorer in scorers:
-            clf = classifier(early_stopping=True, scoring=scorer, max_iter=1)
+            clf = single_classifier(early_stopping=True, scoring=scorer, max_iter=1)
             fits.append(pool.submit(clf.fit, X, y))
             assert scorer.called.wait(PATIENCE)
             counts.append(blas_threads()[0])
@@ -303,7 +364,8 @@ def test_threads_of_partial_fit(error, six_threads, large, monkeypatch):
 
     monkeypatch.setattr(Trainer, "run", run)
     with ThreadPoolExecutor(2) as pool:
-        calls = [pool.submit(regressor().partial_fit, X, y) for _ in range(2)]
+        regressors = [regressor(n_members=1) for _ in range(2)]
+        calls = [pool.submit(reg.partial_fit, X, y) for reg in regressors]
         assert [call.exception(PATIENCE) for call in calls] == [error] * 2
     assert set(counts) == {3}
     assert set(blas_threads()) == {6}
@@ -317,7 +379,7 @@ def test_threads_after_bad_parameters(params, six_threads, large):
     X, y = binary()
     waits = Waits()
     with ThreadPoolExecutor(1) as pool:
-        clf = classifier(early_stopping=True, scoring=waits, max_iter=1)
+        clf = single_classifier(early_stopping=True, scoring=waits, max_iter=1)
         fit = pool.submit(clf.fit, X, y)
         assert waits.called.wait(PATIENCE)
         with pytest.raises(ValueError):
@@ -424,7 +486,7 @@ def test_fault_35_parallel_searches_end_and_agree(backend, two_threads):
     search = GridSearchCV(plain_classifier(), grid, cv=2)
     expected = clone(search).fit(X, y)
     before = blas_threads()
-    with parallel_config(backend, n_jobs=2):
+    with jobs(backend):
         search.fit(X, y)
     assert blas_threads() == before
     for column in "mean_test_score", "split0_test_score":

@@ -28,6 +28,7 @@ tasks = pytest.mark.parametrize("task", TASKS)
 # Parts
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_partial_fit_is_one_epoch(task, batch_norm):
@@ -165,6 +166,7 @@ def test_fault_16_partial_fit_of_several_labels_a_row():
 # What is counted
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_fault_13_what_n_iter_and_loss_curve_count(network, task):

@@ -6,7 +6,14 @@ import pytest
 from scipy.special import expit, softmax
 
 from tests.recipes import maker, networks, table
-from tests.tables import TASKS, binary, classifier, multiclass, multilabel, numbers
+from tests.tables import (
+    TASKS,
+    binary,
+    classifier,
+    multiclass,
+    multilabel,
+    numbers,
+)
 
 tasks = pytest.mark.parametrize("task", TASKS)
 
@@ -100,6 +107,7 @@ def test_prediction_in_chunks(task):
     np.testing.assert_array_equal(est.predict(X), np.concatenate(parts))
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize("layout", [np.asfortranarray, np.float32, list, pd.DataFrame])
 def test_layout_of_X(task, layout):
@@ -133,6 +141,7 @@ def test_missing_numbers_carry_information():
     assert clf.score(X, y) == 1
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore:Training knows not one of the categories")
 @tasks
 @networks

@@ -19,6 +19,7 @@ PARAMS = {"early_stopping": True, "learning_rate": 0.1, "max_iter": 9}
 each_task = pytest.mark.parametrize("task", TASKS)
 
 
+@pytest.mark.sampled
 @each_task
 @pytest.mark.parametrize("warned", [False, True])
 def test_curves_and_counts_are_of_the_run_that_was_watched(task, warned):

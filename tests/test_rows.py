@@ -13,7 +13,6 @@ from sklearn.preprocessing import OneHotEncoder
 import skdnn._rows
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn._rows import canonical_rows, rows_with_weight
-from skdnn.nn.step import Step
 from tests.plain import plain_classifier, plain_regressor
 from tests.tables import QUICK, binary, classifier, parameters, regression
 
@@ -195,20 +194,12 @@ def test_the_smallest_split_is_in_rows_given():
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_few_different_rows_are_many_steps(method, monkeypatch):
+def test_few_different_rows_are_many_steps(method, step_sizes):
     """An epoch has as many steps as there are batches of the rows given."""
-    sizes = []
-    original = Step.loss_gradient
-
-    def spy(self, batch):
-        sizes.append(len(batch.X))
-        return original(self, batch)
-
-    monkeypatch.setattr(Step, "loss_gradient", spy)
     clf = plain_classifier(batch_size=50, max_iter=1)
     options = {} if method == "fit" else {"classes": [0, 1]}
     getattr(clf, method)(*cells(400), **options)
-    assert sizes == [50] * 8
+    assert step_sizes() == [50] * 8
 
 
 def test_each_side_of_a_split_has_the_cells():
@@ -263,6 +254,7 @@ def test_two_columns_of_categories():
     assert areas[0] >= areas[1] - 0.01
 
 
+@pytest.mark.slow
 def test_ratings_by_categories():
     """As good as a ridge regression on ratings by three categories."""
     X, y = ratings(3000)
@@ -275,6 +267,7 @@ def test_ratings_by_categories():
     assert errors[0] <= 1.02 * errors[1]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("n_rows_each", [4, 20])
 @pytest.mark.parametrize("share_flipped", [0, 0.02])
 def test_categories_that_set_the_target(n_rows_each, share_flipped):

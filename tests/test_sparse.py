@@ -128,6 +128,7 @@ def test_these_are_not_canonical(kind):
 formats = pytest.mark.parametrize("kind", SPARSE)
 
 
+@pytest.mark.sampled
 @formats
 @pytest.mark.parametrize("task", ["multiclass", "multioutput"])
 def test_sparse_training_is_dense_training(kind, task):
@@ -138,6 +139,7 @@ def test_sparse_training_is_dense_training(kind, task):
     assert_taken_as(make(**RANDOM), SPARSE[kind](X), X, y)
 
 
+@pytest.mark.sampled
 @tasks
 @scalings
 @pytest.mark.parametrize("solver", ["bgd", "sgd", "minibatch"])
@@ -150,6 +152,7 @@ def test_sparse_solvers(task, scaling, solver):
     assert_taken_as(est, sp.csr_array(X), X, y)
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize(
     "params",
@@ -184,6 +187,7 @@ def test_sparse_slabs(make, rows, monkeypatch):
     assert_taken_as(make(solver="bgd"), sp.csr_array(X), X, np.arange(600) % 2)
 
 
+@pytest.mark.sampled
 @formats
 @pytest.mark.parametrize("given", [False, True])
 def test_sparse_rows_reach_a_scorer(kind, given):
@@ -206,6 +210,7 @@ def test_sparse_on_one_side(dense_side):
     assert_same(one, classifier().fit(y=y, y_val=y[:20], **tables))
 
 
+@pytest.mark.sampled
 @scalings
 @makes
 @pytest.mark.parametrize("weight", ["whole", "tenths", "random", "some zero"])
@@ -222,6 +227,7 @@ def test_sparse_weights(scaling, make, weight):
     assert_taken_as(est, sp.csr_array(X), X, y, sample_weight=weight)
 
 
+@pytest.mark.sampled
 @scalings
 @pytest.mark.parametrize("n", [40, 100, 250, 1000])
 @pytest.mark.parametrize("weight", [None, 0.1, 0.7])
@@ -237,6 +243,7 @@ def test_sparse_encoding(scaling, n, weight):
     np.testing.assert_array_equal(two.transform(sp.coo_array(X)), one.transform(X))
 
 
+@pytest.mark.sampled
 @scalings
 @pytest.mark.parametrize(
     "dtype",
@@ -256,6 +263,7 @@ def test_sparse_holes(kind):
     assert_taken_as(classifier(**RANDOM), SPARSE[kind](X), X, y)
 
 
+@pytest.mark.sampled
 @scalings
 @pytest.mark.parametrize("shape", [(60, 1), (60, 6), (1, 6), (1, 1)])
 @pytest.mark.parametrize("table", [np.zeros, np.ones])
@@ -317,6 +325,7 @@ def contents(X):
     return [arrays[0].dtype, X.shape, *(a.copy() for a in arrays)]
 
 
+@pytest.mark.sampled
 @makes
 @pytest.mark.parametrize("kind", [k for k in SPARSE if k[:3] not in ("dok", "pan")])
 def test_sparse_tables_are_left_alone(kind, make):
@@ -425,6 +434,7 @@ def test_sparse_rows_store_what_is_there():
     np.testing.assert_array_equal(rows[:], [[0, 2, 3], [1, 0, 3]])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("size", [1, 7, 16, 49, 50, 99])
 @pytest.mark.parametrize("seed", [None, 0])
 @pytest.mark.parametrize("gathered_bytes", [1, 500, 10**6])

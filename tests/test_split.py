@@ -139,6 +139,7 @@ def test_members_hold_out_different_rows(n_members, at_most, stratified, rng):
         assert set(times[times > 0]) <= {at_most - 1, at_most}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("n_members", [1, 2, 7, 40])
 @pytest.mark.parametrize("n_validation", [4, 12, 55])
 def test_members_have_each_class_on_both_sides(n_validation, n_members, rng):
@@ -166,6 +167,7 @@ def test_split_is_fair(stratified):
 # The split of an estimator
 
 
+@pytest.mark.sampled
 @tasks
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_tiny_data(task, n):

@@ -38,7 +38,7 @@ def make_step(
     )
     network.initialize(rng)
     loss = SquaredError(link="identity")
-    return Step(network, loss, optimizer or SGD(), penalty, rng=rng)
+    return Step(network, loss, optimizer or SGD(), penalty)
 
 
 def draw(rng, n=30, d=3, dtype=np.float64):
@@ -61,8 +61,8 @@ def test_a_step_is_gradient_and_update(rng):
 
 
 @pytest.mark.parametrize("optimizer", sorted(set(OPTIMIZERS) - {"lbfgs"}))
-def test_steps_are_those_of_training(optimizer, rng):
-    """Step by step, or as an epoch of the trainer: the same bits."""
+def test_steps_are_those_of_training(optimizer, rng, by_numpy):
+    """Step by step, or as an epoch of the trainer: the same bits of NumPy."""
     X, y = draw(rng)
     one, two = (
         make_step((3, 4, 1), np.random.default_rng(1), OPTIMIZERS[optimizer]())
@@ -223,7 +223,7 @@ def step_and_batches(name, rng, hidden=(6, 6, 6), n=40, batch_size=12, dropout=0
     X = np.column_stack([rng.standard_normal((n, N_COLUMNS)), *codes])
     network.adapt(X)
     y, weight = rng.integers(4, size=n), rng.uniform(0, 2, (n, 1))
-    step = Step(network, loss, Adam(), penalty=0.1, rng=rng)
+    step = Step(network, loss, Adam(), penalty=0.1)
     step.learning_rate = 1e-3
     return step, Batches(X, y, weight, batch_size, rng)
 
@@ -248,6 +248,7 @@ def arrays(value, seen):
         yield from arrays(part, seen)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_array_is_made_or_moved(name, dropout, rng):
@@ -273,6 +274,7 @@ def test_no_array_is_made_or_moved(name, dropout, rng):
     assert places() == first
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("hidden", "n", "limit"),
     [((16_000, 3, 16_000), 16, 80_000), ((4, 4, 4), 30_000, 150_000)],

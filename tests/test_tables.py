@@ -424,6 +424,7 @@ def test_few_rows_are_as_many():
 # What was learned holds
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("hole", [None, np.nan, pd.NA])
 @pytest.mark.parametrize("scaling", ["robust", None])
 @pytest.mark.parametrize("dtype", [object, "str", "string", "category"])
@@ -445,6 +446,7 @@ def test_text_that_is_missing_in_one_fold():
     clf.predict(table(["w"] * 4))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("trained", "later"),
     [

@@ -103,6 +103,7 @@ def test_normal_targets_have_their_standard_deviation(rng):
     np.testing.assert_allclose(scaling(y, Huber()), (5, 3), rtol=0.02)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("loss", ALL)
 @pytest.mark.parametrize("exponent", [-1000, 1020])
 def test_units_of_any_size(loss, exponent):
@@ -137,6 +138,7 @@ def contaminated(share, size, n=600):
     return X, y, clean
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("loss", ["huber", "absolute_error", "quantile"])
 @pytest.mark.parametrize(
     ("share", "size"), [(0.02, 1000), (0.1, 1e6), (0.05, 1e300), (0.02, 1e308)]

@@ -8,9 +8,10 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 
+from skdnn.nn import compiled
 from skdnn.nn.layers import BatchNorm, Dense
 from skdnn.nn.network import Network, Workspace
-from skdnn.nn.step import Step
+from skdnn.nn.prediction import SLAB
 from tests import tables
 from tests.plain import DNNClassifier, DNNRegressor, plain_classifier
 from tests.tables import binary, multiclass, regression
@@ -51,7 +52,7 @@ def test_s1_probabilities_are_the_sigmoid_of_the_last_layer():
     np.testing.assert_allclose(clf.predict_proba(X)[:, 1], A[-1][0], rtol=1e-12)
 
 
-def test_s1_the_only_loop_is_over_layers(monkeypatch):
+def test_s1_the_only_loop_is_over_layers(by_numpy, monkeypatch):
     """A prediction takes one matrix product a layer, whatever the number of rows."""
     X, y = binary(500)
     clf = plain_classifier((6, 5)).fit(X, y)
@@ -66,6 +67,27 @@ def test_s1_the_only_loop_is_over_layers(monkeypatch):
     clf.predict(X)
     assert len(calls) == 3
     assert min(calls) >= 500
+
+
+@pytest.mark.skipif(not compiled.available, reason=compiled.why_not)
+def test_s1_the_only_compiled_loop_is_over_layers(monkeypatch):
+    """Nor does it take more of the compiled engine, which is called once a slab."""
+    X, y = binary(500)
+    clf = plain_classifier((6, 5)).fit(X, y)
+    n_rows, n_products = [], []
+    original = compiled.run_program
+
+    def spy(program, **options):
+        kernels = program.operations["kernel"]
+        n_rows.append(options["n_rows"])
+        n_products.append(sum(kernels == compiled.kernel_numbers()["dense_forward"]))
+        return original(program, **options)
+
+    monkeypatch.setattr(compiled, "run_program", spy)
+    clf.predict(X)
+    assert len(n_rows) == 2
+    assert 500 <= sum(n_rows) <= 2 * SLAB
+    assert n_products == [3, 3]
 
 
 # S2: shapes
@@ -171,20 +193,6 @@ def test_s4_a_step_is_proportional_to_the_learning_rate():
 # S5: three variants of gradient descent
 
 
-@pytest.fixture
-def step_sizes(monkeypatch):
-    """Number of rows of each step, as they come."""
-    sizes = []
-    original = Step.loss_gradient
-
-    def spy(self, batch):
-        sizes.append(len(batch.X))
-        return original(self, batch)
-
-    monkeypatch.setattr(Step, "loss_gradient", spy)
-    return sizes
-
-
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
@@ -202,24 +210,25 @@ def test_s5_rows_a_step(params, expected, step_sizes):
     """Each solver takes its number of rows a step, and all rows an epoch."""
     X, y = binary(50)
     plain_classifier(max_iter=2, **params).fit(X, y)
-    assert step_sizes == 2 * expected
+    assert step_sizes() == 2 * expected
 
 
 def test_s5_automatic_batch_size(step_sizes):
     """A batch of automatic size is 200 rows of a plain network."""
     X, y = binary(450)
     plain_classifier(max_iter=1, batch_size="auto", optimizer="sgd").fit(X, y)
-    assert step_sizes == [200, 200, 50]
+    assert step_sizes() == [200, 200, 50]
 
 
 def test_s5_automatic_batch_size_of_the_recipe(step_sizes):
     """In the tuned recipe, it is the same for all batches but the last, all rows."""
     X, y = binary(450)
     tables.classifier(max_iter=1, early_stopping=False).fit(X, y)
-    assert sum(step_sizes) == 450
-    assert 1 < step_sizes[0] <= 450
-    assert set(step_sizes[:-1]) <= {step_sizes[0]}
-    assert step_sizes[-1] <= step_sizes[0]
+    sizes = step_sizes()
+    assert sum(sizes) == 450
+    assert 1 < sizes[0] <= 450
+    assert set(sizes[:-1]) <= {sizes[0]}
+    assert sizes[-1] <= sizes[0]
 
 
 @pytest.mark.parametrize("shuffle", [True, False])

@@ -78,6 +78,7 @@ def test_s8_200_iterations_with_penalty(cancer):
     assert_s8(cancer, 200, rtol=1e-9, lambd=1.0)
 
 
+@pytest.mark.slow
 def test_s8_3000_iterations(cancer):
     """Costs and weights are the transcription's over all 3,000 iterations."""
     assert_s8(cancer, 3000, rtol=1e-6)
@@ -187,11 +188,13 @@ def test_s10_several_outputs(diabetes):
     np.testing.assert_allclose(reg.predict(X), a.T, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_s10_classifier_3000_iterations(cancer):
     """The classifier's costs and weights are the transcription's over 3,000 steps."""
     assert_s10(s10(DNNClassifier), *cancer, 3000, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_s10_regressor_3000_iterations(diabetes):
     """The regressor's costs and weights are the transcription's over 3,000 steps."""
     assert_s10(s10(DNNRegressor), *diabetes, 3000, rtol=1e-6)
@@ -289,6 +292,7 @@ def test_s16_hyperparameters_do_not_end_in_an_underscore(Estimator):
     assert not [name for name in vars(estimator) if name.endswith("_")]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("make", [tables.classifier, tables.regressor])
 def test_s16_parameters_end_in_an_underscore(make, recipe):

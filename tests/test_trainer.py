@@ -130,9 +130,9 @@ def test_runs_the_epochs_it_is_told(rng):
 
 
 def test_two_runs_are_one(rng):
-    """With its state and epoch, a new trainer goes on where another one stopped."""
+    """With state, epoch and passes, a new trainer goes on where another one stopped."""
     batches = Batches(*draw(rng), None, 7)
-    options = {"schedule": Exponential(decay=0.5)}
+    options = {"schedule": Exponential(decay=0.5), "dropout": 0.3, "seed": 5}
     whole, first = (
         make_trainer((3, 4, 1), np.random.default_rng(1), Momentum(), **options)
         for _ in range(2)
@@ -140,7 +140,13 @@ def test_two_runs_are_one(rng):
     whole.run(batches, 4, never)
     first.run(batches, 2, never)
     second = make_trainer(
-        (3, 4, 1), rng, Momentum(), state=first.step.state, start_epoch=2, **options
+        (3, 4, 1),
+        rng,
+        Momentum(),
+        state=first.step.state,
+        start_epoch=2,
+        draws=first.step.draws,
+        **options,
     )
     second.network.params[...] = first.network.params
     second.run(batches, 2, never)
@@ -149,8 +155,8 @@ def test_two_runs_are_one(rng):
     np.testing.assert_array_equal(second.network.params, whole.network.params)
 
 
-def test_dropout_draws_from_its_stream(rng):
-    """The generator that was passed decides what is dropped, and nothing else does."""
+def test_dropout_draws_from_its_seed(rng):
+    """The seed that was passed decides what is dropped, and nothing else does."""
     batches = Batches(*draw(rng), None, 7)
     losses = []
     for seed in (1, 1, 2):
@@ -158,7 +164,7 @@ def test_dropout_draws_from_its_stream(rng):
             (3, 40, 1),
             np.random.default_rng(0),
             dropout=0.5,
-            dropout_rng=np.random.default_rng(seed),
+            seed=seed,
         )
         trainer.run(batches, 2, never)
         losses.append(trainer.losses)

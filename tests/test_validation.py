@@ -65,6 +65,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore:A column-vector y was passed")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ tasks = pytest.mark.parametrize("task", plain.TASKS)
 # Repeated rows
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_fault_11_weights_count_in_the_inner_split_and_score(network, task):
@@ -58,6 +59,7 @@ def test_fault_11_weights_count_in_the_inner_split_and_score(network, task):
     assert weighted.validation_scores_ != plain.validation_scores_
 
 
+@pytest.mark.sampled
 @tasks
 @networks
 def test_fault_30_weights_are_repeated_rows(network, task):

@@ -1,5 +1,6 @@
 """Batches of rows, in a new order each epoch, gathered without copying the data."""
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +23,8 @@ class SparseRows:
     """
 
     def __init__(self, entries, common):
-        self._entries = entries
-        self._common = common
+        self.entries = entries
+        self.common = common
         self.shape = entries.shape
         self.dtype = common.dtype
 
@@ -31,15 +32,15 @@ class SparseRows:
         return self.shape[0]
 
     def __getitem__(self, rows):
-        part = self._entries[rows]
+        part = self.entries[rows]
         return self._fill(part, np.empty(part.shape, self.dtype))
 
     def take(self, rows, out):
         """Write some of the rows, by their positions, to `out`."""
-        return self._fill(self._entries[rows], out)
+        return self._fill(self.entries[rows], out)
 
     def _fill(self, part, out):
-        out[...] = self._common
+        out[...] = self.common
         row_of_entry = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
         out[row_of_entry, part.indices] = part.data
         return out
@@ -75,25 +76,54 @@ class Batches:
         At least `n_samples` means all rows, as they lie.
     rng : numpy.random.Generator, default=None
         Of the order.  None keeps the order of the rows.
+
+    Attributes
+    ----------
+    n_batches : int
+        In an epoch.
+    table : Batch
+        All rows.
     """
 
     def __init__(self, X, y, weight, batch_size, rng=None):
         self.n_samples = len(X)
         self.batch_size = min(batch_size, self.n_samples)
-        self._source = Batch(X, y, weight)
+        self.n_batches = ceil(self.n_samples / self.batch_size)
+        self.table = Batch(X, y, weight)
         self._rng = rng
+        self._order = None
+        self._buffers = None
         if self.batch_size < self.n_samples:
-            self._allocate()
+            self._rows = np.arange(self.n_samples)
+            self._order = self._rows.copy()
+
+    def shuffle(self):
+        """Put the rows into the order of a new epoch.
+
+        Returns
+        -------
+        order : ndarray of shape (n_samples,), or None if they stay as they lie
+        """
+        if self._rng is not None and self._order is not None:
+            # Not shuffled in place, so that an order depends on the generator alone.
+            self._rng.permuted(self._rows, out=self._order)
+        return self._order
+
+    def last(self, n_rows):
+        """Return the first rows of the last batch of the epoch."""
+        start = (self.n_batches - 1) * self.batch_size
+        rows = slice(start, start + n_rows)
+        if self._order is not None:
+            rows = self._order[rows]
+        return Batch(*(None if array is None else array[rows] for array in self.table))
 
     def _allocate(self):
         size, n = self.batch_size, self.n_samples
-        X = self._source.X
+        X = self.table.X
         row_bytes = X.shape[1] * X.dtype.itemsize
         per_block = max(1, GATHERED_BYTES // max(1, size * row_bytes))
         self._block = min(n, min(per_block, 1024) * size)
-        self._rows = np.arange(n)
-        self._order = self._rows.copy()
-        self._buffers = [_buffer(array, self._block) for array in self._source]
+        self._buffers = [_buffer(array, self._block) for array in self.table]
         self._full = self._cut(self._block)
         self._last = self._cut(n % self._block)
 
@@ -107,14 +137,14 @@ class Batches:
 
     def __iter__(self):
         if self.batch_size == self.n_samples:
-            yield self._source
+            yield self.table
             return
-        if self._rng is not None:
-            # Not shuffled in place, so that an order depends on the generator alone.
-            self._rng.permuted(self._rows, out=self._order)
+        self.shuffle()
+        if self._buffers is None:
+            self._allocate()
         for start in range(0, self.n_samples, self._block):
             rows = self._order[start : start + self._block]
-            for array, buffer in zip(self._source, self._buffers, strict=True):
+            for array, buffer in zip(self.table, self._buffers, strict=True):
                 if array is not None:
                     _gather(array, rows, buffer[: len(rows)])
             yield from self._full if len(rows) == self._block else self._last

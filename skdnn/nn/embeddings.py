@@ -53,7 +53,7 @@ class EntityEmbeddingLayer(Layer):
         super().__init__(n_inputs, n_inputs + n_codes * (width - 1), n_members)
         self.width = width
         self._n_others = n_inputs - n_codes
-        self._starts = np.cumsum([0, *cardinalities[:-1]])
+        self.starts = np.cumsum([0, *cardinalities[:-1]])
         self._n_vectors = sum(cardinalities)
         shape = (*self._lead, self._n_vectors, width)
         self.parameters["vectors"] = Parameter(shape, "embedding")
@@ -86,7 +86,7 @@ class EntityEmbeddingLayer(Layer):
         else:
             y, rows, out = cache.y, cache.rows, cache.vectors
             np.copyto(rows, codes, casting="unsafe")
-        rows += self._starts
+        rows += self.starts
         # Without a mode, `take` goes through memory of its own.
         vectors = self.vectors.take(rows, axis=-2, out=out, mode="clip")
         y[..., :n_others] = x[..., :n_others]
@@ -155,6 +155,10 @@ class NumericEmbedding(Layer):
     def expand_backward(self, grad, cache):
         """Compute the gradients of the expansion's parameters; may overwrite `grad`."""
 
+    @property
+    def _expansion_learns(self):
+        return type(self).expand_backward is not NumericEmbedding.expand_backward
+
     def initialize(self, rng):
         bound = 1 / sqrt(self.n_terms)
         self.weight[...] = rng.uniform(-bound, bound, self.weight.shape)
@@ -163,13 +167,15 @@ class NumericEmbedding(Layer):
     def allocate(self, x_shape, dtype, scratch, first):
         n = x_shape[-2]
         shape = (*self._lead, self.n_numbers, n)
-        return SimpleNamespace(
+        cache = SimpleNamespace(
             y=np.empty(self.output_shape(n), dtype),
             terms=np.empty((*shape, self.n_terms), dtype),
             vectors=np.empty((*shape, self.width), dtype),
-            grad_terms=np.empty((*shape, self.n_terms), dtype),
             ones=np.ones(n, dtype),
         )
+        if self._expansion_learns:
+            cache.grad_terms = np.empty_like(cache.terms)
+        return cache
 
     def forward(self, x, cache=None, weight=None):
         j, n = self.n_numbers, x.shape[-2]
@@ -198,8 +204,9 @@ class NumericEmbedding(Layer):
         g[...] = self._vectors_in(grad)
         sum_rows(cache.ones, g, out=cache.bias_grad)
         np.matmul(np.swapaxes(cache.terms, -1, -2), g, out=cache.weight_grad)
-        np.matmul(g, np.swapaxes(self.weight, -1, -2), out=cache.grad_terms)
-        self.expand_backward(cache.grad_terms, cache)
+        if self._expansion_learns:
+            np.matmul(g, np.swapaxes(self.weight, -1, -2), out=cache.grad_terms)
+            self.expand_backward(cache.grad_terms, cache)
 
 
 class PeriodicLayer(NumericEmbedding):

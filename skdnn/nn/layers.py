@@ -42,9 +42,6 @@ __all__ = [
     "sum_rows",
 ]
 
-#: Random entries that dropout draws at a time, as they come in an array of their own.
-RANDOM_BLOCK = 2**13
-
 #: Kinds of parameters; those of a kind have a learning rate in common.
 KINDS = ("weight", "bias", "norm", "scale", "activation", "embedding")
 
@@ -491,13 +488,15 @@ class Dropout(Layer):
     """Zero each entry with probability `rate`, scale the others by ``1 / (1 - rate)``.
 
     Inference passes everything through (inverted dropout, Srivastava et al., 2014).
-    Rates are rounded to multiples of ``1 / 65536`` below 1.  The bits of ``cache.rng``,
-    the random generator, come in words of 64.
+    Rates are rounded to multiples of ``1 / 65536`` below 1.  The random bits are those
+    of ``cache.noise``, a `Noise`, where the layer has ``cache.keys``.
     """
 
     def __init__(self, n_features, rate, n_members=None):
         super().__init__(n_features, n_features, n_members)
         self.rate = rate
+        #: How many of the 65536 values of its bits an entry is dropped for.
+        self.dropped = min(round(rate * 2**16), 2**16 - 1)
 
     def allocate(self, x_shape, dtype, scratch, first):
         return SimpleNamespace(
@@ -507,15 +506,13 @@ class Dropout(Layer):
     def forward(self, x, cache=None, weight=None):
         if cache is None:
             return x
-        dropped = min(round(self.rate * 2**16), 2**16 - 1)
-        bits = cache.rng.bit_generator
-        mask = cache.mask.reshape(-1)
-        for start in range(0, len(mask), RANDOM_BLOCK):
-            part = mask[start : start + RANDOM_BLOCK]
-            # Sixteen bits an entry take a quarter of the time of random floats.
-            drawn = bits.random_raw(-(-len(part) // 4)).view(np.uint16)[: len(part)]
-            np.greater_equal(drawn, dropped, out=part, casting="unsafe")
-        cache.mask *= 2**16 / (2**16 - dropped)
+        dropped = self.dropped
+        scale = 2**16 / (2**16 - dropped)
+        mask = cache.mask.reshape(len(cache.keys), -1)
+        for entries, bits in cache.noise.blocks(cache.keys, *x.shape[-2:]):
+            part = mask[:, entries]
+            np.greater_equal(bits, dropped, out=part, casting="unsafe")
+            part *= scale
         return np.multiply(x, cache.mask, out=cache.y)
 
     def backward(self, grad, cache):

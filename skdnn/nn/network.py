@@ -2,7 +2,6 @@
 
 from itertools import repeat
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,19 +23,14 @@ from skdnn.nn.layers import (
     Scale,
     SharedDense,
 )
+from skdnn.nn.noise import Noise
+from skdnn.nn.prediction import Predictor
+from skdnn.nn.vectors import share_parameters, share_statistics
 
-__all__ = ["Network", "ParameterGroup", "Workspace", "build_mlp"]
+__all__ = ["Network", "Workspace", "build_mlp"]
 
 #: How far raw predictions stay from the largest number.
 HEADROOM = 2.0**20
-
-
-class ParameterGroup(NamedTuple):
-    """A run of the flat vector whose entries are trained alike."""
-
-    span: slice
-    decayed: bool
-    learning_rate: float
 
 
 class Network:
@@ -61,6 +55,9 @@ class Network:
         The running statistics of the batch norm layers, held in the same way.
     groups : list of ParameterGroup
         What the layers declare about the entries of `params`, in order.
+    predictor, quick_predictor : Predictor
+        They make the same raw predictions as `forward`: in float64, and in the dtype of
+        the parameters.
     """
 
     def __init__(self, layers, dtype=np.float64, learning_rates=None):
@@ -76,10 +73,12 @@ class Network:
         self._bind()
 
     def _bind(self):
+        self.predictor = Predictor(self, np.float64)
+        self.quick_predictor = Predictor(self, self.params.dtype)
         self.groups = share_parameters(
             self.params, self.layers, self.layers, self.learning_rates
         )
-        share_statistics(self.statistics, self.layers)
+        share_statistics(self.statistics, self.layers, self.layers)
         self.n_decayed = sum(
             g.span.stop - g.span.start for g in self.groups if g.decayed
         )
@@ -96,6 +95,14 @@ class Network:
     def n_members(self):
         """Size of the ensemble; None is a single network."""
         return self.layers[-1].n_members
+
+    @property
+    def members_apart(self):
+        """Whether there are members, and they have nothing in common."""
+        if self.n_members is None:
+            return False
+        shared = any(isinstance(layer, SharedDense) for layer in self.layers)
+        return not shared and all(layer.n_members is not None for layer in self.layers)
 
     @property
     def couples_rows(self):
@@ -145,11 +152,7 @@ class Network:
         `Workspace`) it is a training pass, and `weight`, of shape (n, 1) or (n,
         n_members), is what each row counts in the statistics of the batch.
         """
-        if x.ndim != 2 or x.shape[1] != self.n_inputs:
-            raise ValueError(
-                f"The network takes arrays of shape (n, {self.n_inputs}), got "
-                f"{x.shape}."
-            )
+        self._check_table(x)
         shortcut = None
         for layer, cache in zip(self.layers, caches or repeat(None), strict=False):
             if isinstance(layer, Fork):
@@ -167,13 +170,21 @@ class Network:
         by the place of a row in `x`; what is left of that is rounded away.  What
         overflows is limited, so that sums over members stay finite too.
         """
-        raw = self.forward(x.astype(np.float64, copy=False))
+        self._check_table(x)
+        raw = self.predictor(x)
         if not np.isfinite(raw).all():
             largest = np.finfo(np.float32).max
-            limited = self.forward(np.clip(x, -largest, largest, dtype=np.float64))
+            limited = self.predictor(np.clip(x, -largest, largest))
             np.copyto(raw, limited, where=~np.isfinite(raw))
         limit = np.finfo(self.params.dtype).max / HEADROOM
         return np.clip(raw, -limit, limit).astype(self.params.dtype)
+
+    def _check_table(self, x):
+        if x.ndim != 2 or x.shape[1] != self.n_inputs:
+            raise ValueError(
+                f"The network takes arrays of shape (n, {self.n_inputs}), got "
+                f"{x.shape}."
+            )
 
     def backward(self, grad, caches):
         """Compute every parameter's gradient from that of the raw predictions."""
@@ -222,7 +233,8 @@ class Network:
 
     def __getstate__(self):
         # Pickling turns a view into a copy: layers travel without theirs.
-        return {**self.__dict__, "layers": list(map(_without_views, self.layers))}
+        state = {k: v for k, v in self.__dict__.items() if not isinstance(v, Predictor)}
+        return {**state, "layers": list(map(_without_views, self.layers))}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -235,7 +247,7 @@ class Workspace:
     Parameters
     ----------
     network : Network
-    rng : numpy.random.Generator, default=None
+    seed : int, default=0
         Of dropout.
 
     Attributes
@@ -244,9 +256,10 @@ class Workspace:
         The gradient that `Network.backward` computed last, laid out like the params.
     """
 
-    def __init__(self, network, rng=None):
+    def __init__(self, network, seed=0):
         self.grads = np.zeros_like(network.params)
-        self._rng = rng
+        drops = any(isinstance(layer, Dropout) for layer in network.layers)
+        self._noise = Noise(seed, network.n_members) if drops else None
         self._layers = network.layers
         self._learning_rates = network.learning_rates
         self._caches = {}
@@ -260,6 +273,19 @@ class Workspace:
             self._caches[n] = self._allocate(n)
         return self._caches[n]
 
+    def seek(self, draw, offset=0):
+        """Say which pass comes next, for dropout.
+
+        Parameters
+        ----------
+        draw : int
+            The number of the pass, from 0.
+        offset : int, default=0
+            How many rows of its batch went before.
+        """
+        if self._noise is not None:
+            self._noise.draw, self._noise.offset = draw, offset
+
     def _allocate(self, n):
         dtype = self.grads.dtype
         # Shared by all layers, since none needs it between two calls.
@@ -272,8 +298,9 @@ class Workspace:
             first = layer is self._layers[0]
             caches.append(layer.allocate(x_shape, dtype, pair, first))
             x_shape = shape
-        for cache in caches:
-            cache.rng = self._rng
+        for i, cache in enumerate(caches):
+            if isinstance(self._layers[i], Dropout):
+                cache.noise, cache.keys = self._noise, self._noise.keys(i)
         share_parameters(
             self.grads,
             self._layers,
@@ -282,40 +309,6 @@ class Workspace:
             suffix="_grad",
         )
         return caches
-
-
-def share_parameters(vector, layers, owners, learning_rates, suffix=""):
-    """Give each owner the views of `vector` that its layer declares; return the groups.
-
-    Entries that are trained alike lie together, those that decay first.
-    """
-    declared = [
-        (parameter.decayed, learning_rates.get(parameter.kind, 1.0), owner, name, shape)
-        for layer, owner in zip(layers, owners, strict=True)
-        for name, parameter in layer.parameters.items()
-        for shape in [parameter.shape]
-    ]
-    declared.sort(key=lambda d: (not d[0], d[1]))
-    groups, start = [], 0
-    for decayed, learning_rate, owner, name, shape in declared:
-        stop = start + prod(shape)
-        setattr(owner, name + suffix, vector[start:stop].reshape(shape))
-        if groups and groups[-1][1:] == (decayed, learning_rate):
-            groups[-1] = groups[-1]._replace(span=slice(groups[-1].span.start, stop))
-        else:
-            groups.append(ParameterGroup(slice(start, stop), decayed, learning_rate))
-        start = stop
-    return groups
-
-
-def share_statistics(vector, layers):
-    """Set on each layer views of `vector` in the shapes of its running statistics."""
-    start = 0
-    for layer in layers:
-        for name, shape in layer.statistics.items():
-            stop = start + prod(shape)
-            setattr(layer, name, vector[start:stop].reshape(shape))
-            start = stop
 
 
 def build_mlp(

@@ -10,6 +10,7 @@ To add a schedule, write a class with `factor` and its row.
 from math import cos, log2, pi
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 __all__ = [
@@ -59,6 +60,10 @@ class Schedule(BaseEstimator):
             factor *= WARM_UP_START + (1 - WARM_UP_START) * epoch / self.warm_up
         return factor
 
+    def factors(self, epochs, n_epochs):
+        """Return the multiplier at each of some epochs, an array."""
+        return np.array([self(epoch, n_epochs) for epoch in epochs.tolist()])
+
     def factor(self, epoch, n_epochs):
         """Return the multiplier without the warm-up."""
         raise NotImplementedError
@@ -70,6 +75,12 @@ class Schedule(BaseEstimator):
 
 class Constant(Schedule):
     """``1``"""
+
+    def factors(self, epochs, n_epochs):
+        # An epoch may have as many steps as there are rows.
+        if epochs[0] >= self.warm_up:
+            return np.ones(len(epochs))
+        return super().factors(epochs, n_epochs)
 
     def factor(self, epoch, n_epochs):
         return 1.0

@@ -39,8 +39,10 @@ class Step:
         ``alpha / sum_i w_i``.
     state : dict, default=None
         What the optimizer remembers of earlier steps.
-    rng : numpy.random.Generator, default=None
-        Of dropout.
+    seed : int, default=0
+        Of dropout, of 64 bits.
+    draws : int, default=0
+        Batches of earlier steps with this seed.
 
     Attributes
     ----------
@@ -49,18 +51,24 @@ class Step:
     state : dict, or None for `LBFGS`
     grads : ndarray of shape (n_params,)
         The gradient of the objective.  An update overwrites it.
+    seed : int
+    draws : int
+        How many batches have been through the network: dropout is another for each.
     """
 
-    def __init__(self, network, loss, optimizer, penalty, state=None, rng=None):
+    def __init__(self, network, loss, optimizer, penalty, state=None, seed=0, draws=0):
         self.network = network
         self.loss = loss
+        self.optimizer = optimizer
         self.penalty = penalty
         self.state = state
         self.learning_rate = None
-        self._workspace = Workspace(network, rng)
+        self.seed = seed
+        self.draws = draws
+        self._workspace = Workspace(network, seed)
         self.grads = self._workspace.grads
         self._decayed = self._decayed_blocks()
-        self._slab = self._slab_rows()
+        self.slab_rows = self._slab_rows()
         self._total = np.empty_like(network.params)
         self._buffers, self._dense_rows = {}, {}
         if isinstance(optimizer, Optimizer):
@@ -80,19 +88,24 @@ class Step:
         """Return the objective on a batch; its gradient is in `grads`."""
         X, y, weight = batch
         n = len(X)
-        if self._slab is None or n <= self._slab:
+        if self.slab_rows is None or n <= self.slab_rows:
             value = self._pass(self._dense(X, slice(n), n), y, weight, 1 / n)
         else:
             value = self._pass_in_slabs(X, y, weight)
+        self.draws += 1
         value += self._add_penalty() if self.penalty else 0.0
         return value / (self.network.n_members or 1)
 
-    def _pass(self, x, y, weight, factor):
-        """Go forward and back; return the sum of the losses, times `factor`."""
+    def _pass(self, x, y, weight, factor, offset=0):
+        """Go forward and back; return the sum of the losses, times `factor`.
+
+        `offset` is how many rows of the batch went before.
+        """
         network, n = self.network, len(x)
         if n not in self._buffers:
             self._buffers[n] = self._allocate(n, y, weight)
         buffers, caches = self._buffers[n], self._workspace.caches(n)
+        self._workspace.seek(self.draws, offset)
         raw = network.forward(x, caches, weight)
         if network.n_members is not None:
             buffers.y.reshape(-1, *y.shape)[...] = y
@@ -111,11 +124,11 @@ class Step:
         """Sum over slabs of rows: the memory of a step does not grow with its batch."""
         n, value, total = len(X), 0.0, self._total
         total.fill(0)
-        for start in range(0, n, self._slab):
-            rows = slice(start, min(start + self._slab, n))
+        for start in range(0, n, self.slab_rows):
+            rows = slice(start, min(start + self.slab_rows, n))
             x = self._dense(X, rows, rows.stop - start)
             part = None if weight is None else weight[rows]
-            value += self._pass(x, y[rows], part, 1 / n)
+            value += self._pass(x, y[rows], part, 1 / n, start)
             total += self.grads
         self.grads[...] = total
         return value

@@ -9,6 +9,8 @@ from math import isfinite
 import numpy as np
 
 from skdnn.nn.step import Step
+from skdnn.nn.steps import steps
+from skdnn.nn.workers import ALONE
 
 __all__ = ["Trainer"]
 
@@ -33,11 +35,12 @@ class Trainer:
         What the schedules stretch over.
     state : dict, default=None
         What the optimizer remembers of earlier runs.
-    dropout_rng : numpy.random.Generator
+    seed, draws : int, default=0
+        Of dropout, and how many batches of earlier runs it was drawn for.
     start_epoch : int, default=0
         Number of epochs that were run before.
     time_for : callable, default=None
-        Called before each step with the epoch, a float, it returns the number of epochs
+        Called again and again with the epoch, a float, it returns the number of epochs
         that there is time for; schedules are drawn in to these.
     plateau_factor : float, default=1.0
         What plateaus have multiplied the learning rate with.
@@ -67,7 +70,8 @@ class Trainer:
         penalty,
         max_epochs,
         state=None,
-        dropout_rng=None,
+        seed=0,
+        draws=0,
         start_epoch=0,
         time_for=None,
         plateau_factor=1.0,
@@ -84,43 +88,56 @@ class Trainer:
         self.losses = []
         self.diverged = False
         self.ran_out = False
-        self.step = Step(network, loss, optimizer, penalty, state, dropout_rng)
+        self.step = Step(network, loss, optimizer, penalty, state, seed, draws)
 
-    def run(self, batches, n_epochs, on_epoch_end, on_epoch_begin=lambda: None):
+    def run(
+        self,
+        batches,
+        n_epochs,
+        on_epoch_end,
+        on_epoch_begin=lambda: None,
+        workers=ALONE,
+    ):
         """Train for at most `n_epochs`.
 
         Neither callable takes arguments.  `on_epoch_begin` is called before each epoch,
         `on_epoch_end` after each that ended well; the latter returns True to stop.
+        Members of an ensemble may be trained side by side, by `workers`.
         """
         before = self.network.snapshot()
+        taken = steps(self.step, batches, workers)
         # What overflows is seen, and reported, as a loss that is not finite.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for _ in range(n_epochs):
                 on_epoch_begin()
                 self.network.snapshot(out=before)
                 try:
-                    loss, batch = self._run_epoch(batches)
+                    loss = self._run_epoch(taken)
+                    diverged = self._end_epoch(loss, batches.last(PROBED_ROWS), before)
                 except KeyboardInterrupt:
                     self.network.restore(before)
                     raise
-                if self._end_epoch(loss, batch, before) or on_epoch_end():
+                if diverged or on_epoch_end():
                     break
 
-    def _run_epoch(self, batches):
-        """Take one step a batch.
+    def _run_epoch(self, taken):
+        """Take one step a batch; return the objective, averaged over the rows."""
+        batches, done = taken.batches, 0
+        taken.begin_epoch()
+        while done < batches.n_batches:
+            n = taken.slice(batches.n_batches - done)
+            taken.run(done, self._rates(batches, done, n))
+            done += n
+        return taken.end_epoch()
 
-        Return the objective, averaged over the rows, and the last batch.
-        """
-        total, n_seen, n_samples = 0.0, 0, batches.n_samples
-        for batch in batches:
-            n, epoch = len(batch.X), self.epoch + n_seen / n_samples
-            if self.time_for is not None:
-                self.max_epochs = self.time_for(epoch)
-            factor = self.plateau_factor * self.schedule(epoch, self.max_epochs)
-            self.step.learning_rate = self.learning_rate * factor
-            total += n * self.step(batch)
-            n_seen += n
-        return total / n_samples, batch
+    def _rates(self, batches, first, n):
+        """Return the learning rates of `n` steps of the epoch."""
+        n_seen = np.arange(first, first + n) * batches.batch_size
+        epochs = self.epoch + n_seen / batches.n_samples
+        if self.time_for is not None:
+            self.max_epochs = self.time_for(float(epochs[0]))
+        factors = self.schedule.factors(epochs, self.max_epochs)
+        return self.learning_rate * (self.plateau_factor * factors)
 
     def minimize(self, batch, n_epochs, tol, on_epoch_end, on_epoch_begin=lambda: None):
         """Train on all rows by an optimizer that searches along lines.
@@ -173,7 +190,7 @@ class Trainer:
     def _end_epoch(self, loss, batch, before):
         """Record an epoch, or undo it; return whether numbers overflowed.
 
-        `batch` is the last: its loss was that before the last step.
+        `batch` is the last, or some of it: its loss was that before the last step.
         """
         self.diverged = not (isfinite(loss) and self._is_finite(batch))
         if self.diverged:
@@ -189,7 +206,8 @@ class Trainer:
         norm = np.dot(network.params, network.params)
         if not (isfinite(norm) and np.isfinite(network.statistics).all()):
             return False
-        raw = network.forward(batch.X[rows])
+        # In the numbers of training, or what overflows them would go on unseen.
+        raw = network.quick_predictor(batch.X[rows])
         if raw.ndim == 3:
             raw = self.loss.average(raw)
         loss, _ = self.loss.loss_gradient(batch.y[rows], raw)

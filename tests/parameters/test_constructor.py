@@ -164,8 +164,9 @@ def test_fault_32_every_parameter_changes_something(make, name, capsys):
         network = parameters(est).tobytes(), est.validation_scores_
         return network, predicted, printed != ""
 
-    assert outcome() == outcome()
-    assert outcome() != outcome(**{name: value})
+    before = outcome()
+    assert before == outcome()
+    assert before != outcome(**{name: value})
 
 
 # The constructor

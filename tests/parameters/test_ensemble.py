@@ -16,6 +16,7 @@ both = pytest.mark.parametrize("make", [plain_classifier, plain_regressor])
 each_task = pytest.mark.parametrize("task", tables.TASKS)
 
 
+@pytest.mark.sampled
 @each_task
 @pytest.mark.parametrize("weights", ["own", "shared"])
 def test_n_members_predicts_the_mean_of_the_members(task, weights):

@@ -38,6 +38,7 @@ def test_hidden_layer_dims_are_the_widths(make, dims):
     assert est.n_layers_ == len(dims) + 2
 
 
+@pytest.mark.sampled
 @both
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_activation_is_between_the_layers(make, name):
@@ -177,7 +178,7 @@ def test_dropout_keeps_the_expectation():
     """What dropout leaves in is scaled up by what it leaves out."""
     X, y = binary()
     clf = plain_classifier((200,), dropout=0.25, activation="identity").fit(X, y)
-    caches = Workspace(clf.network_, np.random.default_rng(0)).caches(60)
+    caches = Workspace(clf.network_).caches(60)
     dense, dropout, _ = clf.network_.layers
     encoded = clf.encoder_.transform(X)
     hidden = dense.forward(encoded, caches[0]).copy()
@@ -229,6 +230,7 @@ def test_parametrization_divides_the_steps_of_the_weights(make):
         np.testing.assert_allclose(two.intercepts_[k], one.intercepts_[k], rtol=1e-9)
 
 
+@pytest.mark.sampled
 @both
 @pytest.mark.parametrize("name", sorted(INITIALIZERS))
 def test_weight_init_is_the_distribution_of_the_weights(make, name):

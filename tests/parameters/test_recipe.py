@@ -70,6 +70,7 @@ def test_auto_is_the_textbook_elsewhere(params):
     assert settings.learning_rate == settings.optimizer.default_learning_rate
 
 
+@pytest.mark.sampled
 @both
 @pytest.mark.parametrize("params", NOT_TUNED, ids=str)
 def test_auto_elsewhere_is_a_plain_network(make, params):
@@ -84,6 +85,7 @@ def test_auto_elsewhere_is_a_plain_network(make, params):
     assert one.validation_scores_ is None
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("optimizer", ["auto", "sgd"])
 @pytest.mark.parametrize("n_rows", [None, 1, 100, 100_000])
 @pytest.mark.parametrize("is_classifier", [False, True])
@@ -98,6 +100,7 @@ def test_auto_leaves_nothing_open(optimizer, n_rows, is_classifier):
     assert params == before
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("solver", ["bgd", "sgd", "minibatch"])
 @pytest.mark.parametrize("optimizer", sorted({*OPTIMIZERS} - {"lbfgs"}))
 def test_recipe_says_so_whatever_the_optimizer(optimizer, solver):
@@ -134,6 +137,7 @@ def test_recipe_plain_is_each_part_switched_off():
     assert one.loss_curve_ == two.loss_curve_
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
 @pytest.mark.parametrize(
     ("optimizer", "solver"),

@@ -168,6 +168,7 @@ def test_learning_rate_auto_depends_on_the_optimizer(optimizer, expected):
     np.testing.assert_array_equal(one.network_.params, two.network_.params)
 
 
+@pytest.mark.sampled
 @both
 @pytest.mark.parametrize(
     ("schedule", "expected"),
@@ -230,6 +231,7 @@ ALL_KINDS = {
 }
 
 
+@pytest.mark.sampled
 @both
 @pytest.mark.parametrize("kind", KINDS)
 def test_learning_rate_multipliers_of_zero_freeze_a_kind(make, kind):
@@ -242,6 +244,7 @@ def test_learning_rate_multipliers_of_zero_freeze_a_kind(make, kind):
         assert (vector == start[other]).all() == (other == kind)
 
 
+@pytest.mark.sampled
 @both
 @pytest.mark.parametrize("kind", KINDS)
 def test_learning_rate_multipliers_multiply_the_steps_of_a_kind(make, kind):

@@ -11,6 +11,7 @@ from tests.tables import binary, classifier, parameters
 both = pytest.mark.parametrize("make", [plain_classifier, plain_regressor])
 
 
+@pytest.mark.sampled
 @both
 @pytest.mark.parametrize("optimizer", ["adam", "momentum", "sgd"])
 @pytest.mark.parametrize("solver", ["bgd", "minibatch"])

@@ -1,0 +1,89 @@
+"""Raw predictions, by the compiled engine where that can be."""
+
+from types import SimpleNamespace
+from weakref import proxy
+
+import numpy as np
+
+from skdnn.nn import compiled
+from skdnn.nn.recording import NotRecorded, record_prediction
+from skdnn.nn.vectors import share_parameters, share_statistics
+
+__all__ = ["Predictor"]
+
+#: Rows that go through a program at a time.
+SLAB = 256
+
+
+class Predictor:
+    """Makes the raw predictions of a network as it is, from any number of threads.
+
+    Parameters
+    ----------
+    network : Network
+    dtype : numpy dtype
+        In which to compute.
+    """
+
+    def __init__(self, network, dtype):
+        # It is the network's own: a cycle would keep the memory of both for a while.
+        self._network = proxy(network)
+        self._dtype = dtype
+        self._is_recorded = compiled.available
+        # A thread takes one of these for as long as it works.
+        self._idle = []
+
+    def __call__(self, x):
+        """Return the raw predictions (n, n_outputs), or (n_members, n, n_outputs)."""
+        recorded = self._take()
+        if recorded is None:
+            return self._network.forward(x.astype(self._dtype, copy=False))
+        try:
+            return recorded(x)
+        finally:
+            self._idle.append(recorded)
+
+    def _take(self):
+        if not self._is_recorded:
+            return None
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return _Recorded(self._network, self._dtype)
+        except NotRecorded:
+            self._is_recorded = False
+            return None
+
+
+class _Recorded:
+    """Programs of all members, with memory of their own."""
+
+    def __init__(self, network, dtype):
+        self._network = network
+        layers = network.layers
+        self._params = np.empty(network.params.shape, dtype)
+        self._statistics = np.empty(network.statistics.shape, dtype)
+        owners = [SimpleNamespace() for _ in layers]
+        share_parameters(self._params, layers, owners, network.learning_rates)
+        share_statistics(self._statistics, layers, owners)
+        self._x = np.zeros((SLAB, network.n_inputs), dtype)
+        self._programs = [
+            record_prediction(network, owners, self._x, member)
+            for member in range(network.n_members or 1)
+        ]
+
+    def __call__(self, x):
+        network, n = self._network, len(x)
+        # They may have changed since the last call.
+        self._params[...] = network.params
+        self._statistics[...] = network.statistics
+        raw = np.empty((len(self._programs), n, network.n_outputs), self._x.dtype)
+        for start in range(0, n, SLAB):
+            part = x[start : start + SLAB]
+            self._x[: len(part)] = part
+            for (program, out), of_member in zip(self._programs, raw, strict=True):
+                compiled.run_program(program, n_rows=len(part))
+                of_member[start : start + SLAB] = out[: len(part)]
+        return raw if network.n_members is not None else raw[0]

@@ -1,0 +1,48 @@
+"""Flat vectors of parameters, gradients or statistics, and the views of each layer."""
+
+from math import prod
+from typing import NamedTuple
+
+__all__ = ["ParameterGroup", "share_parameters", "share_statistics"]
+
+
+class ParameterGroup(NamedTuple):
+    """A run of the flat vector whose entries are trained alike."""
+
+    span: slice
+    decayed: bool
+    learning_rate: float
+
+
+def share_parameters(vector, layers, owners, learning_rates, suffix=""):
+    """Give each owner the views of `vector` that its layer declares; return the groups.
+
+    Entries that are trained alike lie together, those that decay first.
+    """
+    declared = [
+        (parameter.decayed, learning_rates.get(parameter.kind, 1.0), owner, name, shape)
+        for layer, owner in zip(layers, owners, strict=True)
+        for name, parameter in layer.parameters.items()
+        for shape in [parameter.shape]
+    ]
+    declared.sort(key=lambda d: (not d[0], d[1]))
+    groups, start = [], 0
+    for decayed, learning_rate, owner, name, shape in declared:
+        stop = start + prod(shape)
+        setattr(owner, name + suffix, vector[start:stop].reshape(shape))
+        if groups and groups[-1][1:] == (decayed, learning_rate):
+            groups[-1] = groups[-1]._replace(span=slice(groups[-1].span.start, stop))
+        else:
+            groups.append(ParameterGroup(slice(start, stop), decayed, learning_rate))
+        start = stop
+    return groups
+
+
+def share_statistics(vector, layers, owners):
+    """Give each owner the views of `vector` that are its layer's statistics."""
+    start = 0
+    for layer, owner in zip(layers, owners, strict=True):
+        for name, shape in layer.statistics.items():
+            stop = start + prod(shape)
+            setattr(owner, name, vector[start:stop].reshape(shape))
+            start = stop

@@ -1,0 +1,78 @@
+"""Threads that work side by side, and leave nothing behind."""
+
+import signal
+import threading
+from time import perf_counter, sleep
+
+import pytest
+
+from skdnn.nn.workers import ALONE, Workers
+from tests.threads import PATIENCE
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 9])
+@pytest.mark.parametrize("n_items", [1, 2, 7])
+def test_map(n_threads, n_items):
+    """Results come in the order of the arguments, whoever computes them."""
+    with Workers(n_threads) as workers:
+        for _ in range(20):
+            products = workers.map(lambda a, b: a * b, range(n_items), range(n_items))
+            assert products == [i * i for i in range(n_items)]
+
+
+def test_no_thread_is_left():
+    """Threads end with the block, and there is none without a block."""
+    before = threading.active_count()
+    with Workers(3) as workers:
+        workers.map(abs, range(5))
+    assert workers.map(abs, range(5)) == ALONE.map(abs, range(5)) == [0, 1, 2, 3, 4]
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("wrong", range(4))
+def test_errors(wrong):
+    """An error comes out, whoever meets it, and the next call is as good as new."""
+
+    def invert(i):
+        return 1 / (i - wrong)
+
+    with Workers(2) as workers:
+        for _ in range(20):
+            with pytest.raises(ZeroDivisionError):
+                workers.map(invert, range(4))
+        assert workers.map(abs, range(4)) == [0, 1, 2, 3]
+        assert not workers.stopped
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends signals")
+@pytest.mark.parametrize("who", ["works", "waits"])
+def test_interrupt(who):
+    """Whether it works or waits, whom Ctrl-C reaches leaves no thread that works."""
+    main, begun = threading.current_thread(), threading.Event()
+    ended = []
+
+    def work(_):
+        if threading.current_thread() is main:
+            assert begun.wait(PATIENCE)
+            if who == "works":
+                raise KeyboardInterrupt
+            return
+        begun.set()
+        sleep(0.02)
+        if who == "waits":
+            # The second while the main thread deals with the first.
+            for _ in range(2):
+                signal.pthread_kill(main.ident, signal.SIGINT)
+                sleep(0.05)
+        end = perf_counter() + PATIENCE
+        while not workers.stopped and perf_counter() < end:
+            sleep(0.001)
+        ended.append(True)
+
+    with Workers(2) as workers:
+        try:
+            workers.map(work, range(2))
+        except KeyboardInterrupt:
+            assert ended
+        else:
+            raise AssertionError("nobody was interrupted")
