@@ -410,6 +410,7 @@ def test_defaults_with_callbacks(Estimator, warm_start, capsys):
     assert recorder.events == events(n_epochs) + events(est.n_iter_)
 
 
+@pytest.mark.slow
 def test_defaults_with_callbacks_in_a_search(capsys):
     """A search of estimators with the default number of epochs, in a pipeline too."""
     monitor = ScoringMonitor(scoring="accuracy")

@@ -381,6 +381,7 @@ print(json.dumps([compiled.level, est.loss_curve_, est.predict(X).tolist()]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "level", compiled.engine.supported_levels() if compiled.available else []
 )
@@ -714,6 +715,7 @@ def n_networks():
     return sum(isinstance(thing, Network) for thing in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_soak():
     """However many fits and predictions, none leaves memory behind."""
     X, y = regression()

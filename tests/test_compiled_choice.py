@@ -60,6 +60,7 @@ def test_import_fails(error, why_not, monkeypatch):
 
 
 @needs_engine
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_level(level):
     """SKDNN_LEVEL chooses any level of this processor."""
@@ -68,6 +69,7 @@ def test_level(level):
 
 
 @needs_engine
+@pytest.mark.slow
 def test_best_level():
     """Without SKDNN_LEVEL the level is the best; the last is that of any machine."""
     assert run("print(compiled.level)", SKDNN_LEVEL="").stdout == f"{LEVELS[0]}\n"
@@ -75,6 +77,7 @@ def test_best_level():
 
 
 @needs_engine
+@pytest.mark.slow
 def test_unknown_level():
     """A level that there is not, or not here, is an error that names those of here."""
     process = run("", SKDNN_LEVEL="x86-64-v9")

@@ -17,6 +17,9 @@ from tests.programs import (
     run,
 )
 
+# In the fast suite each value once, and the best instructions.
+pytestmark = pytest.mark.sampled
+
 NAMES = pytest.mark.parametrize("name", list(ACTIVATIONS))
 
 #: Widths that are odd, and longer than the longest vectors.

@@ -15,6 +15,9 @@ from tests.programs import (
     run,
 )
 
+# In the fast suite each value once, and the best instructions.
+pytestmark = pytest.mark.sampled
+
 
 def layer_with_cache(layer, n, dtype, rng, first=False):
     """Give a layer parameters and statistics; return it and a cache."""

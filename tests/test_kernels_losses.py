@@ -20,6 +20,9 @@ from tests.programs import (
     run,
 )
 
+# In the fast suite each value once, and the best instructions.
+pytestmark = pytest.mark.sampled
+
 #: kernel, loss, its parameter
 ENTRYWISE = [
     ("log_loss_sigmoid", LogLoss(link="sigmoid"), 0.0),

@@ -21,6 +21,9 @@ from tests.programs import (
     run,
 )
 
+# In the fast suite each value once, and the best instructions.
+pytestmark = pytest.mark.sampled
+
 #: kernel, optimizer, its hyperparameters
 CASES = [
     ("sgd", SGD(), []),

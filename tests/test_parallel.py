@@ -426,6 +426,7 @@ def test_the_users_own_limit(large):
 # Forks
 
 
+@pytest.mark.slow
 def test_forks_during_a_fit(two_threads):
     """A process that is forked while others fit, in threads, can fit on its own."""
     X, y = binary(500, 20)

@@ -66,6 +66,7 @@ def test_compiled_engine(capsys):
     assert ("level", compiled.level) in printed
 
 
+@pytest.mark.slow
 def test_without_compiled_engine():
     """Where it is not used, that is said, and why."""
     printed = facts(run_without_engine())
