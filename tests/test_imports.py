@@ -32,7 +32,7 @@ LEVELS = [
     {"skdnn.nn.network"},
     {"skdnn.nn.prediction"},
     {"skdnn.nn.recording"},
-    {"skdnn.nn.batches", "skdnn.nn.embeddings"},
+    {"skdnn.nn.batches", "skdnn.nn.embeddings", "skdnn.nn.program"},
     {"skdnn.nn.layers", "skdnn.nn.losses", "skdnn.nn.optimizers", "skdnn.nn.schedules"},
     {
         "skdnn.nn.activations",

@@ -11,7 +11,6 @@ The members of an ensemble follow one another in a program, or have one each whe
 have nothing in common.  All kernels therefore work on one network alone.
 """
 
-from math import prod
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy as np
 from skdnn.nn import losses, optimizers
 from skdnn.nn.activations import ACTIVATIONS, Activation
 from skdnn.nn.batches import SparseRows
-from skdnn.nn.compiled import activation_numbers, kernel_numbers
+from skdnn.nn.compiled import activation_numbers
 from skdnn.nn.embeddings import (
     EntityEmbeddingLayer,
     PeriodicLayer,
@@ -37,81 +36,14 @@ from skdnn.nn.layers import (
     SharedDense,
 )
 from skdnn.nn.noise import stream_key
+from skdnn.nn.program import Program, address
 from skdnn.nn.vectors import share_parameters
 
-__all__ = ["NotRecorded", "Program", "record_prediction", "record_step"]
-
-#: An operation, laid out like that of ``kernels/program.h``.
-OPERATION = np.dtype(
-    [("kernel", "i8"), ("size", "i8", 8), ("scalar", "f8", 8), ("pointer", "u8", 12)]
-)
-
-#: Bytes that buffers are aligned to: a line of the cache, a register of AVX-512.
-ALIGNMENT = 64
+__all__ = ["NotRecorded", "record_prediction", "record_step"]
 
 
 class NotRecorded(Exception):
     """There is no kernel for a part of the network, its loss or its optimizer."""
-
-
-class Program:
-    """Operations, and the memory that they work on.
-
-    Attributes
-    ----------
-    operations : ndarray of OPERATION
-    bytes : ndarray of uint8
-        The same.
-    n_updates : int
-        How many of the last are run once a batch, not once a slab of its rows.
-    """
-
-    def __init__(self, dtype, n_rows):
-        self.dtype = np.dtype(dtype)
-        self.is_float32 = self.dtype == np.float32
-        self.n_rows = n_rows
-        self.n_updates = 0
-        self._operations = []
-        # Operations hold addresses, which do not keep arrays alive.
-        self._kept = []
-
-    def add(self, kernel, pointers, sizes=(), scalars=()):
-        """Append an operation."""
-        self._kept.append(pointers)
-        self._operations.append((kernel, pointers, sizes, scalars))
-
-    def buffer(self, *shape, dtype=None):
-        """Return memory for an array, aligned, its entries zero."""
-        dtype = np.dtype(dtype or self.dtype)
-        size = prod(shape) * dtype.itemsize
-        memory = np.zeros(size + ALIGNMENT, np.uint8)
-        start = -memory.ctypes.data % ALIGNMENT
-        return memory[start : start + size].view(dtype).reshape(shape)
-
-    def rows(self, width):
-        """Return memory for what a layer returns for the rows of a pass."""
-        return self.buffer(self.n_rows, width)
-
-    def __len__(self):
-        return len(self._operations)
-
-    def finish(self):
-        """Write the operations down; no more can be added."""
-        numbers = kernel_numbers()
-        self.operations = np.zeros(len(self._operations), OPERATION)
-        for row, (kernel, pointers, sizes, scalars) in zip(
-            self.operations, self._operations, strict=True
-        ):
-            row["kernel"] = numbers[kernel]
-            row["size"][: len(sizes)] = sizes
-            row["scalar"][: len(scalars)] = scalars
-            row["pointer"][: len(pointers)] = list(map(_address, pointers))
-        self.bytes = self.operations.view(np.uint8)
-        return self
-
-
-def _address(array):
-    return 0 if array is None else array.__array_interface__["data"][0]
 
 
 class Lane:
@@ -661,7 +593,7 @@ def _spans(network, members):
         for name, parameter in layer.parameters.items():
             for member in members:
                 own = getattr(layer, name)[member]
-                first = (_address(own) - start) // own.itemsize
+                first = (address(own) - start) // own.itemsize
                 rate = network.learning_rates.get(parameter.kind, 1.0)
                 span = slice(first, first + own.size)
                 spans.append((span, parameter.decayed, rate))

@@ -1,6 +1,6 @@
 /* A program: the operations of one training step, or of one prediction, in order.
  *
- * `skdnn/nn/recording.py` writes it; `run.h` runs it, batch after batch.  Operations
+ * `skdnn/nn/recording.py` writes it; `run.c` runs it, batch after batch.  Operations
  * point at memory that never moves, which NumPy owns.  Whatever differs from batch to
  * batch is in a `Pass`.
  */
@@ -14,7 +14,7 @@
 #define N_POINTERS 12
 
 /* Which kernel, and what it works on.  A kernel's comment says what each slot holds, in
- * order.  Laid out like `skdnn.nn.recording.OPERATION`. */
+ * order.  Laid out like `skdnn.nn.program.OPERATION`. */
 typedef struct {
     int64_t kernel;
     int64_t size[N_SIZES];
