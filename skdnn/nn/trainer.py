@@ -206,8 +206,10 @@ class Trainer:
         norm = np.dot(network.params, network.params)
         if not (isfinite(norm) and np.isfinite(network.statistics).all()):
             return False
-        # In the numbers of training, or what overflows them would go on unseen.
-        raw = network.quick_predictor(batch.X[rows])
+        # In the numbers of training, or what overflows them would go on unseen.  To record
+        # a program takes longer than to do without, once.
+        predict = network.quick_predictor if self.losses else network.forward
+        raw = predict(batch.X[rows])
         if raw.ndim == 3:
             raw = self.loss.average(raw)
         loss, _ = self.loss.loss_gradient(batch.y[rows], raw)
