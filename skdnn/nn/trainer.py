@@ -206,8 +206,8 @@ class Trainer:
         norm = np.dot(network.params, network.params)
         if not (isfinite(norm) and np.isfinite(network.statistics).all()):
             return False
-        # In the numbers of training, or what overflows them would go on unseen.  To record
-        # a program takes longer than to do without, once.
+        # In the numbers of training, or what overflows them would go on unseen.  Once,
+        # a program takes longer to record than it saves.
         predict = network.quick_predictor if self.losses else network.forward
         raw = predict(batch.X[rows])
         if raw.ndim == 3:
