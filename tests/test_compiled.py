@@ -126,7 +126,8 @@ def long_lists(n=1500):
 
 def sparse(n=120, d=30):
     """Return a sparse table and classes."""
-    X = sp.random_array((n, d), density=0.1, format="csr", rng=0)
+    rng = np.random.default_rng(0)
+    X = sp.csr_array(rng.random((n, d)) * (rng.random((n, d)) < 0.1))
     return X, (X.sum(axis=1) > np.median(X.sum(axis=1))).astype(int)
 
 

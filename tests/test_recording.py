@@ -5,7 +5,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.sparse import random_array
+from scipy.sparse import csr_array
 
 from skdnn.nn import compiled
 from skdnn.nn.activations import ACTIVATIONS, Activation, tanh, tanh_backward
@@ -280,7 +280,8 @@ def test_slabs(monkeypatch):
 
 
 def test_sparse_tables():
-    entries = random_array((N, 8), density=0.2, format="csr", rng=0)
+    rng = np.random.default_rng(0)
+    entries = csr_array(rng.random((N, 8)) * (rng.random((N, 8)) < 0.2))
     common = np.arange(8.0)
     network = build(n_members=2)
     assert_same(network, (SparseRows(entries, common), *table()[1:]))
