@@ -59,14 +59,14 @@ def test_interrupt(who):
             return
         begun.set()
         sleep(0.02)
-        if who == "waits":
-            # The second while the main thread deals with the first.
-            for _ in range(2):
+        end, n_sent = perf_counter() + PATIENCE, 0
+        # The second while the main thread deals with the first; more where it has not
+        # begun to wait when they come, as it then hears of them only with the next.
+        while (not workers.stopped or n_sent == 1) and perf_counter() < end:
+            if who == "waits":
                 signal.pthread_kill(main.ident, signal.SIGINT)
-                sleep(0.05)
-        end = perf_counter() + PATIENCE
-        while not workers.stopped and perf_counter() < end:
-            sleep(0.001)
+                n_sent += 1
+            sleep(0.05)
         ended.append(True)
 
     with Workers(2) as workers:
