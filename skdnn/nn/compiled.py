@@ -6,6 +6,7 @@ instructions that the processor has; without it, that is the best.
 """
 
 import os
+from functools import cache
 from importlib import import_module
 
 __all__ = [
@@ -55,11 +56,13 @@ available = engine is not None
 level = _choose_level() if available else None
 
 
+@cache
 def kernel_numbers():
     """Return the number of each kernel, by its name."""
     return engine.kernels()
 
 
+@cache
 def activation_numbers():
     """Return the number of each activation, by its name."""
     return engine.activations()
