@@ -218,6 +218,7 @@ def test_target(kind):
 
 
 # scikit-learn computes the score of a longdouble in longdouble.
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in TARGETS if kind != "longdouble"])
 def test_target_and_scorer(kind):
     """Targets of any type reach a scorer, of early stopping too."""

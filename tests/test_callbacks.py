@@ -351,8 +351,7 @@ def test_pipeline(capsys):
     assert log["accuracy"].iloc[-1] == pytest.approx(pipeline.score(X, y))
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_grid_search(n_jobs, early_stopping, capsys):
     """Each fit of a search logs its epochs, in other processes too."""

@@ -188,6 +188,7 @@ def scores_of_ranks(ranks, scoring):
     return classifier(scoring=scoring).fit(X, y, X_val=X, y_val=y).validation_scores_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_containers_going_on(name):
     """Training goes on with labels in the same containers."""
@@ -395,6 +396,7 @@ def test_multilabel(kind, stopping):
     assert one.score(X, labels) == two.score(X, Y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MULTILABEL)
 def test_multilabel_going_on(kind):
     """Training goes on, and is validated, with tables of the same kind."""

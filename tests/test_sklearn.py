@@ -11,6 +11,7 @@ CHECKS = parametrize_with_checks([DNNClassifier(), DNNRegressor()]).mark
 
 #: Fit time and again, on containers that are checked elsewhere in the fast suite too.
 LONG = {
+    (DNNClassifier, "check_estimator_sparse_array"),
     (DNNClassifier, "check_estimator_sparse_matrix"),
     (DNNRegressor, "check_estimator_sparse_matrix"),
     (DNNRegressor, "check_estimator_sparse_array"),

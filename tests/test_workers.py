@@ -49,6 +49,9 @@ def test_errors(wrong):
 def test_interrupt(who):
     """Whether it works or waits, whom Ctrl-C reaches leaves no thread that works."""
     main, begun = threading.current_thread(), threading.Event()
+    # Polars, where another test has imported it, puts a handler of its own there that
+    # lets whoever waits for a lock wait on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ended = []
 
     def work(_):
