@@ -19,10 +19,13 @@ from skdnn.nn.workers import Workers
 #: Rows that embeddings of numbers learn their bins from.
 LEARNED_ROWS = 100_000
 
-#: Rows predicted at a time, and what the last of them are padded to: a matrix product
-#: may round a row differently at the edge, and a prediction depends on its row alone.
+#: Rows predicted at a time.
 PREDICTED_ROWS = 1024
-PADDED_ROWS = 16
+
+#: What the last of them are padded to, by the dtype of the network: a matrix product
+#: may round a row differently at the edge, and a prediction depends on its row alone.
+#: A float32 needs none, as what it is rounded from is computed in float64.
+PADDED_ROWS = {"float32": 1, "float64": 16}
 
 
 class Model(NamedTuple):
@@ -159,7 +162,8 @@ class Model(NamedTuple):
         network_dtype = self.network.params.dtype
         dtype = network_dtype if dtype is None else np.dtype(dtype)
         n_raw = self.targets.n_outputs * (self.network.n_members or 1)
-        spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, PADDED_ROWS)
+        padded = PADDED_ROWS[network_dtype.name]
+        spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, padded)
         sparse = None
         if issparse(X):
             every = np.arange(X.shape[0])
@@ -168,7 +172,8 @@ class Model(NamedTuple):
         @np.errstate(all="ignore")
         def predict_span(span):
             n = span.stop - span.start
-            rows = np.empty((_padded(n), self.encoder.n_features_out_), network_dtype)
+            n_padded = -(-n // padded) * padded
+            rows = np.empty((n_padded, self.encoder.n_features_out_), network_dtype)
             rows[n:] = 0
             if sparse is None:
                 self.encoder.encode(X[span], out=rows[:n])
@@ -222,8 +227,3 @@ class Model(NamedTuple):
             network,
             state["temperature"],
         )
-
-
-def _padded(n_rows):
-    """Return a number of rows, rounded up."""
-    return -(-n_rows // PADDED_ROWS) * PADDED_ROWS

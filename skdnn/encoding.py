@@ -413,7 +413,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         n_numbers = len(self.numeric_columns_)
         n, n_missing = self.n_numeric_out_, len(self.missing_columns_)
         numbers, codes = X[:, :n_numbers], X[:, n_numbers:]
-        out[:, n : n + n_missing] = np.isnan(numbers[:, self.missing_columns_])
+        if n_missing:
+            out[:, n : n + n_missing] = np.isnan(numbers[:, self.missing_columns_])
         if n < n_numbers:
             numbers = numbers.take(self.varying_columns_, axis=1)
         out[:, :n] = self._scaled(numbers, np.arange(n))
