@@ -19,8 +19,8 @@ from skdnn.nn.workers import Workers
 #: Rows that embeddings of numbers learn their bins from.
 LEARNED_ROWS = 100_000
 
-#: Rows predicted at a time.
-PREDICTED_ROWS = 1024
+#: Rows predicted at a time; with fewer, threads wait for Python's lock.
+PREDICTED_ROWS = 4096
 
 #: What the last of them are padded to, by the dtype of the network: a matrix product
 #: may round a row differently at the edge, and a prediction depends on its row alone.
