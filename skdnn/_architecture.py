@@ -41,6 +41,7 @@ def architecture(settings, encoder, n_outputs):
             kind: float(rate)
             for kind, rate in (settings.learning_rate_multipliers or {}).items()
         },
+        "n_frozen_layers": int(settings.n_frozen_layers),
         "dtype": settings.dtype,
     }
 

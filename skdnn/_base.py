@@ -2,7 +2,7 @@
 
 from abc import ABC
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from time import perf_counter
 
 import numpy as np
@@ -24,6 +24,7 @@ from skdnn._parameters import (
     warn_of_no_effect,
 )
 from skdnn._persistence import pack, transient, unpack, without_transient
+from skdnn._pretrained import check_fits, pretrained_estimator, transferable
 from skdnn._recipe import resolve
 from skdnn._sklearn_compat import CallbackSupportMixin, _fit_context, with_callbacks
 from skdnn._threads import shared_threads
@@ -185,17 +186,32 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
             check_going_on(vars(self), self._built_with, self._fixed)
             model = self._model
         else:
-            columns = {"categorical_features": self.categorical_features}
-            encoder = TabularEncoder(self.numeric_scaling, **columns)
-            model = Model(encoder, self._targets_class())
+            model = Model(self._new_encoder(), self._targets_class())
         learn = not goes_on
         data = check_data(self, model, *train, learn=learn, classes=classes)
         return model, data.in_canonical_order() if self.shuffle else data
 
+    def _new_encoder(self):
+        """Return an encoder that knows nothing, or that of the pretrained estimator."""
+        source = pretrained_estimator(self.pretrained, BaseDNN)
+        if source is None:
+            columns = {"categorical_features": self.categorical_features}
+            return TabularEncoder(self.numeric_scaling, **columns)
+        # What the columns are is known by now.
+        vars(self).pop("feature_names_in_", None)
+        for name in "n_features_in_", "feature_names_in_":
+            if hasattr(source, name):
+                setattr(self, name, getattr(source, name))
+        return copy(source.encoder_)
+
     def _resolve(self, n_columns, n_rows, goes_on):
         """Return the parameters with what ``"auto"`` stands for in its place."""
-        before = self._built_with if goes_on else {}
+        source = None if goes_on else pretrained_estimator(self.pretrained, BaseDNN)
+        before = self._built_with if goes_on else transferable(source)
         settings = resolve(vars(self), n_columns, n_rows, is_classifier(self), before)
+        settings.pretrained = source
+        if source is not None:
+            check_fits(settings)
         if not goes_on:
             self._built_with = {
                 name: clone(getattr(settings, name), safe=False)

@@ -60,7 +60,8 @@ def check_data(
     suffix : str, default=""
         Of the names of these arguments.
     learn : bool, default=False
-        Whether to learn the kinds of columns and of the target, or to insist on them.
+        Whether to learn the kinds of columns and of the target, or to insist on them;
+        those of columns may come from a pretrained estimator.
     classes : array-like of shape (n_classes,), default=None
         All that there are, if not those of `y`.
 
@@ -68,8 +69,9 @@ def check_data(
     -------
     data : Data
     """
-    with _errors_of(suffix and f"X{suffix}"):
-        X_checked = model.encoder.validate(estimator, X, reset=learn)
+    has_columns = hasattr(model.encoder, "categorical_columns_")
+    with _errors_of("pretrained" if learn and has_columns else suffix and f"X{suffix}"):
+        X_checked = model.encoder.validate(estimator, X, reset=not has_columns)
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but "

@@ -7,6 +7,7 @@ from scipy.sparse import issparse
 
 from skdnn._architecture import architecture
 from skdnn._parameters import from_name
+from skdnn._pretrained import n_transferred
 from skdnn._rows import chunks
 from skdnn._targets import Targets
 from skdnn._threads import threads_for
@@ -51,6 +52,8 @@ class Model(NamedTuple):
     def learn(self, data, rows, settings, is_whole):
         """Learn from training rows what encoding and decoding need.
 
+        A pretrained network has its encoder, which has learned.
+
         Parameters
         ----------
         data : Data
@@ -60,6 +63,11 @@ class Model(NamedTuple):
         is_whole : bool
             Whether there will be no others.
         """
+        if settings.pretrained is None:
+            self._learn_encoding(data, rows, settings, is_whole)
+        self.targets.learn(data.targets, rows, settings)
+
+    def _learn_encoding(self, data, rows, settings, is_whole):
         # All that the encoder has done so far is to check.
         entity = from_name(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
         self.encoder.set_params(
@@ -68,10 +76,11 @@ class Model(NamedTuple):
             dtype=settings.dtype,
         )
         self.encoder.fit_rows(data.X, rows.index, rows.weight, drop_constant=is_whole)
-        self.targets.learn(data.targets, rows, settings)
 
     def with_network(self, settings, batch, rng):
-        """Return the model with a network that is not trained yet.
+        """Return the model with a network of which nothing is trained yet.
+
+        But for the hidden layers that it takes over from a pretrained one.
 
         Parameters
         ----------
@@ -85,7 +94,9 @@ class Model(NamedTuple):
         plan = architecture(settings, self.encoder, self.targets.n_outputs)
         network = build_mlp(**plan)
         network.initialize(rng)
-        if network.adapts:
+        if settings.pretrained is not None:
+            network.copy_hidden(settings.pretrained.network_, n_transferred(settings))
+        elif network.adapts:
             sample = slice(LEARNED_ROWS)
             weight = batch.weight
             weight = None if weight is None else weight[sample].mean(axis=1)

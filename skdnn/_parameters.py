@@ -78,6 +78,8 @@ CONSTRAINTS = {
     "min_frequency": [Interval(Integral, 1, None, closed="left")],
     "n_members": [AUTO, Interval(Integral, 1, None, closed="left")],
     "ensemble_weights": [StrOptions({"own", "shared"})],
+    "pretrained": [BaseEstimator, None],
+    "n_frozen_layers": [Interval(Integral, 0, None, closed="left")],
     "dtype": [StrOptions({"float32", "float64"})],
 }
 
@@ -108,6 +110,7 @@ FIXED = (
     "min_frequency",
     "n_members",
     "ensemble_weights",
+    "n_frozen_layers",
     "dtype",
 )
 
@@ -137,6 +140,11 @@ def check_together(params):
     _check_multipliers(params["learning_rate_multipliers"])
     if is_lbfgs(params["optimizer"]):
         _check_lbfgs(params)
+    if params["n_frozen_layers"] and params["pretrained"] is None:
+        raise ValueError(
+            f"n_frozen_layers={params['n_frozen_layers']} needs layers that are "
+            "trained already, got pretrained=None."
+        )
     if params["refit"] and params["warm_start"]:
         raise ValueError(
             "refit=True trains a network anew on all rows, while warm_start=True goes "

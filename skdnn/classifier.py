@@ -221,6 +221,20 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         that sharp probabilities do not end training (Berta et al., 2025). Needs early
         stopping. `"auto"` does so in the tuned recipe.
 
+    pretrained : DNNClassifier, DNNRegressor, FrozenEstimator or None, default=None
+        A fitted estimator whose encoder, embeddings, input scaling and hidden layers
+        are taken over; the output layer, and hidden layers beyond its own, are new. The
+        columns must be those that it was trained on, and so must all parameters that
+        these layers depend on; `"auto"` then stands for what they were. Members take
+        over those of a pretrained ensemble in turn, a single network takes over the
+        first. scikit-learn's `clone`, as in a search, would forget what was learned;
+        :class:`sklearn.frozen.FrozenEstimator` around the estimator keeps it.
+
+    n_frozen_layers : int, default=0
+        How many hidden layers of `pretrained`, from the input on and with all that lies
+        below them, training leaves as they are, without dropout; with 0, all are
+        trained further.
+
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended: weights, optimizer,
         batch norm's averages, scaling, calibration and random streams. `"auto"` then
@@ -371,6 +385,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         ensemble_weights="own",
         class_weight=None,
         temperature_scaling="auto",
+        pretrained=None,
+        n_frozen_layers=0,
         warm_start=False,
         verbose=False,
         random_state=None,
@@ -411,6 +427,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         self.ensemble_weights = ensemble_weights
         self.class_weight = class_weight
         self.temperature_scaling = temperature_scaling
+        self.pretrained = pretrained
+        self.n_frozen_layers = n_frozen_layers
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state

@@ -218,6 +218,20 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         as close to the median. Targets beyond 1e8 of these count as that far out. A
         loss with an exponential link divides by the mean alone.
 
+    pretrained : DNNClassifier, DNNRegressor, FrozenEstimator or None, default=None
+        A fitted estimator whose encoder, embeddings, input scaling and hidden layers
+        are taken over; the output layer, and hidden layers beyond its own, are new. The
+        columns must be those that it was trained on, and so must all parameters that
+        these layers depend on; `"auto"` then stands for what they were. Members take
+        over those of a pretrained ensemble in turn, a single network takes over the
+        first. scikit-learn's `clone`, as in a search, would forget what was learned;
+        :class:`sklearn.frozen.FrozenEstimator` around the estimator keeps it.
+
+    n_frozen_layers : int, default=0
+        How many hidden layers of `pretrained`, from the input on and with all that lies
+        below them, training leaves as they are, without dropout; with 0, all are
+        trained further.
+
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended: weights, optimizer,
         batch norm's averages, scaling, calibration and random streams. `"auto"` then
@@ -362,6 +376,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         n_members="auto",
         ensemble_weights="own",
         target_scaling=True,
+        pretrained=None,
+        n_frozen_layers=0,
         warm_start=False,
         verbose=False,
         random_state=None,
@@ -401,6 +417,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         self.n_members = n_members
         self.ensemble_weights = ensemble_weights
         self.target_scaling = target_scaling
+        self.pretrained = pretrained
+        self.n_frozen_layers = n_frozen_layers
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state

@@ -19,6 +19,7 @@ LEVELS = [
     {"skdnn._validation"},
     {"skdnn._calibration", "skdnn._data", "skdnn._model"},
     {"skdnn._architecture", "skdnn._targets", "skdnn.encoding"},
+    {"skdnn._pretrained"},
     {"skdnn._parameters", "skdnn._scoring", "skdnn._target_scaling"},
     {
         "skdnn._baseline",

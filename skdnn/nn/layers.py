@@ -75,9 +75,13 @@ class Layer:
     parameters : dict of str to Parameter
     statistics : dict of str to tuple of int
         Shape of each running statistic, which training updates without a gradient.
+    frozen : bool
+        Whether training leaves it as it is, which it then does with all layers below:
+        rows pass through as in a prediction, and no gradient comes back.
     """
 
     couples_rows = False
+    frozen = False
 
     def __init__(self, n_inputs, n_outputs, n_members=None):
         self.n_inputs = n_inputs

@@ -2,6 +2,7 @@
 
 from itertools import repeat
 from math import prod
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -107,7 +108,7 @@ class Network:
     @property
     def couples_rows(self):
         """Whether, in training, a row's output depends on the rest of its batch."""
-        return any(layer.couples_rows for layer in self.layers)
+        return any(ly.couples_rows for ly in self.layers if not ly.frozen)
 
     @property
     def adapts(self):
@@ -190,6 +191,8 @@ class Network:
         """Compute every parameter's gradient from that of the raw predictions."""
         shortcut = None
         for layer, cache in zip(reversed(self.layers), reversed(caches), strict=True):
+            if layer.frozen:
+                break
             if isinstance(layer, Fork):
                 grad = layer.backward(grad, shortcut)
             else:
@@ -211,12 +214,27 @@ class Network:
     def copy_member(self, ensemble, member):
         """Become a member, by its index, of an ensemble of networks like this one."""
         for own, of_all in zip(self.layers, ensemble.layers, strict=True):
-            for name in (*own.parameters, *own.statistics):
-                mine, all_of_them = getattr(own, name), getattr(of_all, name)
-                # Some statistics are the same for all.
-                same = mine.size == all_of_them.size
-                theirs = all_of_them if same else all_of_them[member]
-                mine[...] = theirs.reshape(mine.shape)
+            _copy_values(own, of_all, [member])
+
+    def copy_hidden(self, other, n_hidden):
+        """Take over the first hidden layers of another network, and what lies below.
+
+        Their widths and parametrization must be the same.  Members take over what the
+        other's members have, in turn; a single network what the first has.
+        """
+        members = np.arange(self.n_members or 1) % (other.n_members or 1)
+        layers = self._hidden(n_hidden), other._hidden(n_hidden)
+        for own, of_other in zip(*layers, strict=True):
+            _copy_values(own, of_other, members)
+
+    def _hidden(self, n_hidden):
+        """Return the first hidden layers and what lies below, where there are values.
+
+        Layers that only act, as dropout, may be there in one network alone.
+        """
+        dense = [i for i, ly in enumerate(self.layers) if isinstance(ly, Dense)]
+        layers = self.layers[: dense[n_hidden]]
+        return [ly for ly in layers if ly.parameters or ly.statistics]
 
     def adopt(self, params, statistics):
         """Take over two arrays, of the right lengths, without copying them."""
@@ -258,7 +276,9 @@ class Workspace:
 
     def __init__(self, network, seed=0):
         self.grads = np.zeros_like(network.params)
-        drops = any(isinstance(layer, Dropout) for layer in network.layers)
+        trained = [layer for layer in network.layers if not layer.frozen]
+        drops = any(isinstance(layer, Dropout) for layer in trained)
+        self._lowest = trained[0]
         self._noise = Noise(seed, network.n_members) if drops else None
         self._layers = network.layers
         self._learning_rates = network.learning_rates
@@ -267,6 +287,7 @@ class Workspace:
     def caches(self, n):
         """Return one cache a layer for a batch of `n` rows, the same at every call.
 
+        Those of frozen layers are None, with which rows pass as in a prediction.
         A run meets two sizes at most: that of its batches and that of the last one.
         """
         if n not in self._caches:
@@ -295,16 +316,19 @@ class Workspace:
         for layer in self._layers:
             shape = layer.output_shape(n)
             pair = [s[: prod(shape)].reshape(shape) for s in scratch]
-            first = layer is self._layers[0]
-            caches.append(layer.allocate(x_shape, dtype, pair, first))
+            first = layer is self._lowest
+            cache = None
+            if not layer.frozen:
+                cache = layer.allocate(x_shape, dtype, pair, first)
+            caches.append(cache)
             x_shape = shape
         for i, cache in enumerate(caches):
-            if isinstance(self._layers[i], Dropout):
+            if cache is not None and isinstance(self._layers[i], Dropout):
                 cache.noise, cache.keys = self._noise, self._noise.keys(i)
         share_parameters(
             self.grads,
             self._layers,
-            caches,
+            [SimpleNamespace() if cache is None else cache for cache in caches],
             self._learning_rates,
             suffix="_grad",
         )
@@ -330,6 +354,7 @@ def build_mlp(
     n_members=None,
     shared=False,
     learning_rates=None,
+    n_frozen_layers=0,
     dtype=np.float64,
 ):
     """Return a fully connected network, its parameters still zero.
@@ -369,6 +394,8 @@ def build_mlp(
         Whether its members share embeddings and the matrices of hidden layers.
     learning_rates : dict of str to float, default=None
         See `Network`.
+    n_frozen_layers : int, default=0
+        How many of the hidden layers are frozen, with all that lies below them.
     dtype : numpy dtype
     """
     below = None if shared else n_members
@@ -402,6 +429,9 @@ def build_mlp(
             block = [Fork(width, n_members), *block, join]
         layers.extend(block)
         width = n_units
+        if i < n_frozen_layers:
+            for layer in layers:
+                layer.frozen = True
     layers.append(
         Dense(width, n_outputs, initializers[-1], ntk=ntk, n_members=n_members)
     )
@@ -434,6 +464,16 @@ def _activation(description, n_units, n_members):
     if ACTIVATIONS[name] is ACTIVATIONS["identity"]:
         return []
     return [(Activate if plain else ParametricActivate)(n_units, name, n_members)]
+
+
+def _copy_values(layer, other, members):
+    """Give a layer the parameters and statistics of some members of another."""
+    for name in (*layer.parameters, *layer.statistics):
+        own, values = getattr(layer, name), getattr(other, name)
+        # What members share, and some statistics, are the same for all.
+        if own.size != values.size:
+            values = values.reshape(other.n_members or 1, -1)[members]
+        own[...] = values.reshape(own.shape)
 
 
 def _without_views(layer):

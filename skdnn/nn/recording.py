@@ -109,17 +109,20 @@ class Lane:
         -------
         y : ndarray
         steps_back : list of tuple
-            Of each stage, the number of its inputs and the function that records its
-            way back: from the gradient of its output, the memory for that of its input
-            (None where nobody needs it), and whether to add to what is there.
+            Of each stage that is trained, the number of its inputs and the function
+            that records its way back: from the gradient of its output, the memory for
+            that of its input (None where nobody needs it), and whether to add to what
+            is there.
         """
         steps_back = []
         for stage in stages:
             record = RECORDERS.get(type(stage))
             if record is None:
                 raise NotRecorded(f"a layer of {type(stage).__name__}")
+            self.trains = self._gradients is not None and not stage.frozen
             x, back = record(self, stage, x)
-            steps_back.append((stage.n_inputs, back))
+            if self.trains:
+                steps_back.append((stage.n_inputs, back))
         return x, steps_back
 
     def backward(self, steps_back, grad, out=None, adds=False):
@@ -138,6 +141,7 @@ class Units(SimpleNamespace):
     Attributes
     ----------
     n_inputs : int
+    frozen : bool
     bias : Dense, default=None
         The layer whose bias is added first.
     activation : Activate, default=None
@@ -146,9 +150,14 @@ class Units(SimpleNamespace):
         Where the dropout is in the network.
     """
 
-    def __init__(self, n_inputs, bias=None):
+    def __init__(self, n_inputs, frozen, bias=None):
         super().__init__(
-            n_inputs=n_inputs, bias=bias, activation=None, dropout=None, position=None
+            n_inputs=n_inputs,
+            frozen=frozen,
+            bias=bias,
+            activation=None,
+            dropout=None,
+            position=None,
         )
 
 
@@ -165,7 +174,7 @@ def _stages(layers):
             if full:
                 yield units
             if full or units is None:
-                units = Units(layer.n_inputs)
+                units = Units(layer.n_inputs, layer.frozen)
             if isinstance(layer, Dropout):
                 units.dropout, units.position = layer, position
             else:
@@ -176,7 +185,7 @@ def _stages(layers):
             units = None
         yield layer
         if isinstance(layer, Dense) and layer.has_bias:
-            units = Units(layer.n_outputs, bias=layer)
+            units = Units(layer.n_outputs, layer.frozen, bias=layer)
     if units is not None:
         yield units
 
@@ -589,7 +598,7 @@ def _spans(network, members):
         return network.groups
     spans = []
     start = network.params.__array_interface__["data"][0]
-    for layer in network.layers:
+    for layer in (ly for ly in network.layers if not ly.frozen):
         for name, parameter in layer.parameters.items():
             for member in members:
                 own = getattr(layer, name)[member]

@@ -17,20 +17,22 @@ class ParameterGroup(NamedTuple):
 def share_parameters(vector, layers, owners, learning_rates, suffix=""):
     """Give each owner the views of `vector` that its layer declares; return the groups.
 
-    Entries that are trained alike lie together, those that decay first.
+    Entries that are trained alike lie together, those that decay first.  Frozen ones
+    are last, and of no group.
     """
     declared = [
-        (parameter.decayed, learning_rates.get(parameter.kind, 1.0), owner, name, shape)
+        (layer, parameter, learning_rates.get(parameter.kind, 1.0), owner, name)
         for layer, owner in zip(layers, owners, strict=True)
         for name, parameter in layer.parameters.items()
-        for shape in [parameter.shape]
     ]
-    declared.sort(key=lambda d: (not d[0], d[1]))
+    declared.sort(key=lambda d: (d[0].frozen, not d[1].decayed, d[2]))
     groups, start = [], 0
-    for decayed, learning_rate, owner, name, shape in declared:
+    for layer, (shape, _, decayed), learning_rate, owner, name in declared:
         stop = start + prod(shape)
         setattr(owner, name + suffix, vector[start:stop].reshape(shape))
-        if groups and groups[-1][1:] == (decayed, learning_rate):
+        if layer.frozen:
+            pass
+        elif groups and groups[-1][1:] == (decayed, learning_rate):
             groups[-1] = groups[-1]._replace(span=slice(groups[-1].span.start, stop))
         else:
             groups.append(ParameterGroup(slice(start, stop), decayed, learning_rate))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
 from skdnn import DNNClassifier, DNNRegressor
@@ -48,6 +49,11 @@ def test_every_parameter_has_a_test(Estimator):
     ]
     assert not untested
 
+
+PRETRAINED = {
+    make: make(random_state=7).fit(*data_for(make))
+    for make in (plain_classifier, plain_regressor)
+}
 
 #: name of a parameter -> what to start with, and a value that makes a difference
 CHANGES = {
@@ -93,6 +99,8 @@ CHANGES = {
     "target_scaling": ({}, False),
     "class_weight": ({}, "balanced"),
     "temperature_scaling": ({"early_stopping": True}, True),
+    "pretrained": ({}, PRETRAINED),
+    "n_frozen_layers": ({"pretrained": PRETRAINED}, 1),
     "warm_start": ({}, True),
     "verbose": ({}, True),
     "random_state": ({}, 1),
@@ -151,6 +159,8 @@ def test_fault_32_every_parameter_changes_something(make, name, capsys):
     start, value = CHANGES[name]
     if isinstance(value, dict):
         value = value[make]
+    if start.get("pretrained") is PRETRAINED:
+        start = {"pretrained": FrozenEstimator(PRETRAINED[make])}
     # Far from all that was seen, where predictions may be clipped.
     far = 100 * numbers(seed=1)
     X, y = data_for(make)
