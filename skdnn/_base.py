@@ -249,6 +249,17 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         X = model.encoder.validate(fitted, X, reset=False)
         return model.predict(X, getattr(model.targets, finish), **options)
 
+    def __getattr__(self, name):
+        # Where a property fails for want of a model, Python would say that `_model` is
+        # what there is not.
+        is_property = isinstance(getattr(type(self), name, None), property)
+        if is_property and not self.__sklearn_is_fitted__():
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}, as it is "
+                "not fitted yet."
+            )
+        return object.__getattribute__(self, name)
+
     def __getstate__(self):
         return pack(super().__getstate__())
 
@@ -263,7 +274,7 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         return super()._get_params_html(deep, *link)
 
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "_model")
+        return "_model" in vars(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

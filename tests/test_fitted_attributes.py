@@ -99,6 +99,19 @@ def test_not_fitted(task, method):
 VALIDATION = {"validation_loss_curve_", "validation_scores_", "best_validation_score_"}
 
 
+@pytest.mark.parametrize("name", ["coefs_", "classes_", "n_layers_", "network_"])
+def test_attributes_before_fit(name):
+    """The error names the attribute, and no other; what is no property has its own."""
+    with pytest.raises(
+        AttributeError, match=f"no attribute '{name}', as it is not fit"
+    ):
+        getattr(classifier(), name)
+    with pytest.raises(AttributeError, match=r"_of'\.?$"):
+        getattr(classifier(), name.strip("_") + "_of")
+    with pytest.raises(AttributeError, match="has no attribute 'partial_fit'"):
+        classifier(optimizer="lbfgs", solver="bgd").partial_fit(*binary())
+
+
 @tasks
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_attributes_of_each_mode(task, early_stopping):
