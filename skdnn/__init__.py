@@ -5,10 +5,12 @@ from skdnn._version import __version__
 from skdnn.classifier import DNNClassifier
 from skdnn.display import LossCurveDisplay
 from skdnn.regressor import DNNRegressor
+from skdnn.transfer import HiddenFeatures
 
 __all__ = [
     "DNNClassifier",
     "DNNRegressor",
+    "HiddenFeatures",
     "LossCurveDisplay",
     "__version__",
     "show_versions",

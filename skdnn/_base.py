@@ -237,7 +237,20 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         return same
 
     def _predict(self, X, finish, **options):
-        """Return what the model makes of `X`, by the name of a method of targets.
+        """Return what the model makes of `X`, by the name of a method of targets."""
+        model, X = self._read(X)
+        return model.predict(X, getattr(model.targets, finish), **options)
+
+    def _outputs_of_hidden(self, X, layer, finish):
+        """Return what `finish` makes of the outputs of a hidden layer, by its index.
+
+        These are of shape (n, n_units), or (n_members, n, n_units).
+        """
+        model, X = self._read(X)
+        return model.up_to(layer).predict(X, finish, dtype=None)
+
+    def _read(self, X):
+        """Return the model, and `X` as it takes it.
 
         This is the estimator as it is now, whatever another thread makes of it:
         training puts another ``__dict__`` in place of this one.
@@ -246,8 +259,7 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         fitted = object.__new__(type(self))
         fitted.__dict__ = vars(self)
         model = fitted._model
-        X = model.encoder.validate(fitted, X, reset=False)
-        return model.predict(X, getattr(model.targets, finish), **options)
+        return model, model.encoder.validate(fitted, X, reset=False)
 
     def __getattr__(self, name):
         # Where a property fails for want of a model, Python would say that `_model` is

@@ -115,6 +115,10 @@ class Model(NamedTuple):
         network.copy_member(self.network, index)
         return self._replace(architecture=plan, network=network)
 
+    def up_to(self, hidden):
+        """Return a model whose raw predictions are outputs of a hidden layer."""
+        return self._replace(network=self.network.up_to(hidden), temperature=1.0)
+
     def batch(self, data, rows):
         """Return rows of checked data as the network reads them.
 
@@ -172,7 +176,7 @@ class Model(NamedTuple):
         # That of the network, whatever the parameter has been set to since.
         network_dtype = self.network.params.dtype
         dtype = network_dtype if dtype is None else np.dtype(dtype)
-        n_raw = self.targets.n_outputs * (self.network.n_members or 1)
+        n_raw = self.network.n_outputs * (self.network.n_members or 1)
         padded = PADDED_ROWS[network_dtype.name]
         spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, padded)
         sparse = None

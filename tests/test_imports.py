@@ -11,7 +11,13 @@ import skdnn
 
 LEVELS = [
     {"skdnn"},
-    {"skdnn.classifier", "skdnn.regressor", "skdnn.display", "skdnn._show_versions"},
+    {
+        "skdnn.classifier",
+        "skdnn.regressor",
+        "skdnn.display",
+        "skdnn.transfer",
+        "skdnn._show_versions",
+    },
     {"skdnn._base"},
     {"skdnn._advice", "skdnn._persistence"},
     {"skdnn._recipe", "skdnn._training"},

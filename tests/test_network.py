@@ -17,7 +17,7 @@ from skdnn.nn.losses import (
     Quantile,
     SquaredError,
 )
-from skdnn.nn.network import Network, Workspace
+from skdnn.nn.network import Network, Workspace, build_mlp
 from tests.gradcheck import assert_gradient
 from tests.networks import mlp
 
@@ -176,6 +176,48 @@ def test_layers_of_an_mlp(batch_norm):
     assert [layer.n_outputs for layer in network.layers if type(layer) is Dense] == [
         *(8, 7, 6, 5)
     ]
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_blocks(residual):
+    """A layer each up to the first dense one, then a block for each of these."""
+    network = build_mlp(
+        3,
+        (5, 4),
+        2,
+        activations=["relu", "identity"],
+        initializers=["he_normal"] * 3,
+        dropout=[0.1, 0.0],
+        n_numbers=3,
+        numeric_embedding=("periodic", {}),
+        input_scaling=True,
+        residual=residual,
+    )
+    second = ["Fork", "Dense", "Join"] if residual else ["Dense"]
+    assert [[type(ly).__name__ for ly in block] for block in network.blocks] == [
+        ["PeriodicLayer"],
+        ["Scale"],
+        ["Dense", "Activate", "Dropout"],
+        second,
+        ["Dense"],
+    ]
+    assert network.n_hidden == 2
+
+
+def test_up_to(rng):
+    """A part of a network ends with a hidden layer, and has memory of its own."""
+    network = make_network(rng, batch_norm=True)
+    network.statistics += rng.uniform(size=len(network.statistics))
+    x = rng.standard_normal((7, N_INPUTS))
+    part = network.up_to(1)
+    expected = network.predict(x)
+    np.testing.assert_allclose(
+        network.layers[-1].forward(part.predict(x)), expected, rtol=1e-12
+    )
+    assert network.up_to(0).n_outputs == 6
+    part.params[...] = 0
+    part.statistics[...] = 0
+    np.testing.assert_array_equal(network.predict(x), expected)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])

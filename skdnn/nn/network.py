@@ -116,6 +116,40 @@ class Network:
         return any(type(ly).adapt is not Layer.adapt for ly in self.layers)
 
     @property
+    def blocks(self):
+        """The layers in groups: one each up to the first dense layer, then one for each
+        dense layer and all that acts on its units.  The last is the output layer.
+        """
+        blocks, is_dense = [], False
+        for layer in self.layers:
+            # A shortcut begins below its dense layer.
+            begins = isinstance(layer, Fork) or (
+                isinstance(layer, Dense)
+                and not (blocks and isinstance(blocks[-1][-1], Fork))
+            )
+            is_dense = is_dense or begins
+            if begins or not is_dense:
+                blocks.append([])
+            blocks[-1].append(layer)
+        return blocks
+
+    @property
+    def n_hidden(self):
+        """Number of hidden layers."""
+        return sum(isinstance(layer, Dense) for layer in self.layers) - 1
+
+    def up_to(self, hidden):
+        """Return a network of its own that ends with a hidden layer, by its index."""
+        blocks = self.blocks
+        n_blocks = len(blocks) - self.n_hidden + hidden
+        layers = [_without_views(ly) for block in blocks[:n_blocks] for ly in block]
+        part = Network(layers, self.params.dtype, self.learning_rates)
+        for own, of_whole in zip(part.layers, self.layers, strict=False):
+            for name in (*own.parameters, *own.statistics):
+                getattr(own, name)[...] = getattr(of_whole, name)
+        return part
+
+    @property
     def weights(self):
         """The matrix (n_inputs, n_outputs) of each dense layer."""
         return [ly.matrix for ly in self.layers if isinstance(ly, Dense)]
