@@ -3,15 +3,25 @@
 from skdnn._show_versions import show_versions
 from skdnn._version import __version__
 from skdnn.classifier import DNNClassifier
-from skdnn.display import LossCurveDisplay
+from skdnn.display import (
+    ActivationsDisplay,
+    LossCurveDisplay,
+    NetworkDisplay,
+    WeightsDisplay,
+)
+from skdnn.monitoring import LayerMonitor
 from skdnn.regressor import DNNRegressor
 from skdnn.transfer import HiddenFeatures
 
 __all__ = [
+    "ActivationsDisplay",
     "DNNClassifier",
     "DNNRegressor",
     "HiddenFeatures",
+    "LayerMonitor",
     "LossCurveDisplay",
+    "NetworkDisplay",
+    "WeightsDisplay",
     "__version__",
     "show_versions",
 ]

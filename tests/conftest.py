@@ -58,3 +58,15 @@ def metadata_routing():
     """Meta-estimators that pass on what their estimators request."""
     with sklearn.config_context(enable_metadata_routing=True):
         yield
+
+
+@pytest.fixture
+def plt():
+    """Return pyplot, which shows nothing, and close what was drawn."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")

@@ -18,6 +18,13 @@ LEVELS = [
         "skdnn.transfer",
         "skdnn._show_versions",
     },
+    {
+        "skdnn.display.activations",
+        "skdnn.display.loss_curve",
+        "skdnn.display.network",
+        "skdnn.display.weights",
+    },
+    {"skdnn._summary", "skdnn.display.figures", "skdnn.monitoring"},
     {"skdnn._base"},
     {"skdnn._advice", "skdnn._persistence"},
     {"skdnn._recipe", "skdnn._training"},

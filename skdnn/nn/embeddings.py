@@ -58,6 +58,13 @@ class EntityEmbeddingLayer(Layer):
         shape = (*self._lead, self._n_vectors, width)
         self.parameters["vectors"] = Parameter(shape, "embedding")
 
+    @property
+    def sources(self):
+        """Which column each output is made of."""
+        n, n_others = self.n_inputs, self._n_others
+        vectors = np.repeat(np.arange(n_others, n), self.width)
+        return np.append(np.arange(n_others), vectors)
+
     def initialize(self, rng):
         self.vectors[...] = rng.standard_normal(self.vectors.shape) / sqrt(self.width)
 
@@ -154,6 +161,13 @@ class NumericEmbedding(Layer):
 
     def expand_backward(self, grad, cache):
         """Compute the gradients of the expansion's parameters; may overwrite `grad`."""
+
+    @property
+    def sources(self):
+        """Which column each output is made of."""
+        columns = np.arange(self.n_inputs)
+        numbers, others = np.split(columns, [self.n_numbers])
+        return np.concatenate([numbers, np.repeat(numbers, self.width), others])
 
     @property
     def _expansion_learns(self):

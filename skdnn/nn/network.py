@@ -154,6 +154,28 @@ class Network:
         """The matrix (n_inputs, n_outputs) of each dense layer."""
         return [ly.matrix for ly in self.layers if isinstance(ly, Dense)]
 
+    def first_weights(self):
+        """Return what the first dense layer makes of its inputs, before the bias.
+
+        Input scaling is a part of it, and embeddings lie below.
+
+        Returns
+        -------
+        weights : ndarray of shape (n, n_units) or (n_members, n, n_units)
+        sources : ndarray of int of shape (n,)
+            Which column of the network's input each of these inputs is made of.
+        """
+        below = [block[0] for block in self.blocks[: -self.n_hidden - 1]]
+        embeddings = [layer for layer in below if not isinstance(layer, Scale)]
+        sources = np.arange(self.n_inputs)
+        for layer in embeddings:
+            sources = sources[layer.sources]
+        # Both are linear: what they make of each input alone, less what of none.
+        x = np.eye(len(sources) + 1, len(sources), -1)
+        for layer in self.layers[len(embeddings) : len(below) + 1]:
+            x = layer.forward(x)
+        return x[..., 1:, :] - x[..., :1, :], sources
+
     @property
     def largest_matrix(self):
         """Number of entries of the largest matrix of a dense layer."""
@@ -188,15 +210,15 @@ class Network:
         n_members), is what each row counts in the statistics of the batch.
         """
         self._check_table(x)
-        shortcut = None
-        for layer, cache in zip(self.layers, caches or repeat(None), strict=False):
-            if isinstance(layer, Fork):
-                shortcut = x
-            elif isinstance(layer, Join):
-                x = layer.forward(x, shortcut, cache)
-            else:
-                x = layer.forward(x, cache, weight)
-        return x
+        return _forward(self.layers, x, caches or repeat(None), weight)
+
+    def hidden_outputs(self, x):
+        """Return what each hidden layer makes of `x`, as in prediction."""
+        outputs = []
+        for block in self.blocks[:-1]:
+            x = _forward(block, x, repeat(None))
+            outputs.append(x)
+        return outputs[len(outputs) - self.n_hidden :]
 
     def predict(self, x):
         """Return the raw predictions for `x`, finite for every finite row.
@@ -233,6 +255,22 @@ class Network:
                 grad = layer.backward(grad, cache)
             if isinstance(layer, Join):
                 shortcut = cache.shortcut
+
+    def weight_gradients(self, grads):
+        """Return, of a gradient, the part of the matrix of each dense layer.
+
+        Parameters
+        ----------
+        grads : ndarray of shape (n_params,)
+            Laid out like the params.
+        """
+        owners = [SimpleNamespace() for _ in self.layers]
+        share_parameters(grads, self.layers, owners, self.learning_rates)
+        return [
+            owner.weight / layer.multiplier
+            for owner, layer in zip(owners, self.layers, strict=True)
+            if isinstance(layer, Dense)
+        ]
 
     def snapshot(self, out=None):
         """Return a copy of everything that training changes, made in `out` if given."""
@@ -470,6 +508,19 @@ def build_mlp(
         Dense(width, n_outputs, initializers[-1], ntk=ntk, n_members=n_members)
     )
     return Network(layers, dtype, learning_rates)
+
+
+def _forward(layers, x, caches, weight=None):
+    """Return what some layers make of `x`; a branch ends where it began, among them."""
+    shortcut = None
+    for layer, cache in zip(layers, caches, strict=False):
+        if isinstance(layer, Fork):
+            shortcut = x
+        elif isinstance(layer, Join):
+            x = layer.forward(x, shortcut, cache)
+        else:
+            x = layer.forward(x, cache, weight)
+    return x
 
 
 def _embeddings(

@@ -33,8 +33,8 @@ class Step:
     ----------
     network : Network
     loss : Loss
-    optimizer : Optimizer or LBFGS
-        The latter takes no such steps: it asks for objective and gradient.
+    optimizer : Optimizer, LBFGS or None
+        The others take no such steps: they ask for objective and gradient.
     penalty : float
         ``alpha / sum_i w_i``.
     state : dict, default=None

@@ -2,24 +2,12 @@
 
 import sys
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
 from skdnn import LossCurveDisplay
 from tests.tables import binary, classifier, regression, regressor
-
-mpl.use("Agg")
-
-
-@pytest.fixture
-def plt():
-    """Return pyplot, and close what was drawn."""
-    from matplotlib import pyplot
-
-    yield pyplot
-    pyplot.close("all")
 
 
 def texts(display):
@@ -47,7 +35,10 @@ def test_validation_curve(plt):
     _, line = display.lines_
     np.testing.assert_array_equal(line.get_ydata(), clf.validation_loss_curve_)
     assert texts(display) == ["training", "validation", "best epoch"]
-    assert display.ax_.lines[-1].get_xdata()[0] == clf.best_iter_
+    best = clf.best_iter_
+    assert display.ax_.lines[-1].get_xydata().tolist() == [
+        [best, clf.validation_loss_curve_[best - 1]]
+    ]
 
 
 def test_labels(plt):
@@ -80,6 +71,71 @@ def test_new_axes(plt):
     clf = classifier().fit(*binary())
     one, two = (LossCurveDisplay.from_estimator(clf) for _ in range(2))
     assert one.figure_ is not two.figure_
+
+
+def test_score(plt):
+    """A metric that is watched has an axis on the right, with its best epoch."""
+    clf = classifier(early_stopping=True, scoring="roc_auc").fit(*binary())
+    display = LossCurveDisplay.from_estimator(clf)
+    right = display.score_ax_
+    assert right.get_ylabel() == "Score (roc_auc)"
+    np.testing.assert_array_equal(right.lines[0].get_ydata(), clf.validation_scores_)
+    assert display.lines_[2] is right.lines[0]
+    best = clf.best_iter_
+    assert right.lines[1].get_xydata().tolist() == [
+        [best, clf.validation_scores_[best - 1]]
+    ]
+    assert texts(display) == ["training", "validation", "best epoch", "score"]
+
+
+def test_no_score(plt):
+    """Where the loss is watched, there is no other score, and no axis for it."""
+    clf = classifier(early_stopping=True).fit(*binary())
+    display = LossCurveDisplay.from_estimator(clf)
+    assert display.score_ax_ is None
+    assert len(display.figure_.axes) == 1
+
+
+def test_score_of_a_callable(plt):
+    """A scorer without a name is a score."""
+    clf = classifier(early_stopping=True, scoring=lambda est, X, y: 1.0)
+    display = LossCurveDisplay.from_estimator(clf.fit(*binary()))
+    assert display.score_ax_.get_ylabel() == "Score"
+
+
+def test_several_runs(plt):
+    """Each run has its color and its name; what the curves are is said once."""
+    display, runs = None, []
+    for rate in (0.1, 0.2):
+        clf = classifier(early_stopping=True, scoring="accuracy", learning_rate=rate)
+        display = LossCurveDisplay.from_estimator(
+            clf.fit(*binary()), ax=display and display.ax_, name="mine"
+        )
+        runs.append(display)
+    assert texts(display) == [
+        "mine, learning rate 0.1",
+        "mine, learning rate 0.2",
+        "training",
+        "validation",
+        "best epoch",
+        "score",
+    ]
+    assert display.ax_.get_title() == ""
+    assert runs[0].score_ax_ is display.score_ax_
+    assert len(display.figure_.axes) == 2
+    colors = [{line.get_color() for line in run.lines_} for run in runs]
+    assert [len(of_run) for of_run in colors] == [1, 1]
+    assert colors[0] != colors[1]
+
+
+def test_several_runs_without_validation(plt):
+    """Their names are enough to tell them apart, and a title of the user stays."""
+    clf = classifier(early_stopping=False, learning_rate=0.1).fit(*binary())
+    display = LossCurveDisplay.from_estimator(clf, name="one")
+    display.ax_.set_title("two runs")
+    LossCurveDisplay.from_estimator(clf, ax=display.ax_, label="the other")
+    assert texts(display) == ["one, learning rate 0.1", "the other"]
+    assert display.ax_.get_title() == "two runs"
 
 
 def test_options(plt):
