@@ -94,6 +94,15 @@ def test_saturated_sigmoids():
     assert measure_layers(clf, X, y)[2] == 0.5
 
 
+def test_next_to_nothing():
+    """Deep in sigmoids, differences between rows are far below what rounding makes."""
+    X, y = binary()
+    clf = plain_classifier((8,) * 20, activation="sigmoid", max_iter=1).fit(X, y)
+    activations, _, dead_units = measure_layers(clf, X, y)
+    assert activations[-1] < 1e-10
+    assert dead_units[-1] == 1
+
+
 def test_measuring_changes_nothing():
     """The network is as before, running averages of batch norm included."""
     X, y = binary()

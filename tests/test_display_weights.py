@@ -6,7 +6,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from skdnn import WeightsDisplay
-from skdnn.nn.embeddings import EntityEmbedding
+from skdnn.nn.embeddings import EntityEmbedding, EntityEmbeddingLayer
 from tests.plain import plain_classifier
 from tests.recipes import maker, networks, table
 from tests.tables import binary, classifier, holes
@@ -61,6 +61,12 @@ def test_sources(network):
         changed = (before != after).reshape(-1, len(sources)).any(axis=0)
         assert changed.any()
         assert set(sources[changed]) == {column}
+
+
+def test_sources_of_codes():
+    """The vectors of a column of codes follow one another."""
+    layer = EntityEmbeddingLayer(5, [3, 4], 2)
+    assert layer.sources.tolist() == [0, 1, 2, 3, 3, 4, 4]
 
 
 def test_images(plt):

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdnn import HiddenFeatures
@@ -153,6 +154,14 @@ def test_dtype(dtype):
     """The units are in the precision of the network."""
     X, y = binary()
     assert frozen(plain_classifier(dtype=dtype).fit(X, y), X)[1].dtype == dtype
+
+
+def test_tags():
+    """What goes in, targets included, is what the network takes."""
+    for network in (plain_classifier(), plain_regressor(numeric_scaling=None)):
+        tags, expected = get_tags(HiddenFeatures(network)), get_tags(network)
+        assert tags.input_tags == expected.input_tags
+        assert tags.target_tags == expected.target_tags
 
 
 def test_rows_are_alone():
