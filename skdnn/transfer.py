@@ -187,9 +187,11 @@ class HiddenFeatures(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         -------
         routing : MetadataRouter
         """
+        # Pipelines of scikit-learn 1.7 look for what `fit_transform` passes on.
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping.add(caller="fit_transform", callee="fit")
         return MetadataRouter(owner=self).add(
-            estimator=self.estimator,
-            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            estimator=self.estimator, method_mapping=mapping
         )
 
     @property
