@@ -65,6 +65,7 @@ def summary(estimator):
         position = sum(layer.is_dense for layer in layers)
         if not is_dense:
             name, details = _name_below(block[0])
+            details = (*details, "frozen") if block[0].frozen else details
         elif position < network.n_hidden:
             name, details = f"hidden {position + 1}", tuple(_details(block))
         else:
@@ -101,3 +102,5 @@ def _details(block):
             yield f"dropout {layer.rate:g}"
     if isinstance(block[0], Fork):
         yield "residual"
+    if block[0].frozen:
+        yield "frozen"

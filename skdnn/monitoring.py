@@ -29,7 +29,7 @@ class LayerMonitor:
 
     gradients : list of ndarray of shape (n_hidden_layers + 1,)
         The root mean square, over the weights of each layer (`coefs_`), of the gradient
-        of the loss, in a training step on all these rows.
+        of the loss, in a training step on all these rows; 0 where they are frozen.
 
     dead_units : list of ndarray of shape (n_hidden_layers,)
         The share of units whose output is the same for all rows: rectifiers that are

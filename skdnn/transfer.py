@@ -203,8 +203,12 @@ class HiddenFeatures(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         return self._of_estimator("feature_names_in_")
 
     def _of_estimator(self, name):
-        # Not through `estimator_`, whose absence would be another AttributeError.
-        return getattr(vars(self).get("estimator_"), name)
+        if "estimator_" not in vars(self):
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}, as it is "
+                "not fitted yet."
+            )
+        return getattr(self.estimator_, name)
 
     def _position(self, n_hidden):
         """Return the index of the layer among so many, from the first on."""

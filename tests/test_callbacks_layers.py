@@ -115,6 +115,16 @@ def test_measuring_changes_nothing():
         np.testing.assert_array_equal(old, new)
 
 
+def test_frozen_layers():
+    """Layers that are not trained have no gradient."""
+    X, y = binary()
+    pretrained = plain_classifier((6, 6)).fit(X, y)
+    params = {"pretrained": pretrained, "n_frozen_layers": 1}
+    clf = plain_classifier((6, 6), **params).fit(X, 1 - y)
+    _, gradients, _ = measure_layers(clf, X, 1 - y)
+    assert (gradients > 0).tolist() == [False, True, True]
+
+
 def test_weights_are_copies():
     """A row of weight 2 has the gradient of two rows."""
     X, y = binary()

@@ -61,6 +61,19 @@ def test_default_recipe(plt):
     assert display.ax_.get_title() == title
 
 
+def test_frozen():
+    """Layers that are not trained say so."""
+    X, y = binary()
+    pretrained = classifier((6, 6)).fit(X, y)
+    layers = summary(
+        classifier((6, 6), pretrained=pretrained, n_frozen_layers=1).fit(X, y)
+    )
+    frozen = ["frozen" in layer.details for layer in layers]
+    names = [layer.name for layer in layers]
+    assert names == ["input", "embedding", "input scaling", *names[3:]]
+    assert frozen == [False, True, True, True, False, False]
+
+
 def test_deep(plt):
     """Of a row of equal layers, the first and the last are drawn."""
     reg = plain_regressor((6,) * 20, residual=True, activation="identity")

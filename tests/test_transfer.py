@@ -217,6 +217,20 @@ def test_frozen_stays_as_it_is():
     assert pipeline.score(X, 1 - y) > 0.8
 
 
+def test_frozen_layers():
+    """Those of a pretrained network that stay as they are have its activations."""
+    X, y = binary()
+    pretrained = classifier((8, 6), batch_norm=True).fit(X, y)
+    params = {"pretrained": pretrained, "n_frozen_layers": 1, "batch_norm": True}
+    clf = classifier((8, 6), **params).fit(X, 1 - y)
+    first, last = (
+        [frozen(network, X, layer=layer)[1] for network in (pretrained, clf)]
+        for layer in (0, 1)
+    )
+    np.testing.assert_array_equal(*first)
+    assert (last[0] != last[1]).any()
+
+
 def test_sample_weight():
     """Weights, and rows to validate on, reach the network."""
     X, y = binary()
@@ -323,7 +337,9 @@ def test_not_fitted():
         HiddenFeatures(classifier()).transform(X)
     with pytest.raises(NotFittedError):
         HiddenFeatures(FrozenEstimator(classifier())).fit(X, y)
-    assert not hasattr(HiddenFeatures(classifier()), "n_features_in_")
+    for name in "n_features_in_", "feature_names_in_":
+        with pytest.raises(AttributeError, match=f"'HiddenFeatures'.*'{name}', as it"):
+            getattr(HiddenFeatures(classifier()), name)
 
 
 @pytest.mark.parametrize("params", [{"layer": 0.5}, {"members": "median"}])

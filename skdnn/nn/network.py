@@ -145,8 +145,7 @@ class Network:
         layers = [_without_views(ly) for block in blocks[:n_blocks] for ly in block]
         part = Network(layers, self.params.dtype, self.learning_rates)
         for own, of_whole in zip(part.layers, self.layers, strict=False):
-            for name in (*own.parameters, *own.statistics):
-                getattr(own, name)[...] = getattr(of_whole, name)
+            _copy_values(own, of_whole, slice(None))
         return part
 
     @property
