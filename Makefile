@@ -37,7 +37,7 @@ PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL = help
 .PHONY: help build demo examples test test-numpy test-memory wheel slow exhaustive
-.PHONY: test-matrix test-oldest lint benchmark clean
+.PHONY: test-browser test-matrix test-oldest lint benchmark clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,10 @@ test-memory: $(INSTALLED) ## Test kernels with AddressSanitizer and UBSan (GCC, 
 	@rm -r build/$@/skdnn
 	@cd build/$@ && ln -s ../../$(VENV) && PYTHONPATH="$$PWD/site" $(SANITIZED) \
 	    $(PYTEST) -s $(wildcard tests/test_kernels*.py tests/test_compiled*.py tests/test_recording.py)
+
+test-browser: $(INSTALLED) ## Test what notebooks show in Chromium (Debian: installs it)
+	@command -v chromium >/dev/null || apt-get install -y -qq chromium >/dev/null
+	@$(PYTEST) -rs tests/test_html.py
 
 slow: $(INSTALLED) ## Run the tests that `test` leaves out, for some minutes
 	@$(PYTEST) -m slow

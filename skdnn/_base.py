@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdnn._advice import AdviceMixin
 from skdnn._callbacks import FitTasks
 from skdnn._data import HeldOut, check_data, check_validation_arguments, split
+from skdnn._html import network_html
 from skdnn._model import Model
 from skdnn._parameters import (
     CALIBRATION,
@@ -284,6 +285,13 @@ class BaseDNN(AdviceMixin, CallbackSupportMixin, BaseEstimator, ABC):
         # 1.8, it shows none, and passes no link.
         link = () if doc_link is None else ("#",)
         return super()._get_params_html(deep, *link)
+
+    def _html_repr(self):
+        """Return what notebooks show."""
+        diagram = super()._html_repr()
+        if not self.__sklearn_is_fitted__():
+            return diagram
+        return diagram + network_html(self)
 
     def __sklearn_is_fitted__(self):
         return "_model" in vars(self)

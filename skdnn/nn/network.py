@@ -303,8 +303,8 @@ class Network:
 
         Layers that only act, as dropout, may be there in one network alone.
         """
-        dense = [i for i, ly in enumerate(self.layers) if isinstance(ly, Dense)]
-        layers = self.layers[: dense[n_hidden]]
+        blocks = self.blocks[: n_hidden - self.n_hidden - 1]
+        layers = [layer for block in blocks for layer in block]
         return [ly for ly in layers if ly.parameters or ly.statistics]
 
     def adopt(self, params, statistics):
