@@ -300,15 +300,15 @@ def encode_levels(codes, levels, coded, out):
     start, start_of_coded = 0, out.shape[1] - len(coded)
     for k, own in enumerate(levels):
         if k in coded:
-            out[:, start_of_coded], _ = _positions(codes[:, k], own)
+            out[:, start_of_coded], _ = positions(codes[:, k], own)
             start_of_coded += 1
         elif len(own):
-            position, is_there = _positions(codes[:, k], own)
+            position, is_there = positions(codes[:, k], own)
             out[rows[is_there], start + position[is_there]] = 1
             start += len(own)
 
 
-def _positions(column, own):
+def positions(column, own):
     """Return the positions of codes among the levels, and whether they are there."""
     position = np.minimum(np.searchsorted(own, column), len(own) - 1)
     is_there = own[position] == column

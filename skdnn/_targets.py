@@ -223,7 +223,7 @@ class ClassTargets(Targets):
 
     def probabilities(self, raw):
         """Return the probabilities (n, n_classes) that raw predictions stand for."""
-        if self._exclusive_sigmoids:
+        if self.exclusive_sigmoids:
             return softmax(log_expit(self.averaged(raw)), axis=1)
         proba = self.loss.predict(raw)
         if self.multilabel or self.n_outputs > 1:
@@ -245,12 +245,12 @@ class ClassTargets(Targets):
         if self.n_outputs == 1:
             log_proba = log_expit(np.hstack([-raw, raw]))
             return log_proba if len(self.classes) == 2 else np.zeros_like(raw)
-        if self._exclusive_sigmoids:
+        if self.exclusive_sigmoids:
             raw = log_expit(raw)
         return log_softmax(raw, axis=1)
 
     @property
-    def _exclusive_sigmoids(self):
+    def exclusive_sigmoids(self):
         """Whether the probabilities of classes are sigmoids, over their sum."""
         several = self.n_outputs > 1 and not self.multilabel
         return several and self.loss.link == "sigmoid"
