@@ -11,7 +11,7 @@ INSTALLED = $(VENV)/.installed
 OLDER = 1.8
 
 # The oldest version of each requirement that pyproject.toml allows.
-OLDEST = $(shell sed -n 's/^ *"\([a-z-]*\)>=\([0-9.]*\)".*/\1==\2/p' pyproject.toml)
+OLDEST = $(shell sed -n 's/^ *"\([a-z0-9-]*\)>=\([0-9.]*\)".*/\1==\2/p' pyproject.toml)
 
 # What has to be there for a build in the environment itself, which takes seconds. pip's
 # own way installs SciPy once more for each.

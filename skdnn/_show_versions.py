@@ -7,7 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from skdnn._version import __version__
 
 REQUIRED = ["numpy", "scipy", "scikit-learn", "pandas", "joblib", "threadpoolctl"]
-OPTIONAL = ["matplotlib", "polars", "pyarrow", "rich", "skops"]
+OPTIONAL = [
+    *("matplotlib", "onnx", "onnxruntime", "polars", "pyarrow", "rich"),
+    *("skl2onnx", "skops"),
+]
 
 
 def show_versions():

@@ -10,11 +10,12 @@ import pytest
 import skdnn
 
 LEVELS = [
-    {"skdnn"},
+    {"skdnn", "skdnn.onnx"},
     {
         "skdnn.classifier",
         "skdnn.regressor",
         "skdnn.display",
+        "skdnn.export",
         "skdnn.transfer",
         "skdnn._show_versions",
     },
@@ -25,6 +26,9 @@ LEVELS = [
         "skdnn.display.weights",
     },
     {"skdnn.display.figures", "skdnn.monitoring"},
+    {"skdnn.onnx._encoder"},
+    {"skdnn.onnx._inputs", "skdnn.onnx._network", "skdnn.onnx._targets"},
+    {"skdnn.onnx._graph"},
     {"skdnn._base"},
     {"skdnn._advice", "skdnn._fitted", "skdnn._persistence"},
     {"skdnn._html", "skdnn._recipe", "skdnn._training"},

@@ -19,7 +19,16 @@ import numpy as np
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 
-__all__ = ["ACTIVATIONS", "Activation", "Parametric", "from_plain", "to_plain"]
+__all__ = [
+    "ACTIVATIONS",
+    "LEAKY_SLOPE",
+    "SELU_ALPHA",
+    "SELU_SCALE",
+    "Activation",
+    "Parametric",
+    "from_plain",
+    "to_plain",
+]
 
 #: Slope of the leaky ReLU below zero.
 LEAKY_SLOPE = 0.01

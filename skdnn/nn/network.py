@@ -28,7 +28,7 @@ from skdnn.nn.noise import Noise
 from skdnn.nn.prediction import Predictor
 from skdnn.nn.vectors import share_parameters, share_statistics
 
-__all__ = ["Network", "Workspace", "build_mlp"]
+__all__ = ["HEADROOM", "Network", "Workspace", "build_mlp"]
 
 #: How far raw predictions stay from the largest number.
 HEADROOM = 2.0**20

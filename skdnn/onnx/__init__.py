@@ -24,7 +24,6 @@ from skl2onnx.common.data_types import (
     FloatTensorType,
     Int64TensorType,
     StringTensorType,
-    guess_tensor_type,
 )
 
 from skdnn.onnx._encoder import encode
@@ -57,9 +56,9 @@ def to_onnx(model, X, *, target_opset=None):
         what else it knows around skdnn's estimators.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Some rows, for names and types of the inputs. A data frame has an input for each
-        column, of shape (n, 1), by its name: float64 or float32, int64, bool or text. A
-        column that may have holes later is not one of integers. Anything else has one
-        input, ``"X"``.
+        column, of shape (n, 1), by its name and of its dtype, where all that is neither
+        numbers nor bool is text. A column that may have holes later is not one of
+        integers. Anything else has one input, ``"X"``.
     target_opset : int, default=None
         Version of ONNX's operators, 18 or newer; by default the newest that skl2onnx
         has been tested with.
@@ -69,7 +68,8 @@ def to_onnx(model, X, *, target_opset=None):
     onnx_model : onnx.ModelProto
         The outputs of a classifier are ``"label"``, of shape (n,), or (n, n_labels) for
         multilabel targets, and ``"probabilities"``, of shape (n, n_classes); the output
-        of a regressor is ``"variable"``, of shape (n, n_outputs).
+        of a regressor is ``"variable"``, of shape (n, n_outputs). Where the input is
+        one matrix that is not float64, numbers are float32.
 
     Raises
     ------
@@ -109,9 +109,10 @@ def _parse(scope, model, inputs, custom_parsers=None):
     """Declare what a model puts out, for skl2onnx."""
     operator = scope.declare_local_operator(_alias(type(model)), model)
     operator.inputs = inputs
-    # Of a matrix, numbers are what those of skl2onnx's own models are.
-    numbers = guess_tensor_type(inputs[0].type) if len(inputs) == 1 else None
-    for name, type_ in _outputs(model, type(numbers or DoubleTensorType())):
+    # Of a matrix, they are what those of skl2onnx's own models are.
+    is_double = len(inputs) > 1 or isinstance(inputs[0].type, DoubleTensorType)
+    numbers_type = DoubleTensorType if is_double else FloatTensorType
+    for name, type_ in _outputs(model, numbers_type):
         operator.outputs.append(scope.declare_local_variable(name, type_))
     return operator.outputs
 

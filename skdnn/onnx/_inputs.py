@@ -9,30 +9,28 @@ import numpy as np
 from scipy.sparse import issparse
 from skl2onnx.common import data_types
 
-from skdnn._tables import as_array, as_table
+from skdnn._tables import NUMBERS, as_array, as_table
 from skdnn.onnx._graph import Tensor
 
-#: type of skl2onnx -> what a column of it holds; all others are numbers
-KINDS = {
-    data_types.StringTensorType: "text",
-    data_types.BooleanTensorType: "bool",
-    data_types.Int64TensorType: "integers",
-    data_types.Int32TensorType: "integers",
-    data_types.Int16TensorType: "integers",
-    data_types.Int8TensorType: "integers",
-    data_types.UInt32TensorType: "integers",
-    data_types.UInt16TensorType: "integers",
-    data_types.UInt8TensorType: "integers",
+#: dtype -> type of skl2onnx; numbers of other dtypes are float64
+TYPES = {
+    "bool": data_types.BooleanTensorType,
+    "float32": data_types.FloatTensorType,
+    "float64": data_types.DoubleTensorType,
+    "int8": data_types.Int8TensorType,
+    "int16": data_types.Int16TensorType,
+    "int32": data_types.Int32TensorType,
+    "int64": data_types.Int64TensorType,
+    "object": data_types.StringTensorType,
+    "uint8": data_types.UInt8TensorType,
+    "uint16": data_types.UInt16TensorType,
+    "uint32": data_types.UInt32TensorType,
+    "uint64": data_types.UInt64TensorType,
 }
 
-#: kind of dtype -> type of skl2onnx
-TYPES = {
-    "b": data_types.BooleanTensorType,
-    "i": data_types.Int64TensorType,
-    "u": data_types.Int64TensorType,
-    "f": data_types.DoubleTensorType,
-    "O": data_types.StringTensorType,
-}
+#: kind of dtype -> what a column of it holds
+KINDS = {"b": "bool", "f": "numbers", "i": "integers", "O": "text", "u": "integers"}
+KIND_OF_TYPE = {type_: KINDS[np.dtype(name).kind] for name, type_ in TYPES.items()}
 
 
 class Column(NamedTuple):
@@ -60,26 +58,28 @@ class Column(NamedTuple):
 def input_types(X):
     """Return the names of the inputs that a table becomes, and their types."""
     if issparse(X):
-        return [("X", TYPES["f"]([None, X.shape[1]]))]
+        return [("X", _type_of_dtype(X.dtype)([None, X.shape[1]]))]
     table = as_table(X if hasattr(X, "shape") else as_array(X))
     types = [_type_of(table, j) for j in range(table.shape[1])]
     if table.names is not None:
         return [(n, t([None, 1])) for n, t in zip(table.names, types, strict=True)]
     # A matrix has one type: text, if some of it is.
-    is_text = data_types.StringTensorType in types
-    type_ = data_types.StringTensorType if is_text else types[0]
+    type_ = TYPES["object"] if TYPES["object"] in types else types[0]
     return [("X", type_([None, len(types)]))]
 
 
 def _type_of(table, j):
     """Return the type of a column of a table."""
-    is_numbers = table.kind(j) == "numbers"
-    if not is_numbers and not table.holds_categories(j):
-        return TYPES["f"]
-    values = np.asarray(table.numbers(j) if is_numbers else table.values(j))
-    if values.dtype == np.float32:
-        return data_types.FloatTensorType
-    return TYPES.get(values.dtype.kind, data_types.StringTensorType)
+    if table.kind(j) == NUMBERS:
+        return _type_of_dtype(table.numbers(j).dtype)
+    if not table.holds_categories(j):
+        return TYPES["float64"]
+    return _type_of_dtype(np.asarray(table.values(j)).dtype)
+
+
+def _type_of_dtype(dtype):
+    others = "float64" if dtype.kind in "iuf" else "object"
+    return TYPES.get(dtype.name, TYPES[others])
 
 
 def columns_of(graph, inputs, n_columns):
@@ -88,7 +88,7 @@ def columns_of(graph, inputs, n_columns):
     for variable in inputs:
         width = variable.type.shape[1] if len(variable.type.shape) == 2 else None
         width = n_columns if width is None else width
-        kind = KINDS.get(type(variable.type), "numbers")
+        kind = KIND_OF_TYPE.get(type(variable.type), "numbers")
         tensor = Tensor(graph, variable.onnx_name)
         for place in range(width):
             name = variable.raw_name
