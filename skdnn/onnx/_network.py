@@ -155,7 +155,9 @@ def _piecewise_linear(lane, layer, x):
 def _periodic(lane, layer, x):
     def expand(numbers):
         radians = 2 * pi * layer.frequency.astype(np.float64)
-        return (numbers * radians + layer.phase).apply("Cos")
+        # ONNX Runtime has had no cosine of float64 for longer than no sine.
+        phase = layer.phase.astype(np.float64) + pi / 2
+        return (numbers * radians + phase).apply("Sin")
 
     return _numeric_embedding(lane, layer, x, expand)
 
@@ -208,7 +210,8 @@ def _gelu(z):
 
 
 def _silu(z):
-    return z * z.apply("Sigmoid")
+    # With its operator of the sigmoid, ONNX Runtime 1.20 finds one that is float32 alone.
+    return z * (0.5 * (0.5 * z).apply("Tanh") + 0.5)
 
 
 def _mish(z):
