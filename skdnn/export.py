@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn._categories import MISSING, UNKNOWN, positions
 from skdnn._scalings import largest_square_root
+from skdnn._version import __version__
 
 __all__ = ["to_arrays"]
 
@@ -52,6 +53,7 @@ def to_arrays(estimator):
     check_is_fitted(estimator)
     model = estimator._model
     tree = {
+        "skdnn": __version__,
         "dtype": model.network.params.dtype.name,
         "encoder": _encoder(model.encoder),
         "network": {str(i): _layer(ly) for i, ly in enumerate(model.network.layers)},

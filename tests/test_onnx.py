@@ -29,6 +29,7 @@ from tests.tables import (
     classifier,
     holes,
     multiclass,
+    multilabel,
     numbers,
     regression,
     regressor,
@@ -194,6 +195,18 @@ def test_labels(kind):
     """Labels are those of `y`."""
     X, y = multiclass()
     assert_same(classifier(early_stopping=False).fit(X, LABELS[kind][y]), X)
+
+
+@pytest.mark.parametrize("labels", [["ä", "b", "c"], [0, 1, 2]])
+def test_fault_41_onnx_files_of_multilabel_targets_and_string_labels(labels):
+    """They are exported with their shapes, types and order."""
+    X, y = multilabel()
+    assert_same(classifier().fit(X, y), X)
+    X, y = multiclass()
+    model = classifier().fit(X, np.array(labels)[y])
+    out = run(to_onnx(model, X), X)
+    assert set(out["label"]) == set(model.predict(X)) <= set(labels)
+    assert_same(model, X)
 
 
 # Tables
@@ -503,8 +516,15 @@ def test_columns_that_do_not_fit():
     model = classifier().fit(frame, y)
     with pytest.raises(ValueError, match=r"'number \(x\)' enters as text"):
         to_onnx(model, frame.astype({"number (x)": str}))
-    with pytest.raises(ValueError, match="fitted to 11 columns, got 10"):
-        to_onnx(model, frame.iloc[:, 1:])
+    with pytest.raises(ValueError, match="feature names"):
+        to_onnx(model, frame.iloc[:, ::-1])
+    with pytest.raises(ValueError, match="expecting 4 features"):
+        to_onnx(classifier().fit(numbers(60, 4), numbers()[:, 0] > 0), numbers(9, 3))
+    with pytest.raises(ValueError, match=r"rows and columns, its shape is \(9,\)"):
+        to_onnx(make_pipeline(model), np.ones(9))
+    types = [("X", skl2onnx.common.data_types.DoubleTensorType([None, 3]))]
+    with pytest.raises(ValueError, match="fitted to 11 columns, got 3"):
+        skl2onnx.to_onnx(model, initial_types=types)
 
 
 def test_not_fitted():

@@ -44,7 +44,9 @@ def test_packages_are_those_that_are_required(capsys):
     """All that skdnn needs is listed, and nothing that it knows nothing of."""
     required = {re.match("[a-z0-9-]+", line)[0] for line in requires("skdnn")}
     listed = {*_show_versions.REQUIRED, *_show_versions.OPTIONAL}
-    always = {re.match("[a-z0-9-]+", r)[0] for r in requires("skdnn") if "extra" not in r}
+    always = {
+        re.match("[a-z0-9-]+", r)[0] for r in requires("skdnn") if "extra" not in r
+    }
     assert always <= set(_show_versions.REQUIRED)
     # scikit-learn requires it, and which version it is makes a difference.
     assert listed <= required | {"threadpoolctl"}

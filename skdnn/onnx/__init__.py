@@ -5,7 +5,7 @@ Needs skl2onnx and onnx: ``pip install "skdnn[onnx]"``.  Once this module is imp
 """
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.classifier import DNNClassifier
 from skdnn.encoding import TabularEncoder
@@ -33,6 +33,9 @@ from skdnn.onnx._network import raw_predictions
 from skdnn.onnx._targets import decisions, label_array, labels, numbers, probabilities
 
 __all__ = ["to_onnx"]
+
+#: What is converted here.
+MODELS = DNNClassifier, DNNRegressor, TabularEncoder
 
 #: kind of dtype of the classes -> type of the labels
 LABELS = {
@@ -95,6 +98,9 @@ def to_onnx(model, X, *, target_opset=None):
     >>> [output.name for output in to_onnx(clf, X).graph.output]
     ['label', 'probabilities']
     """
+    if isinstance(model, MODELS):
+        check_is_fitted(model)
+        validate_data(model, X, reset=False, skip_check_array=True)
     types = input_types(X)
     onnx_model = skl2onnx.to_onnx(
         model,
@@ -172,7 +178,7 @@ def _alias(model_class):
 #: What skl2onnx asks of classifiers; probabilities are an array, whatever it is.
 OPTIONS = {"zipmap": [True, False, "columns"], "raw_scores": [True, False]}
 
-for _model_class in DNNClassifier, DNNRegressor, TabularEncoder:
+for _model_class in MODELS:
     skl2onnx.update_registered_converter(
         _model_class,
         _alias(_model_class),

@@ -59,7 +59,10 @@ def input_types(X):
     """Return the names of the inputs that a table becomes, and their types."""
     if issparse(X):
         return [("X", _type_of_dtype(X.dtype)([None, X.shape[1]]))]
-    table = as_table(X if hasattr(X, "shape") else as_array(X))
+    X = X if hasattr(X, "shape") else as_array(X)
+    if len(X.shape) != 2:
+        raise ValueError(f"X must have rows and columns, its shape is {X.shape}.")
+    table = as_table(X)
     types = [_type_of(table, j) for j in range(table.shape[1])]
     if table.names is not None:
         return [(n, t([None, 1])) for n, t in zip(table.names, types, strict=True)]

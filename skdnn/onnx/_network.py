@@ -210,7 +210,7 @@ def _gelu(z):
 
 
 def _silu(z):
-    # With its operator of the sigmoid, ONNX Runtime 1.20 finds one that is float32 alone.
+    # With the operator of a sigmoid, ONNX Runtime 1.20 wants float32.
     return z * (0.5 * (0.5 * z).apply("Tanh") + 0.5)
 
 
