@@ -1,7 +1,5 @@
 """Exported models predict in ONNX Runtime what they predict here."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +14,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.tables import TABLES, load, split
+from benchmarks.tables import KEPT, TABLES, load, split
 from skdnn._scalings import SCALINGS
 from skdnn.encoding import TabularEncoder
 from skdnn.nn import embeddings, layers, losses
@@ -42,8 +40,7 @@ skl2onnx = pytest.importorskip("skl2onnx")
 import onnx  # noqa: E402
 
 from skdnn.onnx import _encoder, _network, _targets, to_onnx  # noqa: E402
-
-KEPT = Path(__file__).parents[2] / "shared" / "bench" / "data"
+from skdnn.onnx._inputs import rename_inputs  # noqa: E402
 
 
 def run(onnx_model, X):
@@ -134,6 +131,25 @@ def test_numbers_that_float32_takes_for_equal():
     assert len(np.unique(X[:, 0].astype(np.float32))) == 1
     assert len(np.unique(run(to_onnx(model, X), X)["variable"])) > 50
     assert_same(model, X)
+
+
+@pytest.mark.parametrize("scaling", ["robust", "standard", None])
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_far_too_large_numbers(loss, scaling):
+    """What would overflow is cut off as it is here."""
+    X, y = regression()
+    params = {"activation": "relu", "numeric_embedding": None}
+    model = regressor(loss=loss, numeric_scaling=scaling, **params).fit(X, np.abs(y))
+    new = np.vstack([1e30 * X, X])
+    for factor in 1, 1e15:
+        model.network_.params[:] *= factor
+        out = run(to_onnx(model, X), new)["variable"]
+        with np.errstate(over="ignore"):
+            # Near the limits, what is rounded differently is far apart.
+            y, out = (np.arcsinh(a.ravel() / 2) for a in (model.predict(new), out))
+        np.testing.assert_allclose(out, y, 1e-5, 1e-5)
+    if loss == "poisson":
+        assert (run(to_onnx(model, X), new)["variable"] > 0).all()
 
 
 LOSSES = {
@@ -310,6 +326,29 @@ def test_names_that_look_alike_without_their_signs():
     X, y = regression(d=3)
     X = pd.DataFrame(X, columns=["a b", "a_b", "a-b"])
     assert_same(regressor().fit(X, y), X)
+
+
+def test_inputs_that_inner_graphs_read():
+    """They are renamed there, too."""
+    double = onnx.helper.make_tensor_value_info("a_b", onnx.TensorProto.DOUBLE, [])
+    bools = onnx.helper.make_tensor_value_info("c", onnx.TensorProto.BOOL, [])
+    out = onnx.helper.make_empty_tensor_value_info("out")
+    ops = [onnx.helper.make_node(op, ["a_b"], ["out"]) for op in ("Neg", "Identity")]
+    then, otherwise = (
+        onnx.helper.make_graph([op], op.op_type, [], [out]) for op in ops
+    )
+    branches = {"then_branch": then, "else_branch": otherwise}
+    node = onnx.helper.make_node("If", ["c"], ["out"], **branches)
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([node], "both", [double, bools], [out]),
+        ir_version=10,
+        opset_imports=[onnx.helper.make_opsetid("", 18)],
+    )
+    session = onnxruntime.InferenceSession(
+        rename_inputs(model, ["a b", "c"]).SerializeToString()
+    )
+    feed = {"a b": np.array(2.0), "c": np.array(True)}
+    assert session.run(None, feed) == [-2.0]
 
 
 @pytest.mark.parametrize("hole", ["", "nan", "None", "<NA>"])

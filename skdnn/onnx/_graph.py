@@ -149,7 +149,6 @@ class Tensor:
     def __gt__(self, other):
         return self.graph.add("Greater", self, other)
 
-    __radd__ = __add__
     __rmul__ = __mul__
 
     def equals(self, other):
