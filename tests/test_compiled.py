@@ -690,7 +690,11 @@ def test_no_denormals_are_left(optimizer):
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"early_stopping": True, "n_members": 3}, {"ensemble_weights": "shared"}],
+    [
+        {"early_stopping": True, "n_members": 3},
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"ensemble_weights": "shared"}, marks=pytest.mark.slow),
+    ],
 )
 def test_nothing_is_kept(params):
     """Tables, networks and the memory of programs go when nobody refers to them."""

@@ -171,7 +171,7 @@ def test_containers(name, stopping):
     assert clf.predict(X).dtype == reference.predict(X).dtype
 
 
-@pytest.mark.sampled
+@pytest.mark.slow
 @pytest.mark.parametrize("scoring", ["loss", "accuracy"])
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_containers_to_validate_on(name, scoring):
