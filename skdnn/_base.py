@@ -141,7 +141,7 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
         warn_of_no_effect(vars(self), held_out, val)
         watches_metric = held_out is not None and settings.scoring != "loss"
         if watches_metric and isinstance(settings.scoring, str):
-            model.targets.check_scoring(settings.scoring)
+            model.targets.check_scoring(settings)
 
         refits = settings.refit and held_out is not None and val is None
         end_time = None if settings.max_time is None else started + settings.max_time

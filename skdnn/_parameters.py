@@ -22,6 +22,7 @@ from skdnn.nn.embeddings import (
 )
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import KINDS
+from skdnn.nn.losses import Quantile
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
 from skdnn.nn.schedules import SCHEDULES, Constant, Schedule
 
@@ -253,7 +254,8 @@ def comparable(params, name):
 
 def _comparable(value):
     if isinstance(value, BaseEstimator):
-        return [type(value).__name__, value.get_params()]
+        params = value.get_params(deep=False).items()
+        return [type(value).__name__, {k: _comparable(v) for k, v in params}]
     if isinstance(value, tuple) or hasattr(value, "__array__"):
         return np.asarray(value).tolist()
     return value
@@ -318,7 +320,23 @@ def _check_ranges(part):
             for name, (kind, low, high, closed) in part.ranges.items()
         }
         params = part.get_params(deep=False)
+        if isinstance(part, Quantile) and np.ndim(part.quantile):
+            _check_levels(part.quantile, constraints.pop("quantile"))
         validate_parameter_constraints(constraints, params, type(part).__name__)
+
+
+def _check_levels(levels, constraints):
+    """Raise an error for a sequence of quantiles that are none, or not different."""
+    if np.ndim(levels) > 1 or not len(levels):
+        raise ValueError(
+            f"Quantile takes a number or a sequence of numbers, got {levels!r}."
+        )
+    for level in levels:
+        validate_parameter_constraints(
+            {"quantile": constraints}, {"quantile": level}, "Quantile"
+        )
+    if len(set(levels)) < len(levels):
+        raise ValueError(f"The quantiles of Quantile must differ, got {levels!r}.")
 
 
 def _check_multipliers(multipliers):

@@ -20,13 +20,14 @@ def location_and_scale(y, weight, loss):
 
     Parameters
     ----------
-    y : ndarray of shape (n, n_outputs)
+    y : ndarray of shape (n, n_targets)
     weight : ndarray of shape (n,), or None
     loss : Loss
 
     Returns
     -------
     location, scale : ndarray of shape (n_outputs,)
+        With several quantiles of one target, an output for each.
     """
     if loss.link not in ("identity", "exp"):
         return np.zeros(y.shape[1]), np.ones(y.shape[1])
@@ -43,9 +44,10 @@ def location_and_scale(y, weight, loss):
         # All quantiles with weights: so that a weight of 2 is a row given twice.
         weight = np.ones(len(y)) if weight is None else weight
         weight = np.broadcast_to(weight[:, None], y.shape)
-        location, scale = _quantile(y, loss.center, weight), _spread(y, weight)
+        location = _quantile(y, loss.center, weight).reshape(-1)
+        scale = _spread(y, weight)
     scale = np.minimum(scale * unit, np.finfo(y.dtype).max)
-    return location * unit, np.where(scale > 0, scale, 1.0)
+    return location * unit, np.full_like(location, np.where(scale > 0, scale, 1.0))
 
 
 def _spread(y, weight):

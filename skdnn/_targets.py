@@ -61,7 +61,7 @@ class Targets(ABC):
         """
 
     @abstractmethod
-    def check_scoring(self, scoring):
+    def check_scoring(self, settings):
         """Raise an error for the name of a scorer that does not suit the target."""
 
     def weigh(self, targets, rows):
@@ -204,8 +204,8 @@ class ClassTargets(Targets):
     def missing(self, labels):
         return [] if self.multilabel else np.setdiff1d(self.classes, labels).tolist()
 
-    def check_scoring(self, scoring):
-        check_scoring_of_classes(scoring, self.classes, self.multilabel)
+    def check_scoring(self, settings):
+        check_scoring_of_classes(settings.scoring, self.classes, self.multilabel)
 
     def encode(self, targets):
         if self.loss.link == "softmax":
@@ -259,8 +259,13 @@ class ClassTargets(Targets):
 class NumberTargets(Targets):
     """One number a row, or several.
 
+    For several quantiles of one number, the network has an output for each, which is
+    learned as if it had a target of its own.
+
     Attributes
     ----------
+    n_targets : int
+        How many numbers a row.
     multioutput : bool
         Whether `y` has columns.
     location, scale : ndarray of shape (n_outputs,)
@@ -281,16 +286,18 @@ class NumberTargets(Targets):
             y = column_or_1d(y, warn=True)
         if learn:
             self.multioutput = y.ndim == 2
-            self.n_outputs = y.shape[1] if self.multioutput else 1
-        if y.shape[1:] != ((self.n_outputs,) if self.multioutput else ()):
+            self.n_targets = y.shape[1] if self.multioutput else 1
+        if y.shape[1:] != ((self.n_targets,) if self.multioutput else ()):
             raise ValueError(
-                f"{name} must have {self.n_outputs} columns as in the first fit, got "
+                f"{name} must have {self.n_targets} columns as in the first fit, got "
                 f"an array of shape {y.shape}."
             )
         return y
 
     def learn(self, targets, rows, settings):
         self.loss = self._resolve_loss(settings.loss)
+        levels = self.loss.levels
+        self.n_outputs = self.n_targets if levels is None else len(levels)
         self._dtype = settings.dtype
         # A robust loss pulls no harder from beyond the farthest.
         self._cuts_off = settings.target_scaling and self.loss.center is not None
@@ -303,14 +310,27 @@ class NumberTargets(Targets):
         loss = from_name(loss, REGRESSOR_LOSSES)
         if isinstance(loss, LogLoss):
             raise ValueError(f"loss={loss!r} is for DNNClassifier.")
+        if loss.levels is not None and self.n_targets > 1:
+            raise ValueError(
+                f"loss={loss!r} predicts a column for each quantile of one target, but "
+                f"y has {self.n_targets} columns. Fit an estimator for each column."
+            )
         return with_link(loss, ["identity", "sigmoid", "exp"], "numbers")
 
-    def check_scoring(self, scoring):
-        check_scoring_of_numbers(scoring, self.n_outputs)
+    def check_scoring(self, settings):
+        loss = self._resolve_loss(settings.loss)
+        if loss.levels is not None:
+            raise ValueError(
+                f"scoring={settings.scoring!r} compares a target with one prediction, "
+                f"but loss={loss!r} makes {len(loss.levels)}. Take 'loss', or a "
+                "callable scorer(estimator, X, y)."
+            )
+        check_scoring_of_numbers(settings.scoring, self.n_targets)
 
     def encode(self, targets):
         y = targets.reshape(len(targets), -1)
         self.loss.check_targets(y)
+        y = np.broadcast_to(y, (len(y), self.n_outputs))
         # In halves, as a difference may overflow.
         scaled = (0.5 * y - 0.5 * self.location) / (0.5 * self.scale)
         if self._cuts_off:
@@ -336,7 +356,15 @@ class NumberTargets(Targets):
         # An exponential is above zero, which the deviances insist on.
         low = limits.tiny if self.loss.link == "exp" else limits.min
         np.clip(y, low, limits.max, out=y)
+        if self.loss.levels is not None:
+            return _in_order(y, self.loss.levels)
         return y if self.multioutput else y[:, 0]
+
+
+def _in_order(y, levels):
+    """Return quantiles of each row that do not cross: each row sorted, by levels."""
+    rank = np.argsort(np.argsort(levels))
+    return np.sort(y, axis=1)[:, rank]
 
 
 def _refuse_labels(y, kind):

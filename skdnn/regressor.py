@@ -1,7 +1,10 @@
 """A deep neural network that predicts numbers."""
 
+import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.metrics import d2_pinball_score
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._sklearn_compat import StrOptions, _fit_context
@@ -64,9 +67,10 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", \
             "gamma"} or Loss, default="squared_error"
         What training minimizes; every squared error is ``1/2 (a - y)^2``. An instance
-        from :mod:`skdnn.nn.losses` sets its own parameters, e.g. ``Quantile(0.9)``.
-        `"poisson"` and `"gamma"` predict through an exponential, which is always above
-        zero and, like all predictions, finite.
+        from :mod:`skdnn.nn.losses` sets its own parameters, e.g. ``Quantile(0.9)``;
+        with ``Quantile([0.05, 0.5, 0.95])``, `predict` returns a column for each of
+        these quantiles, which never cross. `"poisson"` and `"gamma"` predict through
+        an exponential, which is always above zero and, like all predictions, finite.
 
     solver : {"bgd", "sgd", "minibatch"}, default="minibatch"
         How many rows each step looks at: all, one, or `batch_size`.
@@ -460,9 +464,44 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Returns
         -------
         y : ndarray of float64 of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions.
+            Predictions; of a loss with a sequence of quantiles, a column for each, in
+            its order.
         """
         return self._predict(X, "predict")
+
+    def score(self, X, y, sample_weight=None):
+        """Return how much better than a constant the predictions are.
+
+        That is the coefficient of determination ``R^2``, the mean of those of several
+        targets. For several quantiles it is the mean of their ``D^2``, the same with
+        the pinball loss in place of the squared error: one minus the loss over that of
+        the quantile of `y`, see :func:`~sklearn.metrics.d2_pinball_score`. The best is
+        1 for both.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        levels = self._model.targets.loss.levels
+        if levels is None:
+            return super().score(X, y, sample_weight)
+        scores = [
+            d2_pinball_score(y, column, alpha=level, sample_weight=sample_weight)
+            for level, column in zip(levels, self.predict(X).T, strict=True)
+        ]
+        return float(np.mean(scores))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -63,7 +63,13 @@ def widths(name):
 
 def pass_through(name, parameter, y, raw, weight, column, grad, **options):
     sizes = raw.shape[1], 0 if weight is None else weight.shape[1], column
-    loss = operation(name, y, raw, weight, grad, sizes=sizes, scalars=[parameter])
+    arrays = y, raw, weight, grad
+    if name == "quantile":
+        levels = np.empty(raw.shape[1], raw.dtype)
+        levels[...] = parameter
+        loss = operation(name, *arrays, levels, sizes=sizes)
+    else:
+        loss = operation(name, *arrays, sizes=sizes, scalars=[parameter])
     return run(loss, dtype=raw.dtype, **options)
 
 
@@ -121,6 +127,21 @@ def test_values_of_slabs_add_up(name, loss, parameter, dtype):
         value += of_slab
     assert_close(total / n, value, dtype, scale=4)
     assert_close(n * grad[: len(part)], n * desired, dtype, scale=10)
+
+
+@DTYPES
+@pytest.mark.parametrize("n_outputs", [2, 3, 255, 256, 300])
+def test_quantiles_of_each_output(n_outputs, dtype):
+    """Levels stay with their outputs from block to block, and slab to slab."""
+    rng = np.random.default_rng(0)
+    n, levels = 50, rng.uniform(0.01, 0.99, n_outputs)
+    y = rng.standard_normal((n, n_outputs)).astype(dtype)
+    raw = rng.standard_normal((n, n_outputs)).astype(dtype)
+    grad = np.empty_like(raw)
+    value, desired = Quantile(levels).loss_gradient(y, raw)
+    total = pass_through("quantile", levels, y, raw, None, 0, grad, n=n)
+    assert_close(n * grad, n * desired, dtype)
+    assert_close(total / n, value, dtype, scale=n_outputs)
 
 
 SPECIAL = [0.0, 30.0, -30.0, 100.0, -100.0, 800.0, -800.0, np.inf, -np.inf, np.nan]

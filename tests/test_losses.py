@@ -78,6 +78,13 @@ CASES = {
         "number",
         lambda y, raw: np.maximum(0.9 * (y - raw), -0.1 * (y - raw)),
     ),
+    "quantiles": (
+        Quantile([0.1, 0.9, 0.5]),
+        "number",
+        lambda y, raw: np.maximum(
+            [0.1, 0.9, 0.5] * (y - raw), [-0.9, -0.1, -0.5] * (y - raw)
+        ),
+    ),
     "poisson": (
         Poisson(),
         "count",
@@ -119,6 +126,7 @@ GRADIENTS = {
     "absolute": lambda y, raw: np.where(raw > y, 1, -1),
     "huber": lambda y, raw: np.minimum(np.maximum(raw - y, -0.7), 0.7),
     "quantile": lambda y, raw: np.where(raw > y, 0.1, -0.9),
+    "quantiles": lambda y, raw: (raw > y) - np.array([0.1, 0.9, 0.5]),
     "poisson": lambda y, raw: np.exp(raw) - y,
     "gamma": lambda y, raw: 1 - y / np.exp(raw),
 }

@@ -192,6 +192,7 @@ LOSSES = {
         if name != "squared_error"
     },
     "quantile 0.8": (REGRESSOR_LOSSES["quantile"](0.8), 1, "real"),
+    "quantiles": (REGRESSOR_LOSSES["quantile"]([0.1, 0.9, 0.5]), 3, "real"),
     "huber 0.3": (REGRESSOR_LOSSES["huber"](0.3), 1, "real"),
 }
 
@@ -390,6 +391,11 @@ REFUSED = {
     "too few targets": (build(), (X, Y[1:], None), None),
     "other outputs": (build(3), (X, table(2)[1], None), None),
     "a class too many": (build(2), (X, CLASSES + 2, None), LogLoss(link="softmax")),
+    "another number of quantiles": (
+        build(3),
+        (X, table(3)[1], None),
+        REGRESSOR_LOSSES["quantile"]([0.1, 0.9]),
+    ),
     "too few weights": (build(), (X, Y, np.ones((9, 1))), None),
     "weights of no member": (build(), (X, Y, np.ones((N, 2))), None),
 }

@@ -235,7 +235,7 @@ def test_scorers_that_suit_are_those_that_work(task):
 
 def _suits(est, scoring):
     try:
-        est._model.targets.check_scoring(scoring)
+        est._model.targets.check_scoring(est.set_params(scoring=scoring))
     except ValueError:
         return False
     return True

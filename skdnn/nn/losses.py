@@ -126,9 +126,12 @@ class Loss(BaseEstimator):
         The function from raw predictions to predictions.
     links : tuple of str
         What `link` may be, where it is a parameter.
-    center : float in (0, 1), or None
+    center : float in (0, 1), ndarray of these, or None
         Of a robust loss, which quantile of the targets is the constant that fits them
-        best; None is the mean.
+        best; None is the mean.  An array has one for each of the `levels`.
+    levels : ndarray of shape (n_levels,), or None
+        Of which quantiles of the one target the outputs are; None is an output a
+        target.
     ranges : dict of str to tuple
         What the parameters may be: number type, low, high, closed sides.
     """
@@ -136,6 +139,7 @@ class Loss(BaseEstimator):
     link = "identity"
     links = ()
     center = None
+    levels = None
     ranges = {}
 
     def pointwise(self, y, raw, cache):
@@ -430,14 +434,31 @@ class Huber(Loss):
 
 
 class Quantile(Loss):
-    """Pinball loss: predicts a quantile (Koenker and Bassett, 1978).
+    """Pinball loss: predicts a quantile, or several (Koenker and Bassett, 1978).
 
-    ``loss = max(q (y - raw), (q - 1) (y - raw))``
+    ``loss = max(q (y - raw), (q - 1) (y - raw))``, of several quantiles their sum.
+
+    Several are outputs of one network, and `predict` returns a column for each, in
+    their order.  Learned side by side, they could cross: each row is put in order,
+    which never raises the loss (Chernozhukov, Fernandez-Val and Galichon, 2010,
+    "Quantile and Probability Curves Without Crossing").
 
     Parameters
     ----------
-    quantile : float in (0, 1), default=0.5
-        Which quantile of the target to predict.
+    quantile : float in (0, 1) or array-like of these, default=0.5
+        Which quantile of the target to predict, or which ones: different numbers, in
+        any order.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_friedman1
+    >>> from skdnn import DNNRegressor
+    >>> from skdnn.nn.losses import Quantile
+    >>> X, y = make_friedman1(200, noise=1.0, random_state=0)
+    >>> reg = DNNRegressor(loss=Quantile([0.05, 0.5, 0.95]), random_state=0)
+    >>> low, median, high = reg.fit(X, y).predict(X).T
+    >>> bool((low <= median).all() and (median <= high).all())
+    True
     """
 
     ranges = {"quantile": (Real, 0, 1, "neither")}
@@ -447,12 +468,21 @@ class Quantile(Loss):
 
     @property
     def center(self):
-        return self.quantile
+        return self.quantile if self.levels is None else self.levels
+
+    @property
+    def levels(self):
+        return np.array(self.quantile, float) if np.ndim(self.quantile) else None
+
+    def allocate(self, n, n_outputs, dtype):
+        cache = super().allocate(n, n_outputs, dtype)
+        cache.quantile = np.array(self.quantile, dtype)
+        return cache
 
     def pointwise(self, y, raw, cache):
         error = np.subtract(raw, y, out=cache.losses)
         above = np.greater(error, 0, out=cache.grad, casting="unsafe")
-        above -= self.quantile
+        above -= cache.quantile
         error *= above
 
 

@@ -417,7 +417,7 @@ LOSSES = {
     (losses.SquaredError, "softmax"): ("squared_error_softmax", None),
     (losses.AbsoluteError, "identity"): ("absolute_error", None),
     (losses.Huber, "identity"): ("huber", "delta"),
-    (losses.Quantile, "identity"): ("quantile", "quantile"),
+    (losses.Quantile, "identity"): ("quantile", None),
     (losses.Poisson, "exp"): ("poisson", None),
     (losses.Gamma, "exp"): ("gamma", None),
 }
@@ -494,6 +494,8 @@ def _check_arrays(step, batch):
         fits = y.shape == (n,) and y.min() >= 0 and y.max() < n_outputs
     else:
         fits = len(y) == n and y.size == n * n_outputs
+    levels = step.loss.levels
+    fits &= levels is None or len(levels) == n_outputs
     columns = (1, network.n_members or 1)
     fits_too = weight is None or (len(weight) == n and weight.shape[1] in columns)
     if not (fits and fits_too and X.shape[1] == network.n_inputs):
@@ -552,8 +554,13 @@ def _record_loss(program, loss, y, raw, weight):
     table, n_columns, column = weight
     y = _table(y, np.int64 if loss.link == "softmax" else program.dtype)
     scalars = () if parameter is None else (getattr(loss, parameter),)
-    sizes = raw.shape[1], n_columns, column
-    program.add(kernel, (y, raw, table, raw), sizes, scalars)
+    sizes, pointers = (raw.shape[1], n_columns, column), (y, raw, table, raw)
+    if kernel == "quantile":
+        # One of each output.
+        quantiles = program.buffer(raw.shape[1])
+        quantiles[...] = loss.quantile
+        pointers = (*pointers, quantiles)
+    program.add(kernel, pointers, sizes, scalars)
 
 
 def _weight(weight, member, dtype):

@@ -40,23 +40,34 @@ static void NAME(take_targets)(const Operation *op, const Pass *pass, int64_t fi
     }
 }
 
+/* Write the gradients of `n` entries from `first` on, and return the sum of their losses:
+ * in double precision, as one row may be far worse than all others. */
+static double NAME(weigh_losses)(const Operation *op, const Pass *pass, int64_t first,
+                                 int64_t n, const REAL *restrict loss,
+                                 const REAL *restrict slope,
+                                 const REAL *restrict weight) {
+    const REAL factor = (REAL)pass->factor;
+    REAL *restrict grad = (REAL *)op->pointer[3] + first;
+    double total = 0;
+#pragma omp simd reduction(+ : total)
+    for (int64_t i = 0; i < n; i++)
+        total += (double)(loss[i] * weight[i]);
+    for (int64_t i = 0; i < n; i++)
+        grad[i] = slope[i] * weight[i] * factor;
+    return total;
+}
+
 static void NAME(sum_pointwise)(const Operation *op, Pass *pass,
                                 NAME(Pointwise) *pointwise) {
     const int64_t n = pass->n * op->size[0];
-    const REAL factor = (REAL)pass->factor;
     REAL y[LOSS_BLOCK], weight[LOSS_BLOCK], loss[LOSS_BLOCK], slope[LOSS_BLOCK];
-    double total = 0; /* as one row may be far worse than all others */
+    double total = 0;
     for (int64_t start = 0; start < n; start += LOSS_BLOCK) {
         const int64_t size = n - start < LOSS_BLOCK ? n - start : LOSS_BLOCK;
         const REAL *raw = (const REAL *)op->pointer[1] + start;
-        REAL *grad = (REAL *)op->pointer[3] + start;
         NAME(take_targets)(op, pass, start, size, y, weight);
         pointwise(op->scalar[0], size, y, raw, loss, slope);
-#pragma omp simd reduction(+ : total)
-        for (int64_t i = 0; i < size; i++)
-            total += (double)(loss[i] * weight[i]);
-        for (int64_t i = 0; i < size; i++)
-            grad[i] = slope[i] * weight[i] * factor;
+        total += NAME(weigh_losses)(op, pass, start, size, loss, slope, weight);
     }
     pass->value += pass->factor * total;
 }
@@ -150,21 +161,42 @@ static void NAME(huber)(const Operation *op, Pass *pass) {
     NAME(sum_pointwise)(op, pass, NAME(huber_pointwise));
 }
 
-static void NAME(quantile_pointwise)(double parameter, int64_t n,
+/* Repeat a number of each output for `n` entries from `first` on. */
+static void NAME(repeat_outputs)(const REAL *restrict of_output, int64_t d,
+                                 int64_t first, int64_t n, REAL *restrict of_entry) {
+    int64_t j = first % d;
+    for (int64_t i = 0; i < n; i++) {
+        of_entry[i] = of_output[j];
+        j = j + 1 < d ? j + 1 : 0;
+    }
+}
+
+static void NAME(quantile_pointwise)(int64_t n, const REAL *restrict level,
                                      const REAL *restrict y, const REAL *restrict raw,
                                      REAL *restrict loss, REAL *restrict slope) {
-    const REAL quantile = (REAL)parameter;
     for (int64_t i = 0; i < n; i++) {
         const REAL error = raw[i] - y[i];
-        const REAL g = (error > 0 ? (REAL)1 : (REAL)0) - quantile;
+        const REAL g = (error > 0 ? (REAL)1 : (REAL)0) - level[i];
         loss[i] = error * g;
         slope[i] = g;
     }
 }
 
-/* Scalars: quantile. */
+/* Unlike the others, it has a parameter for each output.  Pointers: also these. */
 static void NAME(quantile)(const Operation *op, Pass *pass) {
-    NAME(sum_pointwise)(op, pass, NAME(quantile_pointwise));
+    const int64_t d = op->size[0], n = pass->n * d;
+    REAL y[LOSS_BLOCK], weight[LOSS_BLOCK], loss[LOSS_BLOCK], slope[LOSS_BLOCK];
+    REAL level[LOSS_BLOCK];
+    double total = 0;
+    for (int64_t start = 0; start < n; start += LOSS_BLOCK) {
+        const int64_t size = n - start < LOSS_BLOCK ? n - start : LOSS_BLOCK;
+        const REAL *raw = (const REAL *)op->pointer[1] + start;
+        NAME(take_targets)(op, pass, start, size, y, weight);
+        NAME(repeat_outputs)(op->pointer[4], d, start, size, level);
+        NAME(quantile_pointwise)(size, level, y, raw, loss, slope);
+        total += NAME(weigh_losses)(op, pass, start, size, loss, slope, weight);
+    }
+    pass->value += pass->factor * total;
 }
 
 static void NAME(poisson_pointwise)(double unused, int64_t n, const REAL *restrict y,
