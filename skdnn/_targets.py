@@ -1,6 +1,7 @@
 """What a target is, and what the network sees of it: the encoder's twin for `y`."""
 
 from abc import ABC, abstractmethod
+from numbers import Integral
 
 import numpy as np
 from scipy.special import log_expit, log_softmax, softmax
@@ -79,6 +80,21 @@ class Targets(ABC):
     def missing(self, labels):
         """Return the classes that are not among some labels."""
         return []
+
+    @abstractmethod
+    def position(self, target):
+        """Return which of its numbers a row is asked for: of a class, or an output.
+
+        None is the only one, or the second of two classes.
+        """
+
+    @abstractmethod
+    def number(self, raw, position):
+        """Return that number of each row: a probability, or what is predicted."""
+
+    @abstractmethod
+    def number_slope(self, raw, position):
+        """Return the gradient of that number in the raw predictions."""
 
     def averaged(self, raw):
         """Return raw predictions (n, n_outputs), those of an ensemble as one."""
@@ -249,6 +265,37 @@ class ClassTargets(Targets):
             raw = log_expit(raw)
         return log_softmax(raw, axis=1)
 
+    def position(self, target):
+        if target is None and not self.multilabel and len(self.classes) <= 2:
+            return len(self.classes) - 1
+        is_meant = [label == target for label in self.classes.tolist()]
+        if sum(is_meant) != 1:
+            raise ValueError(
+                f"target must be one of the classes {self.classes.tolist()}, got "
+                f"{target!r}."
+            )
+        return is_meant.index(True)
+
+    def number(self, raw, position):
+        return self.probabilities(raw)[:, position]
+
+    def number_slope(self, raw, position):
+        if self._exclusive_sigmoids:
+            return self._slope_of_share(raw, position)
+        if self.multilabel or self.n_outputs > 1:
+            return self.loss.slope(raw, position)
+        # With a single class, its probability is one, whatever comes out.
+        sign = 0 if len(self.classes) == 1 else 2 * position - 1
+        return sign * self.loss.slope(raw, 0)
+
+    def _slope_of_share(self, raw, position):
+        """Return the gradient of a probability that is a sigmoid over their sum."""
+        each = self.loss.inverse_link(raw)
+        p = self.loss.predict(raw)
+        total = p.sum(axis=1, keepdims=True)
+        of_share = (np.eye(self.n_outputs)[position] - p[:, [position]] / total) / total
+        return of_share * each * (1 - each) / _n_averaged(raw)
+
     @property
     def exclusive_sigmoids(self):
         """Whether the probabilities of classes are sigmoids, over their sum."""
@@ -360,11 +407,41 @@ class NumberTargets(Targets):
             return _in_order(y, self.loss.levels)
         return y if self.multioutput else y[:, 0]
 
+    def position(self, target):
+        if target is None and self.n_outputs == 1:
+            return 0
+        if not isinstance(target, Integral) or not 0 <= target < self.n_outputs:
+            raise ValueError(
+                "target must be the position of a column of the predictions, from 0 to "
+                f"{self.n_outputs - 1}, got {target!r}."
+            )
+        return int(target)
+
+    def number(self, raw, position):
+        return self.predict(raw).reshape(raw.shape[-2], -1)[:, position]
+
+    def number_slope(self, raw, position):
+        if self.loss.levels is None:
+            return self.scale[position] * self.loss.slope(raw, position)
+        # That of the output that has come to stand there.
+        y = self.loss.predict(raw) * self.scale + self.location
+        output = np.argsort(y, axis=1)[:, _ranks(self.loss.levels)[position]]
+        slope = np.eye(self.n_outputs)[output] * self.scale / _n_averaged(raw)
+        return np.broadcast_to(slope, raw.shape)
+
 
 def _in_order(y, levels):
     """Return quantiles of each row that do not cross: each row sorted, by levels."""
-    rank = np.argsort(np.argsort(levels))
-    return np.sort(y, axis=1)[:, rank]
+    return np.sort(y, axis=1)[:, _ranks(levels)]
+
+
+def _ranks(levels):
+    return np.argsort(np.argsort(levels))
+
+
+def _n_averaged(raw):
+    """Return of how many members raw predictions are."""
+    return 1 if raw.ndim == 2 else len(raw)
 
 
 def _refuse_labels(y, kind):

@@ -103,6 +103,9 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         those without any number.
     coded_columns_ : ndarray of int
         Columns of categories that become codes, by position among these.
+    source_columns_ : ndarray of int
+        Which column each column of the result comes from; the first where nothing
+        varies.
     categories_ : list of ndarray of object
         The categories of each column that have a column, or a code, in the result, by
         name: text as it is, numbers as the shortest text for them.
@@ -494,6 +497,21 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.input_tags.categorical = self.categorical_features is not None
         return tags
+
+    @property
+    def source_columns_(self):
+        numbers = self.numeric_columns_
+        categorical = self.categorical_columns_
+        lengths = list(map(len, self.levels_))
+        one_hot = np.delete(np.arange(len(lengths)), self.coded_columns_)
+        parts = [
+            numbers[self.varying_columns_],
+            numbers[self.missing_columns_],
+            *(categorical[[k] * lengths[k]] for k in one_hot),
+            categorical[self.coded_columns_],
+        ]
+        columns = np.concatenate(parts).astype(np.intp)
+        return columns if len(columns) else np.zeros(1, np.intp)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of the result.

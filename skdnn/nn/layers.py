@@ -4,6 +4,7 @@ A layer owns parameters.  What depends on the batch (outputs kept for the backwa
 gradients, masks) lives in a cache that is allocated once and handed to every call.  A
 cache is also what makes a pass a training pass: without one, `forward` is inference and
 changes nothing but its result, so that a fitted network can predict from many threads.
+`input_gradient` is the derivative of inference, and changes nothing either.
 
 In shapes, ``n`` is the number of rows of the batch.  `BatchNorm` and activations
 overwrite their input, which no layer below them reads again; the others write their
@@ -123,6 +124,23 @@ class Layer:
         """
         return SimpleNamespace(scratch=scratch)
 
+    def input_gradient(self, x, grad):
+        """Return the gradient of inference in `x`, which members may share.
+
+        Parameters
+        ----------
+        x : ndarray of shape (..., n, n_inputs)
+            What came in.
+        grad : ndarray of shape (..., n, n_outputs)
+            The gradient in what went out; it may be overwritten.
+
+        Returns
+        -------
+        grad : ndarray of shape (..., n, n_inputs)
+            Where members share `x`, of each of them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no input_gradient.")
+
 
 class Dense(Layer):
     """Affine map ``z = x @ weight + bias`` from (n, n_inputs) to (n, n_outputs).
@@ -206,6 +224,9 @@ class Dense(Layer):
         np.matmul(grad, np.swapaxes(self.weight, -1, -2), out=cache.grad_x)
         return _sum_shared(cache.grad_x, cache)
 
+    def input_gradient(self, x, grad):
+        return grad @ np.swapaxes(self.matrix, -1, -2)
+
 
 class SharedDense(Dense):
     """Affine map whose matrix the members of an ensemble share.
@@ -280,6 +301,9 @@ class SharedDense(Dense):
         np.multiply(cache.grad_scaled, self.gain_in, out=cache.grad_x)
         return _sum_shared(cache.grad_x, cache)
 
+    def input_gradient(self, x, grad):
+        return super().input_gradient(x, grad * self.gain_out) * self.gain_in
+
 
 class Scale(Layer):
     """Multiply each input by a number that is learned, and starts at 1.
@@ -315,6 +339,9 @@ class Scale(Layer):
         sum_rows(cache.ones, product, out=cache.gain_grad)
         grad *= self.gain
         return _sum_shared(grad, cache)
+
+    def input_gradient(self, x, grad):
+        return grad * self.gain
 
 
 class BatchNorm(Layer):
@@ -421,6 +448,9 @@ class BatchNorm(Layer):
         grad *= np.multiply(self.gamma, cache.inv_std, out=cache.factor)
         return grad
 
+    def input_gradient(self, x, grad):
+        return grad * (self.gamma / np.sqrt(self.var + self.epsilon))
+
 
 class Activate(Layer):
     """Apply a row of `ACTIVATIONS` to each entry."""
@@ -448,6 +478,13 @@ class Activate(Layer):
     def backward(self, grad, cache):
         function = ACTIVATIONS[self.activation]
         return function.backward(grad, cache.saved, cache.scratch)
+
+    def input_gradient(self, x, grad):
+        function = ACTIVATIONS[self.activation]
+        scratch, saved = (np.empty_like(x), np.empty_like(x)), x.copy()
+        if function.saves == "output":
+            saved = function.forward(saved, scratch)
+        return function.backward(grad, saved, scratch)
 
 
 class ParametricActivate(Activate):
@@ -487,6 +524,10 @@ class ParametricActivate(Activate):
         grad += super().backward(bent, cache)
         return grad
 
+    def input_gradient(self, x, grad):
+        bent = grad * self.strength
+        return grad - bent + super().input_gradient(x, bent)
+
 
 class Dropout(Layer):
     """Zero each entry with probability `rate`, scale the others by ``1 / (1 - rate)``.
@@ -521,6 +562,9 @@ class Dropout(Layer):
 
     def backward(self, grad, cache):
         grad *= cache.mask
+        return grad
+
+    def input_gradient(self, x, grad):
         return grad
 
 
@@ -578,6 +622,10 @@ class Join(Layer):
         np.copyto(cache.shortcut, grad)
         grad *= self.branch_scale
         return grad
+
+    def input_gradient(self, x, grad):
+        """Return the gradient along the branch; the other is `grad`, as it is."""
+        return grad * self.branch_scale
 
 
 def _in_common(x, shortcut):

@@ -117,6 +117,16 @@ AVERAGE_SLOPES = {
 }
 
 
+#: name -> function that returns the derivative of a prediction in its own raw
+#: prediction, from the prediction; of a softmax, without ``-p^2``
+SLOPES = {
+    "identity": np.ones_like,
+    "sigmoid": lambda p: p * (1 - p),
+    "softmax": lambda p: p,
+    "exp": lambda p: p,
+}
+
+
 class Loss(BaseEstimator):
     """Base class: sums the losses and gradients of the rows, with their weights.
 
@@ -219,6 +229,27 @@ class Loss(BaseEstimator):
     def inverse_link(self, raw):
         """Return predictions, in an array of their own, from raw predictions."""
         return INVERSE_LINKS[self.link](raw, out=np.empty_like(raw))
+
+    def slope(self, raw, output):
+        """Return the gradient of a prediction, of one output, in the raw predictions.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (n, n_outputs), or (n_members, n, n_outputs)
+        output : int
+
+        Returns
+        -------
+        slope : ndarray of the shape of `raw`
+            Of members, that of the mean of their predictions.
+        """
+        predictions = self.inverse_link(raw)
+        own = predictions[..., output]
+        slope = np.zeros_like(raw)
+        if self.link == "softmax":
+            slope -= own[..., None] * predictions
+        slope[..., output] += SLOPES[self.link](own)
+        return slope if raw.ndim == 2 else slope / len(raw)
 
     def predict(self, raw):
         """Return predictions from raw predictions; of members, their mean."""

@@ -164,16 +164,27 @@ class Network:
         sources : ndarray of int of shape (n,)
             Which column of the network's input each of these inputs is made of.
         """
-        below = [block[0] for block in self.blocks[: -self.n_hidden - 1]]
-        embeddings = [layer for layer in below if not isinstance(layer, Scale)]
-        sources = np.arange(self.n_inputs)
-        for layer in embeddings:
-            sources = sources[layer.sources]
+        sources, first = self.sources, len(self._embeddings)
+        n_below = len(self.blocks) - self.n_hidden - 1
         # Both are linear: what they make of each input alone, less what of none.
         x = np.eye(len(sources) + 1, len(sources), -1)
-        for layer in self.layers[len(embeddings) : len(below) + 1]:
+        for layer in self.layers[first : n_below + 1]:
             x = layer.forward(x)
         return x[..., 1:, :] - x[..., :1, :], sources
+
+    @property
+    def _embeddings(self):
+        """The layers that turn columns into vectors, which are the first."""
+        below = [block[0] for block in self.blocks[: -self.n_hidden - 1]]
+        return [layer for layer in below if not isinstance(layer, Scale)]
+
+    @property
+    def sources(self):
+        """Which input each column of what the embeddings return is made of."""
+        sources = np.arange(self.n_inputs)
+        for layer in self._embeddings:
+            sources = sources[layer.sources]
+        return sources
 
     @property
     def largest_matrix(self):
@@ -270,6 +281,54 @@ class Network:
             for owner, layer in zip(owners, self.layers, strict=True)
             if isinstance(layer, Dense)
         ]
+
+    def embed(self, x):
+        """Return what the embeddings make of `x` (n, n_inputs): what is above reads it.
+
+        It is of shape (n, n_embedded), or (n_members, n, n_embedded).
+        """
+        self._check_table(x)
+        return _forward(self._embeddings, x, repeat(None))
+
+    def input_gradient(self, embedded, slope):
+        """Return the raw predictions, and the gradient of what is made of them.
+
+        It is that of inference: with running statistics, without dropout.
+
+        Parameters
+        ----------
+        embedded : ndarray of shape (..., n, n_embedded)
+            What `embed` returned, or anything between two such arrays.
+        slope : callable
+            From raw predictions to the gradient in these.
+
+        Returns
+        -------
+        raw : ndarray of shape (n, n_outputs), or (n_members, n, n_outputs)
+        gradient : ndarray of the shape of `embedded`
+        """
+        layers, x, shortcut = self.layers[len(self._embeddings) :], embedded, None
+        entered = []
+        for layer in layers:
+            entered.append(x)
+            if isinstance(layer, Fork):
+                shortcut = x
+            elif isinstance(layer, Join):
+                x = layer.forward(x, shortcut)
+            else:
+                # Some overwrite what comes in.
+                x = layer.forward(x.copy())
+        raw, grad, shortcut = x, slope(x), None
+        for layer, x in zip(reversed(layers), reversed(entered), strict=True):
+            if isinstance(layer, Fork):
+                grad = layer.backward(grad, shortcut)
+                continue
+            if isinstance(layer, Join):
+                shortcut = grad
+            grad = layer.input_gradient(x, grad)
+            if grad.ndim > x.ndim:
+                grad = grad.sum(axis=0)
+        return raw, grad
 
     def snapshot(self, out=None):
         """Return a copy of everything that training changes, made in `out` if given."""
