@@ -10,6 +10,7 @@ from skdnn.nn.losses import (
     CLASSIFIER_LOSSES,
     INVERSE_LINKS,
     REGRESSOR_LOSSES,
+    SLOPES,
     AbsoluteError,
     Gamma,
     Huber,
@@ -397,9 +398,22 @@ every_link = pytest.mark.parametrize("link", LINKS)
 
 def test_every_link_has_a_case_of_its_own():
     """The table of links is all tested here."""
-    tables = AVERAGES, AVERAGE_SLOPES, INVERSE_LINKS
+    tables = AVERAGES, AVERAGE_SLOPES, INVERSE_LINKS, SLOPES
     assert all(LINKS.keys() == table.keys() for table in tables)
     assert all(loss.link == link for link, (loss, _) in LINKS.items())
+
+
+@pytest.mark.parametrize("n_members", [None, 1, 3])
+@every_link
+def test_slope_of_a_prediction(link, n_members, rng):
+    """It is the gradient of one output's prediction, that of members their mean."""
+    loss, _ = LINKS[link]
+    raw = rng.standard_normal((*(() if n_members is None else (n_members,)), 7, 3))
+    weight = rng.standard_normal(7)
+    slope = loss.slope(raw, 1)
+    assert_gradient(
+        lambda raw: weight @ loss.predict(raw)[:, 1], weight[:, None] * slope, raw, rng
+    )
 
 
 @pytest.mark.parametrize("n_members", [1, 2, 5])
