@@ -164,9 +164,8 @@ class Paths:
         """Return points on the ways of rows, each a share of it, as embedded."""
         share = share[:, None]
         encoded = start.encoded + share * (ends.encoded[row] - start.encoded)
-        # There is nothing between two codes, but there is between their vectors.
-        encoded[:, self._codes] = ends.encoded[np.ix_(row, self._codes)]
         points = self._model.network.embed(encoded)
+        # There is nothing between two codes, but there is between their vectors.
         first = start.embedded[..., self._is_of_code]
         last = ends.embedded[..., row, :][..., self._is_of_code]
         points[..., self._is_of_code] = first + share * (last - first)

@@ -17,7 +17,7 @@ from skdnn import _rows, _scalings
 from skdnn._scalings import EDGE
 from skdnn.encoding import TabularEncoder
 from tests.plain import plain_classifier
-from tests.tables import binary, classifier, numbers
+from tests.tables import binary, classifier, holes, numbers
 
 SCALINGS = ["robust", "standard", "quantile"]
 scalings = pytest.mark.parametrize("scaling", SCALINGS)
@@ -565,3 +565,23 @@ def test_input_is_left_alone(X):
     for scaling in SCALINGS:
         encoder(scaling).fit_transform(X)
     np.testing.assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("max_one_hot", [None, 0, 3])
+def test_source_columns(max_one_hot):
+    """Each column of the result has the name of the one that it comes from."""
+    frame = pd.DataFrame(holes(numbers(50, 3)), columns=["a", "b", "c"])
+    frame.insert(1, "few", pd.Categorical(["x", "y"] * 25))
+    frame.insert(0, "many", pd.Categorical(list("vwxyz") * 10))
+    frame["same"] = 1.0
+    enc = TabularEncoder(max_one_hot=max_one_hot).fit(frame)
+    names = enc.get_feature_names_out()
+    assert len(names) == enc.n_features_out_ == len(enc.source_columns_)
+    for name, j in zip(names, enc.source_columns_, strict=True):
+        assert name.startswith(frame.columns[j])
+
+
+def test_source_column_of_nothing():
+    """Where nothing varies, the one column of zeros is named by the first."""
+    enc = TabularEncoder().fit(np.ones((5, 3)))
+    np.testing.assert_array_equal(enc.source_columns_, [0])
