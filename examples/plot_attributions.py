@@ -15,8 +15,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import train_test_split
 
-from skdnn import DNNClassifier
-from skdnn.inspection import AttributionsDisplay, integrated_gradients
+from skdnn import AttributionsDisplay, DNNClassifier
+from skdnn.inspection import integrated_gradients
 
 data = load_breast_cancer(as_frame=True)
 labels = data.target_names[data.target]

@@ -5,6 +5,7 @@ from skdnn._version import __version__
 from skdnn.classifier import DNNClassifier
 from skdnn.display import (
     ActivationsDisplay,
+    AttributionsDisplay,
     LossCurveDisplay,
     NetworkDisplay,
     WeightsDisplay,
@@ -15,6 +16,7 @@ from skdnn.transfer import HiddenFeatures
 
 __all__ = [
     "ActivationsDisplay",
+    "AttributionsDisplay",
     "DNNClassifier",
     "DNNRegressor",
     "HiddenFeatures",

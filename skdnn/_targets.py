@@ -280,7 +280,7 @@ class ClassTargets(Targets):
         return self.probabilities(raw)[:, position]
 
     def number_slope(self, raw, position):
-        if self._exclusive_sigmoids:
+        if self.exclusive_sigmoids:
             return self._slope_of_share(raw, position)
         if self.multilabel or self.n_outputs > 1:
             return self.loss.slope(raw, position)

@@ -1,6 +1,7 @@
 """Small data sets, and quick estimators for them."""
 
 import numpy as np
+import pandas as pd
 
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn.nn.embeddings import EntityEmbedding
@@ -65,6 +66,17 @@ def holes(X, share=0.2):
     missing = np.random.default_rng(1).random(X.shape) < share
     missing[:, -1] = False
     return np.where(missing, np.nan, X)
+
+
+def mixed(n=80):
+    """Return numbers with holes, categories of few and of many, and a target."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(holes(numbers(n, 3)), columns=["a", "b", "c"])
+    frame.insert(1, "few", pd.Categorical(rng.choice(["x", "y", None], n)))
+    frame["many"] = pd.Categorical(rng.integers(12, size=n).astype(str))
+    frame["same"] = 3.0
+    y = frame["c"] + (frame["few"] == "x") + frame["many"].cat.codes / 10
+    return frame, y.to_numpy()
 
 
 #: What makes an estimator quick to train, to the last epoch.
