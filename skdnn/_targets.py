@@ -404,8 +404,14 @@ class NumberTargets(Targets):
         low = limits.tiny if self.loss.link == "exp" else limits.min
         np.clip(y, low, limits.max, out=y)
         if self.loss.levels is not None:
-            return _in_order(y, self.loss.levels)
+            # Each row in order, so that quantiles don't cross.
+            return np.sort(y, axis=1)[:, self.ranks]
         return y if self.multioutput else y[:, 0]
+
+    @property
+    def ranks(self):
+        """Of each of several quantiles, how many are below it."""
+        return np.argsort(np.argsort(self.loss.levels))
 
     def position(self, target):
         if target is None and self.n_outputs == 1:
@@ -425,18 +431,9 @@ class NumberTargets(Targets):
             return self.scale[position] * self.loss.slope(raw, position)
         # That of the output that has come to stand there.
         y = self.loss.predict(raw) * self.scale + self.location
-        output = np.argsort(y, axis=1)[:, _ranks(self.loss.levels)[position]]
+        output = np.argsort(y, axis=1)[:, self.ranks[position]]
         slope = np.eye(self.n_outputs)[output] * self.scale / _n_averaged(raw)
         return np.broadcast_to(slope, raw.shape)
-
-
-def _in_order(y, levels):
-    """Return quantiles of each row that do not cross: each row sorted, by levels."""
-    return np.sort(y, axis=1)[:, _ranks(levels)]
-
-
-def _ranks(levels):
-    return np.argsort(np.argsort(levels))
 
 
 def _n_averaged(raw):

@@ -124,4 +124,5 @@ def _target(model, is_classes):
     if is_classes:
         exclusive = not targets.multilabel
         return tree | {"classes": targets.classes, "exclusive": exclusive}
-    return tree | {"location": targets.location, "scale": targets.scale}
+    tree |= {"location": targets.location, "scale": targets.scale}
+    return tree if targets.loss.levels is None else tree | {"ranks": targets.ranks}

@@ -13,7 +13,7 @@ from skdnn import DNNClassifier
 from skdnn._scalings import SCALINGS
 from skdnn.export import to_arrays
 from skdnn.nn.embeddings import EntityEmbedding
-from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss
+from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, Quantile
 from tests.tables import (
     RECIPES,
     TASKS,
@@ -68,6 +68,15 @@ def test_tasks(task, recipe, tmp_path):
     X = pd.DataFrame(holes(X))
     X[3] = X[3].astype(int).astype(object)
     assert_same(estimator, X, tmp_path)
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_quantiles(n_members, tmp_path):
+    """They do not cross where the network has them the wrong way round."""
+    X, y = regression()
+    loss = Quantile([0.9, 0.1, 0.5])
+    params = {"n_members": n_members, "max_iter": 1, "learning_rate": 1.0}
+    assert_same(regressor(loss=loss, **params).fit(X, y), 100 * X, tmp_path)
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "silu", "tanh"])

@@ -368,3 +368,14 @@ def test_other_parameters(params):
     X, y = regression()
     predicted = regressor(loss=Quantile(LEVELS), **params).fit(X, y).predict(X)
     assert (np.diff(predicted) >= 0).all()
+
+
+def test_exported_predictions_never_cross():
+    """Nor do those of ONNX Runtime."""
+    for package in "onnx", "onnxruntime", "skl2onnx":
+        pytest.importorskip(package)
+    from tests.test_onnx import assert_same
+
+    X, y = regression(40)
+    reg = regressor(loss=Quantile([0.9, 0.1, 0.5]), max_iter=1, learning_rate=1.0)
+    assert_same(reg.fit(X, y), X, 100 * numbers(200))

@@ -165,7 +165,7 @@ def _tensors(graph, model, inputs, raw_scores=False, zipmap=None):
     network, targets = model._model.network, model._model.targets
     raw = raw_predictions(graph, network, x) / model._model.temperature
     if isinstance(model, DNNRegressor):
-        return [numbers(targets, raw, network.n_members)]
+        return [numbers(graph, targets, raw, network.n_members)]
     proba = probabilities(graph, targets, raw, network.n_members)
     scores = decisions(graph, targets, raw, network.n_members) if raw_scores else proba
     return [labels(graph, targets, proba), scores]

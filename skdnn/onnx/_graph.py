@@ -83,6 +83,18 @@ class Graph:
             name=self._scope.get_unique_operator_name("Identity"),
         )
 
+    def sort(self, tensor, size):
+        """Return the entries of the last axis, `size` of them, in ascending order."""
+        names = [self._scope.get_unique_variable_name("sorted") for _ in range(2)]
+        self._container.add_node(
+            "TopK",
+            [tensor.name, self.tensor(np.array([size])).name],
+            names,
+            name=self._scope.get_unique_operator_name("TopK"),
+            largest=0,
+        )
+        return Tensor(self, names[0])
+
     def concat(self, parts):
         """Return tensors side by side."""
         return parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=-1)

@@ -48,12 +48,15 @@ def label_array(classes):
     return classes.astype(dtypes.get(classes.dtype.kind, np.int64))
 
 
-def numbers(targets, raw, n_members):
+def numbers(graph, targets, raw, n_members):
     """Return what ``targets.predict(raw)`` does, as (n, n_outputs)."""
     y = _predictions(targets, raw, n_members) * targets.scale + targets.location
     limits = np.finfo(np.float64)
     low = limits.tiny if targets.loss.link == "exp" else limits.min
-    return y.clip(float(low), float(limits.max))
+    y = y.clip(float(low), float(limits.max))
+    if targets.loss.levels is None:
+        return y
+    return graph.sort(y, targets.n_outputs).take(targets.ranks, axis=1)
 
 
 def _predictions(targets, raw, n_members):
