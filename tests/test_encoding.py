@@ -436,7 +436,13 @@ def peak_bytes(function, *args):
         tracemalloc.stop()
 
 
-@scalings
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        "robust",
+        *(pytest.param(s, marks=pytest.mark.slow) for s in ("standard", "quantile")),
+    ],
+)
 def test_memory(scaling):
     """Learning and encoding take the memory of the result, and little more."""
     X, rows = numbers(100_000, 50), np.arange(100_000)

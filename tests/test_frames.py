@@ -130,6 +130,7 @@ def test_frame_without_holes_or_scaling(frame):
         est.fit(FRAMES[frame](holes(X)), y)
 
 
+@pytest.mark.slow
 @frames
 def test_frame_and_scorer(frame):
     """Rows of a frame that are held out reach a scorer."""
@@ -139,6 +140,7 @@ def test_frame_and_scorer(frame):
     assert_same(est.fit(X, y), framed)
 
 
+@pytest.mark.slow
 @frames
 def test_frame_to_validate_on(frame):
     """A frame can be what early stopping validates on."""

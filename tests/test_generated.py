@@ -350,7 +350,7 @@ def assert_valid(est, said, case):
 
 
 @given(cases(long=False))
-@settings(PROFILE, max_examples=60)
+@settings(PROFILE, max_examples=40)
 def test_draws(case):
     """A clear error, or predictions that are valid and repeat, to the bit."""
     # Observations of weights far apart are spread to so many rows, for seconds.

@@ -142,7 +142,7 @@ def assert_come_back(X, labels, ranks, params):
     return one
 
 
-@pytest.mark.sampled
+@pytest.mark.slow
 @stopping
 @pytest.mark.parametrize("name", NUMPY)
 def test_numpy(name, stopping):
@@ -313,6 +313,7 @@ def test_class_weights_by_label(name):
     assert not np.array_equal(parameters(one), parameters(other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["words", "object", "above 2**53", "bool", "float32"])
 def test_labels_in_cross_validation(name):
     """scikit-learn's tools score labels as their ranks, and predict labels."""

@@ -37,7 +37,9 @@ from tests.tables import (
 )
 from tests.threads import PATIENCE, blas_threads, set_blas_threads
 
-BACKENDS = ["loky", "threading", "multiprocessing"]
+#: Backends of joblib that start processes, which takes seconds.
+PROCESSES = ["loky", "multiprocessing"]
+BACKENDS = ["threading", *PROCESSES]
 backends = pytest.mark.parametrize("backend", BACKENDS)
 
 
@@ -89,8 +91,13 @@ def assert_same(one, two):
     assert one.validation_scores_ == two.validation_scores_
 
 
-@pytest.mark.sampled
-@backends
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "threading",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in PROCESSES),
+    ],
+)
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
 def test_searches_agree(backend, task):
     """A search in two jobs finds what it finds in one, with all that is random on."""

@@ -9,12 +9,20 @@ from skdnn import DNNClassifier, DNNRegressor
 CHECKS = parametrize_with_checks([DNNClassifier(), DNNRegressor()]).mark
 
 
-#: Fit time and again, on containers that are checked elsewhere in the fast suite too.
+#: Fit time and again, on what is checked elsewhere in the fast suite too: containers,
+#: and of the regressor what the classifier does in the same lines.
 LONG = {
     (DNNClassifier, "check_estimator_sparse_array"),
     (DNNClassifier, "check_estimator_sparse_matrix"),
     (DNNRegressor, "check_estimator_sparse_matrix"),
+    (DNNRegressor, "check_array_api_input"),
+    (DNNRegressor, "check_dtype_object"),
     (DNNRegressor, "check_estimator_sparse_array"),
+    (DNNRegressor, "check_estimator_sparse_tag"),
+    (DNNRegressor, "check_estimators_dtypes"),
+    (DNNRegressor, "check_fit_idempotent"),
+    (DNNRegressor, "check_non_transformer_estimators_n_iter"),
+    (DNNRegressor, "check_sample_weight_equivalence_on_sparse_data"),
     (DNNRegressor, "check_regressor_data_not_an_array"),
 }
 

@@ -187,7 +187,7 @@ def test_sparse_slabs(make, rows, monkeypatch):
     assert_taken_as(make(solver="bgd"), sp.csr_array(X), X, np.arange(600) % 2)
 
 
-@pytest.mark.sampled
+@pytest.mark.slow
 @formats
 @pytest.mark.parametrize("given", [False, True])
 def test_sparse_rows_reach_a_scorer(kind, given):
@@ -466,7 +466,9 @@ def peak(function, *args):
         tracemalloc.stop()
 
 
-@makes
+@pytest.mark.parametrize(
+    "make", [classifier, pytest.param(regressor, marks=pytest.mark.slow)]
+)
 def test_sparse_tables_are_not_made_dense(make):
     """Training and prediction take far less memory than the table as an array."""
     n, d = 20_000, 500

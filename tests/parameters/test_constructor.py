@@ -139,6 +139,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore:Training reached max_iter")
 @pytest.mark.parametrize(
     ("make", "name"),
