@@ -141,6 +141,7 @@ def only(program, operation):
     """Return a program of one operation of another one."""
     part = copy(program)
     part.operations = program.operations[operation : operation + 1].copy()
+    part.bytes = part.operations.view(np.uint8)
     part.n_updates = 0
     return part
 
@@ -269,13 +270,13 @@ def stages_apart(layers):
             yield units
             continue
         if units.bias is not None:
-            yield recording.Units(units.n_inputs, bias=units.bias)
+            yield recording.Units(units.n_inputs, units.frozen, bias=units.bias)
         if units.activation is not None:
-            alone = recording.Units(units.n_inputs)
+            alone = recording.Units(units.n_inputs, units.frozen)
             alone.activation = units.activation
             yield alone
         if units.dropout is not None:
-            alone = recording.Units(units.n_inputs)
+            alone = recording.Units(units.n_inputs, units.frozen)
             alone.dropout, alone.position = units.dropout, units.position
             yield alone
 
