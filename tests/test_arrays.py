@@ -206,6 +206,7 @@ TARGETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TARGETS)
 def test_target(kind):
     """Equal targets of any type give the same network."""
@@ -263,7 +264,7 @@ def test_missing_target(kind):
         regressor().fit(X, target)
 
 
-@pytest.mark.sampled
+@pytest.mark.slow
 @makes
 @pytest.mark.parametrize("kind", TARGETS)
 def test_weights(make, kind):

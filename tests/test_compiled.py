@@ -154,6 +154,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["tuned", "plain"])
 @pytest.mark.parametrize("name", TABLES)
 def test_tables(name, recipe, runs):

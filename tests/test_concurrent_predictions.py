@@ -74,6 +74,7 @@ def test_predictions_in_many_threads(task, batch_norm):
     assert_predictions_agree(est, N_ROWS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "dtype"),
     [

@@ -48,6 +48,7 @@ estimators = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
 # Searches
 
 
+@pytest.mark.slow
 @tasks
 def test_epochs_as_the_resource_of_a_halving_search(task):
     """`max_iter` is what a halving search spends, and what the winner got most of."""

@@ -209,6 +209,7 @@ def parameters_gone_on(ranks):
     return parameters(gone_on(multiclass()[0], np.array(ranks)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in CONTAINERS if name not in ("list of float", "tuple")]
 )
@@ -377,7 +378,7 @@ def learned_integers(weight=None, **params):
     return classifier(**params).fit(*multilabel())
 
 
-@pytest.mark.sampled
+@pytest.mark.slow
 @stopping
 @pytest.mark.parametrize("kind", MULTILABEL)
 def test_multilabel(kind, stopping):

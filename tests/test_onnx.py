@@ -376,7 +376,7 @@ OTHER_TYPES = {
 }
 
 
-@pytest.mark.sampled
+@pytest.mark.slow
 @pytest.mark.parametrize("coded", [False, True])
 @pytest.mark.parametrize("case", OTHER_TYPES)
 def test_categories_of_another_type(case, coded):
@@ -490,7 +490,7 @@ AROUND = {
 }
 
 
-@pytest.mark.sampled
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", AROUND)
 def test_inside_other_models(name, dtype):

@@ -399,6 +399,7 @@ def test_threads_after_bad_parameters(params, six_threads, large):
     assert set(during) == set(blas_threads()) == {6}
 
 
+@pytest.mark.slow
 def test_many_fits_at_random(six_threads):
     """However many fits come and go, large or small, all threads are there then."""
     X, y = binary(20)

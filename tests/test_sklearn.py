@@ -9,33 +9,26 @@ from skdnn import DNNClassifier, DNNRegressor
 CHECKS = parametrize_with_checks([DNNClassifier(), DNNRegressor()]).mark
 
 
-#: Fit time and again, on what is checked elsewhere in the fast suite too: containers,
-#: and of the regressor what the classifier does in the same lines.
+#: Fit time and again, on containers that are checked elsewhere in the fast suite too.
 LONG = {
-    (DNNClassifier, "check_estimator_sparse_array"),
-    (DNNClassifier, "check_estimator_sparse_matrix"),
-    (DNNRegressor, "check_estimator_sparse_matrix"),
-    (DNNRegressor, "check_array_api_input"),
-    (DNNRegressor, "check_dtype_object"),
-    (DNNRegressor, "check_estimator_sparse_array"),
-    (DNNRegressor, "check_estimator_sparse_tag"),
-    (DNNRegressor, "check_estimators_dtypes"),
-    (DNNRegressor, "check_fit_idempotent"),
-    (DNNRegressor, "check_non_transformer_estimators_n_iter"),
-    (DNNRegressor, "check_sample_weight_equivalence_on_sparse_data"),
-    (DNNRegressor, "check_regressor_data_not_an_array"),
+    "check_estimator_sparse_array",
+    "check_estimator_sparse_matrix",
+    "check_regressor_data_not_an_array",
 }
 
 
 def fast_and_slow(checks):
-    """Yield checks of estimators; what is long or repeats one with options is slow."""
+    """Yield checks of estimators; what is long is slow, and what comes once more.
+
+    That is so for a check with other options, and for the regressor where the
+    classifier, which has the same lines of code, has passed.
+    """
     seen = set(LONG)
     for estimator, check in checks:
-        key = type(estimator), getattr(check, "func", check).__name__
-        yield pytest.param(
-            estimator, check, marks=pytest.mark.slow if key in seen else ()
-        )
-        seen.add(key)
+        name = getattr(check, "func", check).__name__
+        marks = pytest.mark.slow if name in seen else ()
+        yield pytest.param(estimator, check, marks=marks)
+        seen.add(name)
 
 
 @pytest.mark.parametrize(

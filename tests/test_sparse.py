@@ -256,6 +256,7 @@ def test_sparse_dtype(scaling, dtype):
     assert_taken_as(est, sp.csr_array(X.astype(dtype)), X, binary()[1])
 
 
+@pytest.mark.slow
 @formats
 def test_sparse_holes(kind):
     """NaN in a sparse table is a missing number, what is not stored is zero."""
