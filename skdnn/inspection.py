@@ -1,7 +1,5 @@
 """What a prediction is made of: how much of it each column brings."""
 
-from warnings import warn
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
@@ -9,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdnn._attributions import TOLERANCE, Paths
 from skdnn._base import BaseDNN
 from skdnn._rows import chunks
+from skdnn._warnings import warn
 
 #: Rows that are encoded at a time.
 ENCODED_ROWS = 256
@@ -103,7 +102,6 @@ def integrated_gradients(estimator, X, *, baseline=None, target=None):
             f"The attributions of some row miss their sum by {gap * TOLERANCE:.1g} of "
             "the range of its predictions on the way from the baseline.",
             ConvergenceWarning,
-            stacklevel=2,
         )
     return out
 

@@ -28,15 +28,14 @@ def share_parameters(vector, layers, owners, learning_rates, suffix=""):
     declared.sort(key=lambda d: (d[0].frozen, not d[1].decayed, d[2]))
     groups, start = [], 0
     for layer, (shape, _, decayed), learning_rate, owner, name in declared:
-        stop = start + prod(shape)
-        setattr(owner, name + suffix, vector[start:stop].reshape(shape))
+        span = slice(start, start + prod(shape))
+        setattr(owner, name + suffix, vector[span].reshape(shape))
+        start = span.stop
         if layer.frozen:
-            pass
-        elif groups and groups[-1][1:] == (decayed, learning_rate):
-            groups[-1] = groups[-1]._replace(span=slice(groups[-1].span.start, stop))
-        else:
-            groups.append(ParameterGroup(slice(start, stop), decayed, learning_rate))
-        start = stop
+            continue
+        if groups and groups[-1][1:] == (decayed, learning_rate):
+            span = slice(groups.pop().span.start, span.stop)
+        groups.append(ParameterGroup(span, decayed, learning_rate))
     return groups
 
 
