@@ -75,19 +75,13 @@ def recorded(estimator, X, y):
     """Return the step that a fit takes, as it is when the fit has ended."""
     found = []
 
-    def record_step(step, table, n_rows):
-        found.append((step, table, n_rows))
-        return recording.record_step(step, table, n_rows)
-
     class Seen(steps.RecordedSteps):
-        def __init__(self, step, batches, workers):
-            super().__init__(step, batches, workers)
-            found[-1] = Recorded(step, batches.table, batches.batch_size, self._slab)
+        def __init__(self, step, batches):
+            super().__init__(step, batches)
+            slab = min(batches.batch_size, step.slab_rows or batches.batch_size)
+            found.append(Recorded(step, batches.table, batches.batch_size, slab))
 
-    with (
-        patch.object(steps, "record_step", record_step),
-        patch.object(steps, "RecordedSteps", Seen),
-    ):
+    with patch.object(steps, "RecordedSteps", Seen):
         estimator.fit(X, y)
     return found[0]
 
@@ -112,8 +106,8 @@ def step_by_programs(of, programs, n_steps=None, slab_size=None, workers=ALONE):
 
     def run(program):
         for first in range(0, total, n_steps):
-            compiled.run_program(
-                program,
+            compiled.run_programs(
+                [program],
                 n_rows=n_rows,
                 batch_size=of.batch_size,
                 slab_size=slab_size or of.slab_size,

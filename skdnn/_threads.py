@@ -8,10 +8,7 @@ from threading import Lock
 from joblib import cpu_count
 
 from skdnn._sklearn_compat import _get_threadpool_controller
-
-#: Operations of a matrix product below which a second thread costs more than it brings,
-#: and a great deal more where other programs hold a core.
-SMALL_PRODUCT = 2**25
+from skdnn.nn.steps import LARGE_PRODUCT
 
 
 class _Sharing:
@@ -116,7 +113,7 @@ def threads_for(n_operations, side_by_side=1):
         How many of them may be.
     """
     n_threads = min(side_by_side, _sharing.n_threads()) if side_by_side > 1 else 1
-    small = int(n_threads > 1 or n_operations < SMALL_PRODUCT)
+    small = int(n_threads > 1 or n_operations < LARGE_PRODUCT)
     _sharing.count(small=small)
     try:
         yield n_threads

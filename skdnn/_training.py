@@ -16,10 +16,10 @@ from skdnn._stopping import StoppingRule
 from skdnn._threads import threads_for
 from skdnn._validation import Validator
 from skdnn._warnings import warn
-from skdnn.nn import compiled
 from skdnn.nn.batches import Batches
 from skdnn.nn.optimizers import LBFGS
 from skdnn.nn.schedules import SCHEDULES
+from skdnn.nn.steps import steps
 from skdnn.nn.trainer import Trainer
 from skdnn.nn.workers import Workers
 
@@ -195,32 +195,28 @@ class Training:
     def _train(self, batch):
         """Run the trainer until something stops it."""
         settings, trainer, n_epochs = self.settings, self.trainer, self.n_epochs
-        size = {"bgd": len(batch.X), "sgd": 1, "minibatch": settings.batch_size}
-        size = size[settings.solver]
+        n_rows, taken = len(batch.X), None
+        size = {"bgd": n_rows, "sgd": 1, "minibatch": settings.batch_size}
+        size = min(size[settings.solver], n_rows)
+        if not isinstance(trainer.optimizer, LBFGS):
+            order = self.streams["order"] if settings.shuffle else None
+            taken = steps(trainer.step, Batches(*batch, size, order))
         try:
             largest = 2 * size * trainer.network.largest_matrix
-            side_by_side = threads_for(largest, self._side_by_side())
+            side_by_side = threads_for(largest, 1 if taken is None else taken.n_apart)
             with side_by_side as n_threads, Workers(n_threads) as workers:
                 hooks = self._hooks(workers)
-                if isinstance(trainer.optimizer, LBFGS):
+                if taken is None:
                     tol = 0.0 if settings.tol is None else settings.tol
                     trainer.minimize(batch, n_epochs, tol, *hooks)
                 else:
-                    order = self.streams["order"] if settings.shuffle else None
-                    batches = Batches(*batch, size, order)
-                    trainer.run(batches, n_epochs or 1, *hooks, workers)
+                    trainer.run(taken, n_epochs or 1, *hooks, workers)
         except KeyboardInterrupt:
             # Before an epoch has ended, there is nothing to keep.
             if not self.rule.n_epochs:
                 raise
             self.interrupted = True
-        self.n_steps = self.rule.n_epochs * ceil(len(batch.X) / size)
-
-    def _side_by_side(self):
-        """Return how many networks there are that know nothing of each other."""
-        network = self.trainer.network
-        own = compiled.available and network.members_apart
-        return network.n_members if own else 1
+        self.n_steps = self.rule.n_epochs * ceil(n_rows / size)
 
     def _hooks(self, workers):
         """Return what the trainer calls at the end of an epoch, and at its start."""

@@ -1,5 +1,7 @@
 """Programs of a few operations, for tests of the kernels that they call."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -52,10 +54,16 @@ def run(
     """Run all batches of `n` rows, by default one; return the sum of the objectives."""
     batch_size = batch_size or n
     n_steps = -(-n // batch_size)
-    return _compiled.run(
-        np.concatenate([op for op, _ in operations]).view(np.uint8),
+    program = SimpleNamespace(
+        bytes=np.concatenate([op for op, _ in operations]).view(np.uint8),
+        n_updates=n_updates,
+        part=0,
+        n_parts=1,
+    )
+    (total,) = _compiled.run(
+        [program],
+        [0.0],
         np.dtype(dtype) == np.float32,
-        n_updates,
         order,
         n,
         batch_size,
@@ -65,8 +73,8 @@ def run(
         np.ones(n_steps) if rates is None else np.asarray(rates, float),
         t,
         draw,
-        0.0,
     )
+    return total
 
 
 def assert_close(actual, desired, dtype, scale=1):

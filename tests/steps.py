@@ -25,7 +25,7 @@ def one_at_a_time(monkeypatch):
 def steps(monkeypatch):
     """Rows of y and learning rate of each step, as NumPy or the engine gets them."""
     record = {"rows": [], "rates": []}
-    take, run, run_program = Step.__call__, NumpySteps.run, compiled.run_program
+    take, run, run_programs = Step.__call__, NumpySteps.run, compiled.run_programs
     tables = []
 
     def spy_on_step(self, batch):
@@ -33,15 +33,15 @@ def steps(monkeypatch):
         record["rates"].append(self.learning_rate)
         return take(self, batch)
 
-    def spy_on_slice(self, first, rates):
+    def spy_on_slice(self, first, rates, workers):
         tables[:] = [self.batches.table.y.ravel()]
-        run(self, first, rates)
+        run(self, first, rates, workers)
 
-    def spy_on_program(program, **options):
+    def spy_on_programs(programs, **options):
         # Predictions have no rates; programs of further members have the same steps.
         if options.get("rates") is not None and tables:
             add(tables.pop(), **options)
-        return run_program(program, **options)
+        return run_programs(programs, **options)
 
     def add(y, order, n_rows, batch_size, first_step, rates, **_):
         order = np.arange(n_rows) if order is None else order
@@ -51,7 +51,7 @@ def steps(monkeypatch):
 
     monkeypatch.setattr(Step, "__call__", spy_on_step)
     monkeypatch.setattr(NumpySteps, "run", spy_on_slice)
-    monkeypatch.setattr(compiled, "run_program", spy_on_program)
+    monkeypatch.setattr(compiled, "run_programs", spy_on_programs)
     return record
 
 

@@ -65,13 +65,13 @@ def by_numpy():
 @pytest.fixture
 def runs(monkeypatch):
     """Count the programs that have run, for training and for predictions."""
-    count, run_program = Counter(), compiled.run_program
+    count, run_programs = Counter(), compiled.run_programs
 
-    def run(program, **options):
+    def run(programs, **options):
         count["predicted" if options.get("rates") is None else "trained"] += 1
-        return run_program(program, **options)
+        return run_programs(programs, **options)
 
-    monkeypatch.setattr(compiled, "run_program", run)
+    monkeypatch.setattr(compiled, "run_programs", run)
     return count
 
 
@@ -555,8 +555,8 @@ def test_interrupt_between_slices(early_stopping, n_threads, monkeypatch):
         epochs.append(0)
         begin_epoch(self)
 
-    def interrupted(self, first, rates):
-        run(self, first, rates)
+    def interrupted(self, first, rates, workers):
+        run(self, first, rates, workers)
         if len(epochs) == 3:
             raise KeyboardInterrupt
 
@@ -647,17 +647,17 @@ def n_denormal(vector):
 def test_threads_keep_their_denormals(n_threads, monkeypatch):
     """Before and after a fit and a prediction, in each thread that computes."""
     monkeypatch.setattr("skdnn._threads._sharing.n_threads", lambda: n_threads)
-    checked, run_program = set(), compiled.run_program
+    checked, run_programs = set(), compiled.run_programs
 
-    def run(program, **options):
+    def run(programs, **options):
         assert_denormals()
         try:
-            return run_program(program, **options)
+            return run_programs(programs, **options)
         finally:
             assert_denormals()
             checked.add(threading.get_ident())
 
-    monkeypatch.setattr(compiled, "run_program", run)
+    monkeypatch.setattr(compiled, "run_programs", run)
     X, y = regression(2000)
     est = DNNRegressor(**SMALL | SHORT | {"n_members": 4}).fit(X, y)
     est.predict(X)

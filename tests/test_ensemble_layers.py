@@ -18,6 +18,7 @@ from skdnn.nn.network import Network, Workspace, build_mlp
 from skdnn.nn.optimizers import SGD, Adam
 from skdnn.nn.schedules import Constant
 from skdnn.nn.step import Step
+from skdnn.nn.steps import steps
 from skdnn.nn.trainer import Trainer
 from tests.gradcheck import assert_gradient
 
@@ -135,7 +136,7 @@ def test_members_train_as_they_would_alone(switch, optimizer, n_weights, rng):
         trainer = make_trainer(network, loss, optimizer, penalty=0.1)
         own = weight if m == 0 or n_weights == 1 else weight[:, [m - 1]]
         batches = Batches(x, y, own, 6, np.random.default_rng(0))
-        trainer.run(batches, 3, lambda: False)
+        trainer.run(steps(trainer.step, batches), 3, lambda: False)
         losses.append(trainer.losses)
     together = ensemble.forward(x)
     for m, network in enumerate(alone):

@@ -78,7 +78,7 @@ def two_threads():
 @pytest.fixture
 def large(monkeypatch):
     """All matrix products count as large ones, in processes that are forked too."""
-    monkeypatch.setattr(_threads, "SMALL_PRODUCT", 0)
+    monkeypatch.setattr(_threads, "LARGE_PRODUCT", 0)
 
 
 # Results

@@ -17,6 +17,7 @@ from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, SGD, AdamW, Momentum
 from skdnn.nn.recording import NotRecorded, record_step
 from skdnn.nn.schedules import SCHEDULES, Constant
 from skdnn.nn.step import Step
+from skdnn.nn.steps import steps
 from skdnn.nn.trainer import Trainer
 from skdnn.nn.workers import Workers
 
@@ -90,7 +91,9 @@ def train(
     record_step(trainer.step, batches.table, batch_size)
     available = patch.object(compiled, "available", kind == "recorded")
     with available, Workers(n_threads) as workers:
-        trainer.run(batches, n_epochs, lambda: False, workers=workers)
+        trainer.run(
+            steps(trainer.step, batches), n_epochs, lambda: False, workers=workers
+        )
     return trainer.losses
 
 

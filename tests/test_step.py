@@ -13,6 +13,7 @@ from skdnn.nn.network import build_mlp
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, SGD, Adam
 from skdnn.nn.schedules import Constant
 from skdnn.nn.step import Step
+from skdnn.nn.steps import steps
 from skdnn.nn.trainer import Trainer
 from tests.networks import mlp
 
@@ -77,7 +78,7 @@ def test_steps_are_those_of_training(optimizer, rng, by_numpy):
         penalty=0.0,
         max_epochs=1,
     )
-    trainer.run(Batches(X, y, None, 7), 1, lambda: False)
+    trainer.run(steps(trainer.step, Batches(X, y, None, 7)), 1, lambda: False)
     total = 0.0
     for batch in Batches(X, y, None, 7):
         one.learning_rate = 0.01

@@ -75,15 +75,16 @@ def test_s1_the_only_compiled_loop_is_over_layers(monkeypatch):
     X, y = binary(500)
     clf = plain_classifier((6, 5)).fit(X, y)
     n_rows, n_products = [], []
-    original = compiled.run_program
+    original = compiled.run_programs
 
-    def spy(program, **options):
+    def spy(programs, **options):
+        (program,) = programs
         kernels = program.operations["kernel"]
         n_rows.append(options["n_rows"])
         n_products.append(sum(kernels == compiled.kernel_numbers()["dense_forward"]))
-        return original(program, **options)
+        return original(programs, **options)
 
-    monkeypatch.setattr(compiled, "run_program", spy)
+    monkeypatch.setattr(compiled, "run_programs", spy)
     clf.predict(X)
     assert len(n_rows) == 2
     assert 500 <= sum(n_rows) <= 2 * SLAB

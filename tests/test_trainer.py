@@ -7,6 +7,7 @@ from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.losses import SquaredError
 from skdnn.nn.optimizers import LBFGS, SGD, Momentum
 from skdnn.nn.schedules import Constant, Exponential
+from skdnn.nn.steps import steps
 from skdnn.nn.trainer import Trainer
 from tests.networks import mlp
 
@@ -65,7 +66,7 @@ def test_one_step_by_hand(rng):
     t = np.tanh(0.5)
     errors = np.array([2 * t - 0.9, 0.1 - 2 * t])
 
-    trainer.run(Batches(X, y, None, 2), 1, never)
+    trainer.run(steps(trainer.step, Batches(X, y, None, 2)), 1, never)
 
     loss = (errors**2).sum() / 4 + 0.15 * (0.25 + 4)
     np.testing.assert_allclose(trainer.losses, [loss], rtol=1e-14)
@@ -84,7 +85,7 @@ def test_loss_is_averaged_over_rows(rng):
     """With a learning rate of zero, the recorded loss is that of all rows."""
     X, y = draw(rng)
     trainer = make_trainer((3, 4, 1), rng, learning_rate=0.0)
-    trainer.run(Batches(X, y, None, 7, rng), 2, never)
+    trainer.run(steps(trainer.step, Batches(X, y, None, 7, rng)), 2, never)
     expected = 0.5 * np.mean((trainer.network.forward(X) - y) ** 2)
     np.testing.assert_allclose(trainer.losses, expected, rtol=1e-12)
 
@@ -100,7 +101,7 @@ def test_schedule_moves_within_an_epoch(rng):
 
     X, y = draw(rng)
     trainer = make_trainer((3, 4, 1), rng, schedule=Spy(), max_epochs=5)
-    trainer.run(Batches(X, y, None, 15), 2, never)
+    trainer.run(steps(trainer.step, Batches(X, y, None, 15)), 2, never)
     assert asked == [(0, 5), (0.5, 5), (1, 5), (1.5, 5)]
 
 
@@ -118,14 +119,14 @@ def test_schedule_and_plateau_scale_the_step(rng):
     before = trainer.network.params.copy()
     trainer.step.loss_gradient(Batch(X, y, None))
     gradient = trainer.step.grads.copy()
-    trainer.run(Batches(X, y, None, 30), 1, never)
+    trainer.run(steps(trainer.step, Batches(X, y, None, 30)), 1, never)
     np.testing.assert_allclose(trainer.network.params, before - 0.1 * gradient)
 
 
 def test_runs_the_epochs_it_is_told(rng):
     """A run ends after `n_epochs`, whatever the schedule stretches over."""
     trainer = make_trainer((3, 4, 1), rng, max_epochs=10)
-    trainer.run(Batches(*draw(rng), None, 7), 4, never)
+    trainer.run(steps(trainer.step, Batches(*draw(rng), None, 7)), 4, never)
     assert trainer.epoch == len(trainer.losses) == 4
 
 
@@ -137,8 +138,8 @@ def test_two_runs_are_one(rng):
         make_trainer((3, 4, 1), np.random.default_rng(1), Momentum(), **options)
         for _ in range(2)
     )
-    whole.run(batches, 4, never)
-    first.run(batches, 2, never)
+    whole.run(steps(whole.step, batches), 4, never)
+    first.run(steps(first.step, batches), 2, never)
     second = make_trainer(
         (3, 4, 1),
         rng,
@@ -149,7 +150,7 @@ def test_two_runs_are_one(rng):
         **options,
     )
     second.network.params[...] = first.network.params
-    second.run(batches, 2, never)
+    second.run(steps(second.step, batches), 2, never)
     assert first.losses + second.losses == whole.losses
     assert second.epoch == 4
     np.testing.assert_array_equal(second.network.params, whole.network.params)
@@ -166,7 +167,7 @@ def test_dropout_draws_from_its_seed(rng):
             dropout=0.5,
             seed=seed,
         )
-        trainer.run(batches, 2, never)
+        trainer.run(steps(trainer.step, batches), 2, never)
         losses.append(trainer.losses)
     assert losses[0] == losses[1] != losses[2]
 
@@ -175,7 +176,9 @@ def test_stops_when_told(rng):
     """The run ends after the epoch whose callable returns True."""
     X, y = draw(rng)
     trainer = make_trainer((3, 4, 1), rng)
-    trainer.run(Batches(X, y, None, 7), 9, lambda: trainer.epoch == 3)
+    trainer.run(
+        steps(trainer.step, Batches(X, y, None, 7)), 9, lambda: trainer.epoch == 3
+    )
     assert trainer.epoch == len(trainer.losses) == 3
     assert not trainer.diverged
 
@@ -189,7 +192,7 @@ def test_divergence_keeps_finite_weights(rng):
     def remember():
         seen.append(trainer.network.params.copy())
 
-    trainer.run(Batches(X, y, None, 30), 100, remember)
+    trainer.run(steps(trainer.step, Batches(X, y, None, 30)), 100, remember)
     assert trainer.diverged
     assert len(trainer.losses) == len(seen) < 100
     np.testing.assert_array_equal(trainer.network.params, seen[-1])
@@ -226,7 +229,7 @@ def test_loss_that_is_not_finite(value, rng):
     def remember():
         seen.append(trainer.network.params.copy())
 
-    trainer.run(Batches(*draw(rng), None, 10), 9, remember)
+    trainer.run(steps(trainer.step, Batches(*draw(rng), None, 10)), 9, remember)
     assert trainer.diverged
     assert len(trainer.losses) == trainer.epoch == len(seen) == 2
     np.testing.assert_array_equal(trainer.network.params, seen[-1])
@@ -236,7 +239,11 @@ def test_weights_that_are_not_finite(rng):
     """Weights that overflow in a last step are seen before the next loss is."""
     trainer = make_trainer((3, 1), rng, learning_rate=1e308)
     before = trainer.network.params.copy()
-    trainer.run(Batches(*(1e3 * array for array in draw(rng)), None, 30), 1, never)
+    trainer.run(
+        steps(trainer.step, Batches(*(1e3 * array for array in draw(rng)), None, 30)),
+        1,
+        never,
+    )
     assert trainer.diverged
     assert trainer.losses == []
     np.testing.assert_array_equal(trainer.network.params, before)
@@ -250,7 +257,7 @@ def test_divergence_keeps_the_statistics(rng):
     def remember():
         seen.append(trainer.network.statistics.copy())
 
-    trainer.run(Batches(*draw(rng), None, 10), 9, remember)
+    trainer.run(steps(trainer.step, Batches(*draw(rng), None, 10)), 9, remember)
     np.testing.assert_array_equal(trainer.network.statistics, seen[-1])
 
 
@@ -268,7 +275,7 @@ def test_interrupt_goes_back_to_the_epoch_start(rng):
     trainer = make_trainer((3, 4, 1), rng, Interrupting())
     with pytest.raises(KeyboardInterrupt):
         trainer.run(
-            Batches(X, y, None, 10),
+            steps(trainer.step, Batches(X, y, None, 10)),
             9,
             lambda: seen.append(trainer.network.params.copy()),
         )

@@ -5,6 +5,7 @@ All that is here is the way from NumPy's arrays to the C of ``kernels/``.
 """
 
 from libc.stdint cimport int64_t, uint64_t, uintptr_t
+from libc.stdlib cimport calloc, free
 from scipy.linalg.cython_blas cimport dgemm, dgemv, sgemm, sgemv
 
 
@@ -20,10 +21,23 @@ cdef extern from "kernels/program.h":
 
     ctypedef void Kernel(const Operation *, void *) noexcept nogil
 
-    ctypedef struct Run:
+    ctypedef struct Program:
         const Operation *operations
         int64_t n_operations
         int64_t n_updates
+        int64_t part
+        int64_t n_parts
+        double total
+
+    ctypedef struct Meeting:
+        int64_t arrived
+        int64_t round
+
+    ctypedef struct Run:
+        Program *programs
+        int64_t n_programs
+        Meeting *meeting
+        int64_t n_threads
         const int64_t *order
         int64_t n_rows
         int64_t batch_size
@@ -33,7 +47,6 @@ cdef extern from "kernels/program.h":
         const double *rates
         int64_t t
         uint64_t draw
-        double total
         const Blas *blas
         int (*interrupted)() noexcept nogil
         const unsigned char *stopped
@@ -47,8 +60,9 @@ cdef extern from "kernels/program.h":
     const Level *const levels[]
     const char *const kernel_names[]
     const char *const activation_names[]
+    const int threads_can_meet
     size_t sizeof_operation "sizeof(Operation)"
-    double run_program(const Run *run, const void *kernels) except? -1 nogil
+    int run_programs(const Run *run, const void *kernels) except? -1 nogil
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() noexcept
@@ -86,6 +100,11 @@ def activations():
     return numbers(activation_names)
 
 
+def can_meet():
+    """Whether threads can run parts of one step."""
+    return bool(threads_can_meet)
+
+
 def supported_levels():
     """Return the names of the levels that this processor has, the best first."""
     names, i = [], 0
@@ -116,9 +135,9 @@ def choose_level(str name):
 
 
 def run(
-    const unsigned char[::1] operations,
+    list programs,
+    list totals,
     bint is_float32,
-    int64_t n_updates,
     const int64_t[::1] order,
     int64_t n_rows,
     int64_t batch_size,
@@ -128,17 +147,20 @@ def run(
     const double[::1] rates,
     int64_t t,
     uint64_t draw,
-    double total=0.0,
     const unsigned char[::1] stopped=None,
+    int64_t[::1] meeting=None,
+    int64_t n_threads=1,
 ):
-    """Run a program over batches; see ``kernels/program.h``.
+    """Run programs over batches, step by step; see ``kernels/program.h``.
 
     Ctrl-C ends it, where this is the main thread.
     """
     cdef Run run
-    run.operations = <const Operation *>&operations[0]
-    run.n_operations = operations.shape[0] // sizeof_operation
-    run.n_updates = n_updates
+    cdef const unsigned char[::1] operations
+    cdef int64_t i
+    run.n_programs = len(programs)
+    run.meeting = <Meeting *>NULL if meeting is None else <Meeting *>&meeting[0]
+    run.n_threads = n_threads
     run.order = <const int64_t *>NULL if order is None else &order[0]
     run.n_rows = n_rows
     run.batch_size = batch_size
@@ -149,13 +171,27 @@ def run(
     run.t = t
     run.draw = draw
     run.blas = &blas
-    run.total = total
     run.interrupted = interrupted
     run.stopped = <const unsigned char *>NULL if stopped is None else &stopped[0]
     cdef const void *table = level.float32 if is_float32 else level.float64
-    with nogil:
-        total = run_program(&run, table)
-    return total
+    run.programs = <Program *>calloc(run.n_programs, sizeof(Program))
+    if run.programs is NULL:
+        raise MemoryError
+    try:
+        for i, program in enumerate(programs):
+            # What they point at is the program's, which the caller holds.
+            operations = program.bytes
+            run.programs[i].operations = <const Operation *>&operations[0]
+            run.programs[i].n_operations = operations.shape[0] // sizeof_operation
+            run.programs[i].n_updates = program.n_updates
+            run.programs[i].part = program.part
+            run.programs[i].n_parts = program.n_parts
+            run.programs[i].total = totals[i]
+        with nogil:
+            run_programs(&run, table)
+        return [run.programs[i].total for i in range(run.n_programs)]
+    finally:
+        free(run.programs)
 
 
 choose_level(supported_levels()[0])

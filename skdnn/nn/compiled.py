@@ -15,7 +15,7 @@ __all__ = [
     "engine",
     "kernel_numbers",
     "level",
-    "run_program",
+    "run_programs",
     "why_not",
 ]
 
@@ -68,8 +68,8 @@ def activation_numbers():
     return engine.activations()
 
 
-def run_program(
-    program,
+def run_programs(
+    programs,
     *,
     n_rows,
     batch_size=None,
@@ -79,23 +79,30 @@ def run_program(
     rates=None,
     t=0,
     draw=0,
-    total=0.0,
+    totals=None,
     stopped=None,
+    meeting=None,
+    n_threads=1,
 ):
-    """Run a program over batches, without Python's lock; see ``kernels/program.h``.
+    """Run programs over batches, without Python's lock; see ``kernels/program.h``.
+
+    They take each step one after the other. Those of other parts of the batches may run
+    on other threads: all wait for each other at `meeting`, of two int64 that are zero
+    at first.
 
     Ctrl-C ends it amid a batch, and so does another thread that makes the only entry of
-    `stopped`, of uint8, 1: what the program writes to is then good for nothing.
+    `stopped`, of uint8, 1: what the programs write to is then good for nothing.
 
     Returns
     -------
-    total : float
-        The argument, plus the objective of each batch times its number of rows.
+    totals : list of float
+        For each program, the argument plus the objective of each batch, or of its part
+        of it, times the number of rows of the batch.
     """
     return engine.run(
-        program.bytes,
-        program.is_float32,
-        program.n_updates,
+        programs,
+        [0.0] * len(programs) if totals is None else totals,
+        programs[0].is_float32,
         order,
         n_rows,
         batch_size or n_rows,
@@ -105,6 +112,7 @@ def run_program(
         rates,
         t,
         draw,
-        total,
         stopped,
+        meeting,
+        n_threads,
     )

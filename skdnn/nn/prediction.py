@@ -69,10 +69,12 @@ class _Recorded:
         share_parameters(self._params, layers, owners, network.learning_rates)
         share_statistics(self._statistics, layers, owners)
         self._x = np.zeros((SLAB, network.n_inputs), dtype)
-        self._programs = [
+        recorded = [
             record_prediction(network, owners, self._x, member)
             for member in range(network.n_members or 1)
         ]
+        self._programs = [program for program, _ in recorded]
+        self._outputs = [out for _, out in recorded]
 
     def __call__(self, x):
         network, n = self._network, len(x)
@@ -83,7 +85,7 @@ class _Recorded:
         for start in range(0, n, SLAB):
             part = x[start : start + SLAB]
             self._x[: len(part)] = part
-            for (program, out), of_member in zip(self._programs, raw, strict=True):
-                compiled.run_program(program, n_rows=len(part))
+            compiled.run_programs(self._programs, n_rows=len(part))
+            for out, of_member in zip(self._outputs, raw, strict=True):
                 of_member[start : start + SLAB] = out[: len(part)]
         return raw if network.n_members is not None else raw[0]

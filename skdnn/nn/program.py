@@ -20,6 +20,14 @@ ALIGNMENT = 64
 class Program:
     """Operations, and the memory that they work on.
 
+    Parameters
+    ----------
+    dtype : numpy dtype
+    n_rows : int
+        How many go through at a time, at most.
+    part, n_parts : int, default=0, 1
+        Which part of the rows of each batch goes through, of how many.
+
     Attributes
     ----------
     operations : ndarray of OPERATION
@@ -29,10 +37,12 @@ class Program:
         How many of the last are run once a batch, not once a slab of its rows.
     """
 
-    def __init__(self, dtype, n_rows):
+    def __init__(self, dtype, n_rows, part=0, n_parts=1):
         self.dtype = np.dtype(dtype)
         self.is_float32 = self.dtype == np.float32
         self.n_rows = n_rows
+        self.part = part
+        self.n_parts = n_parts
         self.n_updates = 0
         self._operations = []
         # Operations hold addresses, which do not keep arrays alive.

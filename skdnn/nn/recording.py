@@ -8,7 +8,9 @@ back.  A layer, loss, activation or optimizer that is not in a table here is not
 recorded, and NumPy runs the training.
 
 The members of an ensemble follow one another in a program, or have one each where they
-have nothing in common.  All kernels therefore work on one network alone.
+have nothing in common.  All kernels therefore work on one network alone.  A step that
+takes long can be cut in parts, each of some of the rows of every batch, with gradients
+of its own, which are added up.
 """
 
 from types import SimpleNamespace
@@ -40,6 +42,9 @@ from skdnn.nn.program import Program, address
 from skdnn.nn.vectors import share_parameters
 
 __all__ = ["NotRecorded", "record_prediction", "record_step"]
+
+#: No two threads write to the same line of the cache, of so many float32.
+LINE = 16
 
 
 class NotRecorded(Exception):
@@ -444,7 +449,7 @@ def _activation_number(name):
     return numbers[name]
 
 
-def record_step(step, batch, n_rows):
+def record_step(step, batch, n_rows, n_parts=1):
     """Return the programs of a step, which together do what it does.
 
     Parameters
@@ -454,12 +459,14 @@ def record_step(step, batch, n_rows):
         The table that batches are taken from.
     n_rows : int
         How many rows go through at a time, at most.
+    n_parts : int, default=1
+        How many programs share the rows of a batch, where members follow one another.
 
     Returns
     -------
     programs : list of Program
         One for each member of an ensemble whose members have nothing in common,
-        otherwise one.
+        otherwise one for each part.
     """
     network, optimizer = step.network, step.optimizer
     if type(optimizer) not in OPTIMIZERS:
@@ -468,22 +475,33 @@ def record_step(step, batch, n_rows):
     if (type(loss), loss.link) not in LOSSES:
         raise NotRecorded(f"loss={type(loss).__name__}")
     _check_arrays(step, batch)
-    layers, n_members = network.layers, network.n_members
+    dtype = network.params.dtype
+    members = range(network.n_members or 1)
+    if network.members_apart:
+        return [
+            _record_program(step, batch, Program(dtype, n_rows), [member], [step.grads])
+            for member in members
+        ]
+    grads = [step.grads, *(np.empty_like(step.grads) for _ in range(n_parts - 1))]
+    return [
+        _record_program(
+            step, batch, Program(dtype, n_rows, part, n_parts), members, grads
+        )
+        for part in range(n_parts)
+    ]
+
+
+def _record_program(step, batch, program, members, grads):
+    """Record the step of some members; `grads` has a vector for each part of it."""
+    network, layers = step.network, step.network.layers
     owners = [SimpleNamespace() for _ in layers]
-    share_parameters(step.grads, layers, owners, network.learning_rates)
+    share_parameters(grads[program.part], layers, owners, network.learning_rates)
     gradients = dict(zip(layers, owners, strict=True))
     values = dict(zip(layers, layers, strict=True))
-    members, apart = range(n_members or 1), network.members_apart
-    programs = []
-    for of_program in [[m] for m in members] if apart else [list(members)]:
-        program = Program(network.params.dtype, n_rows)
-        lanes = [
-            Lane(program, layers, m, values, gradients, step.seed) for m in of_program
-        ]
-        _record_pass(program, lanes, loss, batch, n_members)
-        _record_update(program, lanes, step, apart)
-        programs.append(program.finish())
-    return programs
+    lanes = [Lane(program, layers, m, values, gradients, step.seed) for m in members]
+    _record_pass(program, lanes, step.loss, batch, network.n_members)
+    _record_update(program, lanes, step, grads)
+    return program.finish()
 
 
 def _check_arrays(step, batch):
@@ -578,8 +596,11 @@ def _table(array, dtype):
     return np.ascontiguousarray(array)
 
 
-def _record_update(program, lanes, step, apart):
-    """Record the step of the optimizer on all parameters that the lanes have."""
+def _record_update(program, lanes, step, grads):
+    """Record the step of the optimizer on all parameters that the lanes have.
+
+    Those of a part are its share of them.
+    """
     optimizer, before = step.optimizer, len(program)
     kernel, names = OPTIMIZERS[type(optimizer)]
     hyperparameters = [getattr(optimizer, name) for name in names]
@@ -587,13 +608,27 @@ def _record_update(program, lanes, step, apart):
         program.add("adam_rate", (), (), hyperparameters[:2])
     vectors = [step.network.params, step.grads]
     vectors += [step.state[name] for name in optimizer.memory]
+    apart = step.network.members_apart
     members = [lane.member for lane in lanes] if apart else None
     for span, decayed, multiplier in _spans(step.network, members):
+        span = _share(span, program)
         scalars = multiplier, step.penalty, optimizer.weight_decay
         sizes = span.stop - span.start, decayed
+        if len(grads) > 1:
+            of_parts = [of_part[span] for of_part in grads]
+            program.add("sum_gradients", of_parts, (sizes[0], len(grads) - 1))
         pointers = [vector[span] for vector in vectors]
         program.add(kernel, pointers, sizes, (*scalars, *hyperparameters))
     program.n_updates = len(program) - before
+
+
+def _share(span, program):
+    """Return what a part of the programs of a step has of a run of parameters."""
+    n, part, n_parts = span.stop - span.start, program.part, program.n_parts
+    first, stop = (
+        n * p // n_parts // LINE * LINE if p < n_parts else n for p in (part, part + 1)
+    )
+    return slice(span.start + first, span.start + stop)
 
 
 def _spans(network, members):

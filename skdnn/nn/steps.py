@@ -3,30 +3,40 @@
 Between two slices Ctrl-C is heard, the clock is read, and learning rates are set.
 """
 
+from math import ceil
 from time import perf_counter
+
+import numpy as np
 
 from skdnn.nn import compiled
 from skdnn.nn.recording import NotRecorded, record_step
+from skdnn.nn.workers import ALONE
 
-__all__ = ["NumpySteps", "RecordedSteps", "steps"]
+__all__ = ["LARGE_PRODUCT", "NumpySteps", "RecordedSteps", "steps"]
 
 #: Seconds that a slice should take.
 SLICE = 0.05
 
+#: Operations of a matrix product below which a second thread costs more than it brings,
+#: and a great deal more where other programs hold a core.
+LARGE_PRODUCT = 2**25
 
-def steps(step, batches, workers):
+#: A step is cut in so many parts at most, each of so many rows at least: to add up
+#: their gradients then takes a few percent of what it takes to compute them.
+MOST_PARTS, ROWS_OF_PART = 4, 128
+
+
+def steps(step, batches):
     """Return what takes the steps of an epoch: compiled, where that can be.
 
     Parameters
     ----------
     step : Step
     batches : Batches
-    workers : Workers
-        Members of an ensemble may be trained side by side.
     """
     if compiled.available:
         try:
-            return RecordedSteps(step, batches, workers)
+            return RecordedSteps(step, batches)
         except NotRecorded:
             pass
     return NumpySteps(step, batches)
@@ -39,7 +49,14 @@ class NumpySteps:
     ----------
     step : Step
     batches : Batches
+
+    Attributes
+    ----------
+    n_apart : int
+        On how many threads it can be of use to take them.
     """
+
+    n_apart = 1
 
     def __init__(self, step, batches):
         self.step = step
@@ -57,7 +74,7 @@ class NumpySteps:
             return 1
         return max(1, min(n_left, int(SLICE / self._seconds)))
 
-    def run(self, first, rates):
+    def run(self, first, rates, workers=ALONE):
         """Take steps.
 
         Parameters
@@ -66,16 +83,18 @@ class NumpySteps:
             The number of the first, from the beginning of the epoch.
         rates : ndarray of shape (n_steps,)
             The learning rate of each.
+        workers : Workers, default=ALONE
+            Threads to take them on.
         """
         start = perf_counter()
-        self._run(first, rates)
+        self._run(first, rates, workers)
         self._seconds = (perf_counter() - start) / len(rates)
 
     def end_epoch(self):
         """Return the objective before each step, averaged over the rows."""
         return self._total / self.batches.n_samples
 
-    def _run(self, first, rates):
+    def _run(self, first, rates, workers):
         step = self.step
         # Rates come first, as an iterator that is asked goes on.
         for rate, batch in zip(rates.tolist(), self._iterator, strict=False):
@@ -86,13 +105,14 @@ class NumpySteps:
 class RecordedSteps(NumpySteps):
     """Takes the steps by recorded programs, which give up Python's lock.
 
+    Members that have nothing in common are trained side by side, and otherwise parts of
+    a step that takes long.
+
     Parameters
     ----------
     step : Step
         Its memory, and the number of its steps, are those of the programs too.
     batches : Batches
-    workers : Workers
-        Members are trained side by side.
 
     Raises
     ------
@@ -100,29 +120,40 @@ class RecordedSteps(NumpySteps):
         If there is no kernel for a part of the step.
     """
 
-    def __init__(self, step, batches, workers):
+    def __init__(self, step, batches):
         super().__init__(step, batches)
-        self._slab = min(batches.batch_size, step.slab_rows or batches.batch_size)
-        self._programs = record_step(step, batches.table, self._slab)
-        self._workers = workers
+        n_parts = _n_parts(step.network, batches.batch_size)
+        n_rows = ceil(batches.batch_size / n_parts)
+        self._slab = min(n_rows, step.slab_rows or n_rows)
+        self._programs = record_step(step, batches.table, self._slab, n_parts)
+        self._waits = n_parts > 1
+        self.n_apart = len(self._programs)
 
     def begin_epoch(self):
         self._order = self.batches.shuffle()
-        # One for each program, so that slices make no difference.
-        self._totals = [0.0] * len(self._programs)
+        # One for each program, so that slices and threads make no difference.
+        self._totals = [0.0] * self.n_apart
 
     def end_epoch(self):
         n_members = self.step.network.n_members or 1
         return sum(self._totals) / n_members / self.batches.n_samples
 
-    def _run(self, first, rates):
+    def _run(self, first, rates, workers):
         step, batches, order = self.step, self.batches, self._order
+        n_groups = self.n_apart
+        if self._waits:
+            # Each thread has to be there: none has two groups.
+            n_groups = min(workers.n_threads, self.n_apart)
+        meeting = np.zeros(2, np.int64)
 
-        def run(program, total):
-            return compiled.run_program(
-                program,
-                total=total,
-                stopped=self._workers.stopped,
+        def run(group):
+            own = slice(group, None, n_groups)
+            self._totals[own] = compiled.run_programs(
+                self._programs[own],
+                totals=self._totals[own],
+                meeting=meeting,
+                n_threads=n_groups if self._waits else 1,
+                stopped=workers.stopped,
                 order=order,
                 n_rows=batches.n_samples,
                 batch_size=batches.batch_size,
@@ -133,6 +164,19 @@ class RecordedSteps(NumpySteps):
                 draw=step.draws,
             )
 
-        self._totals = self._workers.map(run, self._programs, self._totals)
+        workers.map(run, range(n_groups))
         step.state["t"] += len(rates)
         step.draws += len(rates)
+
+
+def _n_parts(network, batch_size):
+    """Return how many programs share the rows of a batch.
+
+    It does not depend on how many threads there are: the sum of the gradients of parts
+    is rounded in another way than that of the whole.
+    """
+    if network.members_apart or network.couples_rows or not compiled.engine.can_meet():
+        return 1
+    if 2 * batch_size * network.largest_matrix < LARGE_PRODUCT:
+        return 1
+    return max(1, min(MOST_PARTS, batch_size // ROWS_OF_PART))

@@ -9,7 +9,6 @@ from math import isfinite
 import numpy as np
 
 from skdnn.nn.step import Step
-from skdnn.nn.steps import steps
 from skdnn.nn.workers import ALONE
 
 __all__ = ["Trainer"]
@@ -92,27 +91,26 @@ class Trainer:
 
     def run(
         self,
-        batches,
+        steps,
         n_epochs,
         on_epoch_end,
         on_epoch_begin=lambda: None,
         workers=ALONE,
     ):
-        """Train for at most `n_epochs`.
+        """Train for at most `n_epochs`, by what `steps` returned.
 
         Neither callable takes arguments.  `on_epoch_begin` is called before each epoch,
         `on_epoch_end` after each that ended well; the latter returns True to stop.
-        Members of an ensemble may be trained side by side, by `workers`.
+        Members of an ensemble, or parts of a step, run side by side, by `workers`.
         """
-        before = self.network.snapshot()
-        taken = steps(self.step, batches, workers)
+        before, batches = self.network.snapshot(), steps.batches
         # What overflows is seen, and reported, as a loss that is not finite.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for _ in range(n_epochs):
                 on_epoch_begin()
                 self.network.snapshot(out=before)
                 try:
-                    loss = self._run_epoch(taken)
+                    loss = self._run_epoch(steps, workers)
                     diverged = self._end_epoch(loss, batches.last(PROBED_ROWS), before)
                 except KeyboardInterrupt:
                     self.network.restore(before)
@@ -120,15 +118,15 @@ class Trainer:
                 if diverged or on_epoch_end():
                     break
 
-    def _run_epoch(self, taken):
+    def _run_epoch(self, steps, workers):
         """Take one step a batch; return the objective, averaged over the rows."""
-        batches, done = taken.batches, 0
-        taken.begin_epoch()
+        batches, done = steps.batches, 0
+        steps.begin_epoch()
         while done < batches.n_batches:
-            n = taken.slice(batches.n_batches - done)
-            taken.run(done, self._rates(batches, done, n))
+            n = steps.slice(batches.n_batches - done)
+            steps.run(done, self._rates(batches, done, n), workers)
             done += n
-        return taken.end_epoch()
+        return steps.end_epoch()
 
     def _rates(self, batches, first, n):
         """Return the learning rates of `n` steps of the epoch."""

@@ -9,6 +9,18 @@
 /* Squares of so many parameters are summed before the sum goes on in double. */
 #define UPDATE_BLOCK 4096
 
+/* grads = grads of all parts of a batch.  Sizes: n, number of the other parts.
+ * Pointers: grads, then those of the other parts. */
+static void NAME(sum_gradients)(const Operation *op, Pass *pass) {
+    REAL *restrict grads = op->pointer[0];
+    (void)pass;
+    for (int64_t part = 1; part <= op->size[1]; part++) {
+        const REAL *restrict more = op->pointer[part];
+        for (int64_t i = 0; i < op->size[0]; i++)
+            grads[i] += more[i];
+    }
+}
+
 static void NAME(sgd)(const Operation *op, Pass *pass) {
     const REAL rate = (REAL)(op->scalar[0] * pass->rate);
 #define UPDATE w -= g * rate;

@@ -11,17 +11,17 @@ static void NAME(product)(const Blas *blas, int a_transposed, int b_transposed,
     REAL *left = (REAL *)b, *right = (REAL *)a;
     if (m == 0 || n == 0) /* BLAS takes no matrix without rows */
         return;
+    if (k == 0) {
+        for (int64_t i = 0; i < m * n; i++)
+            out[i] = keep == 0 ? 0 : keep * out[i];
+        return;
+    }
     if (n == 1 || m == 1) {
         /* out is a vector: op(matrix) @ vector, which BLAS does sooner. */
         REAL *matrix = n == 1 ? (REAL *)a : (REAL *)b;
         REAL *vector = n == 1 ? (REAL *)b : (REAL *)a;
         int length = n == 1 ? columns : rows;
         int as_it_lies = n == 1 ? !a_transposed : b_transposed;
-        if (k == 0) {
-            for (int64_t i = 0; i < length; i++)
-                out[i] = keep == 0 ? 0 : keep * out[i];
-            return;
-        }
         /* A matrix (length, inner) in C order is (inner, length) to Fortran. */
         int height = as_it_lies ? inner : length, width = as_it_lies ? length : inner;
 #if IS_FLOAT32
@@ -34,8 +34,6 @@ static void NAME(product)(const Blas *blas, int a_transposed, int b_transposed,
         return;
     }
     int left_lead = b_transposed ? inner : rows, right_lead = a_transposed ? columns : inner;
-    if (left_lead < 1) left_lead = 1;
-    if (right_lead < 1) right_lead = 1;
 #if IS_FLOAT32
     blas->gemm32(b_transposed ? "T" : "N", a_transposed ? "T" : "N", &rows, &columns,
                  &inner, &factor, left, &left_lead, right, &right_lead, &keep, out,

@@ -63,11 +63,28 @@ static inline int64_t table_row(const Pass *pass, int64_t i) {
     return pass->rows ? pass->rows[i] : pass->first + i;
 }
 
-/* A run over batches. */
+/* The operations for a part of the rows of each batch, or for all of them. */
 typedef struct {
     const Operation *operations;
     int64_t n_operations;
-    int64_t n_updates;    /* of these, the last, which a batch needs once */
+    int64_t n_updates; /* of these, the last, which a batch needs once */
+    int64_t part, n_parts;
+    double total; /* what a run adds objectives to, each times its number of rows */
+    Pass pass;
+} Program;
+
+/* Where threads wait for each other; all zero at first. */
+typedef struct {
+    int64_t arrived; /* how many of them wait */
+    int64_t round;   /* how often all have met */
+} Meeting;
+
+/* A run over batches. */
+typedef struct {
+    Program *programs; /* what this thread runs, step by step */
+    int64_t n_programs;
+    Meeting *meeting; /* with the threads that run the other parts, or NULL: alone */
+    int64_t n_threads;
     const int64_t *order; /* rows of the table, batch after batch, or NULL: as it lies */
     int64_t n_rows;
     int64_t batch_size;
@@ -76,7 +93,6 @@ typedef struct {
     const double *rates; /* one a step */
     int64_t t;           /* steps taken by the optimizer before */
     uint64_t draw;       /* passes before */
-    double total;        /* of earlier steps of the epoch */
     /* Now and then, both are asked whether the run should end where it is. */
     int (*interrupted)(void);
     const volatile unsigned char *stopped; /* what another thread sets, or NULL */
@@ -97,11 +113,13 @@ extern const Level *const levels[];
 /* The names of the kernels, by their numbers; NULL ends the list. */
 extern const char *const kernel_names[];
 
+/* Whether threads can run parts of one step. */
+extern const int threads_can_meet;
+
 /* The names of the activations, likewise. */
 extern const char *const activation_names[];
 
-/* Run a program over batches; return `total` plus their objectives, each times its
- * number of rows, or -1 where something ended it before. */
-double run_program(const Run *run, Kernel *const *kernels);
+/* Run programs over batches; return 0, or -1 where something ended it before. */
+int run_programs(const Run *run, Kernel *const *kernels);
 
 #endif
