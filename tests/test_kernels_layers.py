@@ -52,27 +52,38 @@ class TestBatchNorm:
 
         y = x if in_place else np.empty_like(x)
         x_hat, share = np.empty_like(x), np.empty(n, dtype)
-        inv_std, *scratch = np.empty((3, width), dtype)
+        inv_std, batch_mean, squares, batch_var = np.empty((4, width), dtype)
         gamma_grad, beta_grad = np.empty((2, width), dtype)
+        sums, sums_back = np.empty(1 + width, dtype), np.empty(2 * width, dtype)
         grad = grad.copy()
-        parts = layer.gamma, layer.beta, mean, var, inv_std, *scratch, share, weight
         n_columns = 0 if weight is None else weight.shape[1]
         sizes, scalars = [width, n_columns, column], [layer.momentum, layer.epsilon]
+        of_x = x, weight, sums
+        affine, running = (layer.gamma, layer.beta), (mean, var)
+        of_batch = inv_std, batch_mean, squares, batch_var
         run(
+            operation("batch_norm_sums", *of_x, sizes=sizes),
             operation(
-                "batch_norm_forward", x, y, x_hat, *parts, sizes=sizes, scalars=scalars
+                "batch_norm_squares",
+                *(*of_x, mean, batch_mean, share, squares),
+                sizes=[*sizes, 1],
+            ),
+            operation(
+                "batch_norm_forward",
+                *(x, y, x_hat, *affine, *running, *of_batch),
+                sizes=[width, 1, 1],
+                scalars=scalars,
+            ),
+            operation(
+                "batch_norm_backward_sums",
+                *(grad, x_hat, gamma_grad, beta_grad, sums_back),
+                sizes=[width],
             ),
             operation(
                 "batch_norm_backward",
-                grad,
-                x_hat,
-                layer.gamma,
-                inv_std,
-                share,
-                gamma_grad,
-                beta_grad,
-                np.empty(2 * width, dtype),
-                sizes=[width],
+                *(grad, x_hat, layer.gamma, inv_std, share, sums_back),
+                np.empty(3 * width, dtype),
+                sizes=[width, 1],
             ),
             dtype=dtype,
             n=n,

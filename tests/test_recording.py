@@ -71,6 +71,7 @@ def train(
     learning_rate=0.01,
     n_threads=1,
     schedule=None,
+    shuffle=True,
 ):
     """Return the losses of a run, whose network is trained in place."""
     if network.adapts:
@@ -86,7 +87,8 @@ def train(
         max_epochs=n_epochs,
         seed=5,
     )
-    batches = Batches(*data, batch_size, np.random.default_rng(2))
+    order = np.random.default_rng(2) if shuffle else None
+    batches = Batches(*data, batch_size, order)
     # Raises an error where NumPy would run.
     record_step(trainer.step, batches.table, batch_size)
     available = patch.object(compiled, "available", kind == "recorded")

@@ -44,9 +44,26 @@ def test_networks(name, members, cut):
     """Whole runs agree with NumPy, on threads or without; the last batch is smaller."""
     ensemble = {"n_members": 3, "shared": True} if members else {}
     network = build(**NETWORKS[name], **ensemble)
-    whole = network.couples_rows or network.members_apart
-    assert n_parts(network, 32) == (1 if whole else 3)
+    assert n_parts(network, 32) == (1 if network.members_apart else 3)
     assert_same(network, table(), n_threads=2)
+
+
+@pytest.mark.parametrize("weight_columns", [0, 1, 3])
+def test_weights(weight_columns, cut):
+    """Batch norm weighs the rows of all parts, and of each member."""
+    options = {"n_members": 3, "shared": True} if weight_columns == 3 else {}
+    network = build(**NETWORKS["batch norm and dropout"], **options)
+    data = table(weight_columns=weight_columns)
+    assert_same(network, data, batch_size=20, n_threads=2)
+
+
+def test_parts_without_weight(cut):
+    """Rows count the same where a batch has no weight, not where one part has none."""
+    X, y, weight = table(weight_columns=1)
+    weight[30:60] = 0
+    weight[60:70] = 0
+    network = build(batch_norm=True)
+    assert_same(network, (X, y, weight), batch_size=30, shuffle=False, n_threads=2)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -65,7 +82,7 @@ def test_optimizers(name, cut):
 
 
 @pytest.mark.parametrize("batch_size", [N - 1, N - 2, 74])
-@pytest.mark.parametrize("name", ["plain", "all embeddings"])
+@pytest.mark.parametrize("name", ["plain", "all embeddings", "batch norm and dropout"])
 def test_a_part_without_rows(name, batch_size, cut):
     """A last batch of fewer rows than parts leaves no gradients of the one before."""
     assert N % batch_size < 3
@@ -81,7 +98,9 @@ def test_slabs(cut, monkeypatch):
 # Whoever runs them
 
 
-@pytest.mark.parametrize("name", ["dropout", "all embeddings"])
+@pytest.mark.parametrize(
+    "name", ["dropout", "all embeddings", "batch norm and dropout"]
+)
 def test_any_number_of_threads(name, cut):
     """The same parts are added up in the same order."""
     networks = [build(**NETWORKS[name], dtype=np.float32) for _ in range(4)]
@@ -92,6 +111,7 @@ def test_any_number_of_threads(name, cut):
     for other, network in zip(losses[1:], networks[1:], strict=True):
         assert other == losses[0]
         assert_array_equal(network.params, networks[0].params)
+        assert_array_equal(network.statistics, networks[0].statistics)
 
 
 def test_parts_round_as_sums_do(cut, monkeypatch):
@@ -142,8 +162,3 @@ def test_which_steps_are_cut(hidden, batch_size, expected):
     assert n_parts(network, batch_size) == expected
     apart = build(hidden=hidden, n_members=2)
     assert n_parts(apart, batch_size) == 1
-
-
-def test_steps_of_coupled_rows_are_whole():
-    network = build(hidden=(512, 512), batch_norm=True)
-    assert n_parts(network, 10_000) == 1

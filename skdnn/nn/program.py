@@ -27,6 +27,8 @@ class Program:
         How many go through at a time, at most.
     part, n_parts : int, default=0, 1
         Which part of the rows of each batch goes through, of how many.
+    common : dict, default=None
+        Memory that the programs of all parts have in common, by its name.
 
     Attributes
     ----------
@@ -37,12 +39,13 @@ class Program:
         How many of the last are run once a batch, not once a slab of its rows.
     """
 
-    def __init__(self, dtype, n_rows, part=0, n_parts=1):
+    def __init__(self, dtype, n_rows, part=0, n_parts=1, common=None):
         self.dtype = np.dtype(dtype)
         self.is_float32 = self.dtype == np.float32
         self.n_rows = n_rows
         self.part = part
         self.n_parts = n_parts
+        self._common = {} if common is None else common
         self.n_updates = 0
         self._operations = []
         # Operations hold addresses, which do not keep arrays alive.
@@ -60,6 +63,17 @@ class Program:
         memory = np.zeros(size + ALIGNMENT, np.uint8)
         start = -memory.ctypes.data % ALIGNMENT
         return memory[start : start + size].view(dtype).reshape(shape)
+
+    def of_parts(self, name, width):
+        """Return memory (n_parts, width) that all parts see, each with its own row."""
+        if name not in self._common:
+            self._common[name] = self.buffer(self.n_parts, width)
+        return self._common[name]
+
+    def meet(self):
+        """Wait for the other parts, if there are any."""
+        if self.n_parts > 1:
+            self.add("meet", ())
 
     def rows(self, width):
         """Return memory for what a layer returns for the rows of a pass."""

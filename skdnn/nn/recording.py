@@ -294,20 +294,34 @@ def _record_batch_norm(lane, layer, x):
         pointers = x, x, gamma, beta, mean, var
         program.add("batch_norm_predict", pointers, (width,), (layer.epsilon,))
         return x, None
-    scalars = layer.momentum, layer.epsilon
+    part, n_parts, last = program.part, program.n_parts, program.n_parts - 1
+    sums, squares, sums_back = (
+        program.of_parts((layer, lane.member, name), n)
+        for name, n in (("sums", 1 + width), ("squares", width), ("back", 2 * width))
+    )
     x_hat, share = program.rows(width), program.buffer(program.n_rows)
     inv_std, batch_mean, batch_var = (program.buffer(width) for _ in range(3))
     weight, n_columns, column = lane.weight
+    sizes = width, n_columns, column
+    program.add("batch_norm_sums", (x, weight, sums[part]), sizes)
+    program.meet()
+    pointers = x, weight, sums, mean, batch_mean, share, squares[part]
+    program.add("batch_norm_squares", pointers, (*sizes, n_parts))
+    program.meet()
     pointers = (x, x, x_hat, gamma, beta, mean, var, inv_std)
-    pointers = (*pointers, batch_mean, batch_var, share, weight)
-    program.add("batch_norm_forward", pointers, (width, n_columns, column), scalars)
-    scratch = program.buffer(2 * width)
+    pointers = (*pointers, batch_mean, squares, batch_var)
+    scalars = layer.momentum, layer.epsilon
+    sizes = width, n_parts, part == last
+    program.add("batch_norm_forward", pointers, sizes, scalars)
+    scratch = program.buffer(3 * width)
 
     def backward(grad, out, adds):
-        gamma_grad = lane.gradient(layer, "gamma")
-        beta_grad = lane.gradient(layer, "beta")
-        pointers = (grad, x_hat, gamma, inv_std, share, gamma_grad, beta_grad, scratch)
-        program.add("batch_norm_backward", pointers, (width,))
+        gradients = lane.gradient(layer, "gamma"), lane.gradient(layer, "beta")
+        pointers = (grad, x_hat, *gradients, sums_back[part])
+        program.add("batch_norm_backward_sums", pointers, (width,))
+        program.meet()
+        pointers = (grad, x_hat, gamma, inv_std, share, sums_back, scratch)
+        program.add("batch_norm_backward", pointers, (width, n_parts))
         return grad
 
     return x, backward
@@ -483,11 +497,10 @@ def record_step(step, batch, n_rows, n_parts=1):
             for member in members
         ]
     grads = [step.grads, *(np.empty_like(step.grads) for _ in range(n_parts - 1))]
+    parts, common = range(n_parts), {}
+    programs = [Program(dtype, n_rows, part, n_parts, common) for part in parts]
     return [
-        _record_program(
-            step, batch, Program(dtype, n_rows, part, n_parts), members, grads
-        )
-        for part in range(n_parts)
+        _record_program(step, batch, program, members, grads) for program in programs
     ]
 
 

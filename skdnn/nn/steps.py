@@ -175,7 +175,7 @@ def _n_parts(network, batch_size):
     It does not depend on how many threads there are: the sum of the gradients of parts
     is rounded in another way than that of the whole.
     """
-    if network.members_apart or network.couples_rows or not compiled.engine.can_meet():
+    if network.members_apart or not compiled.engine.can_meet():
         return 1
     if 2 * batch_size * network.largest_matrix < LARGE_PRODUCT:
         return 1

@@ -70,7 +70,10 @@ typedef struct {
     int64_t n_updates; /* of these, the last, which a batch needs once */
     int64_t part, n_parts;
     double total; /* what a run adds objectives to, each times its number of rows */
+    /* Where it stands. */
     Pass pass;
+    const Operation *next;
+    int64_t n_left; /* rows of its part behind those of the pass */
 } Program;
 
 /* Where threads wait for each other; all zero at first. */

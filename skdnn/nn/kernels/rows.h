@@ -1,4 +1,9 @@
-/* Rows of a table come into a program. */
+/* Rows of a table come into a program, and parts of a batch wait for each other. */
+
+/* Nothing: `run.c` looks for it. */
+static void NAME(meet)(const Operation *op, Pass *pass) {
+    (void)op, (void)pass;
+}
 
 /* Copy the rows of the pass.  Sizes: n_columns.  Pointers: table, x. */
 static void NAME(gather)(const Operation *op, Pass *pass) {

@@ -100,48 +100,76 @@ static int meet(const Run *run, double *last) {
     return 0;
 }
 
-/* Return whether to end. */
-static int run_operations(const Run *run, const Operation *op, int64_t n,
-                          Kernel *const *kernels, Pass *pass, double *last) {
-    for (const Operation *end = op + n; op < end; op++) {
+enum {
+#define KERNEL(name) KERNEL_##name,
+#include "kernels.def"
+#undef KERNEL
+};
+
+enum { DONE, MEETS, ENDS };
+
+/* Run operations up to `end`; return whether there is a meeting before, or an end to
+ * everything. */
+static int run_operations(const Run *run, Program *program, const Operation *end,
+                          Kernel *const *kernels, double *last) {
+    Pass *pass = &program->pass;
+    while (program->next < end) {
+        const Operation *op = program->next++;
+        if (op->kernel == KERNEL_meet)
+            return MEETS;
         kernels[op->kernel](op, pass);
         if (pass->n >= MANY_ROWS && should_end(run, last))
-            return 1;
+            return ENDS;
     }
-    return 0;
+    return DONE;
 }
 
-/* Take the rows of a program's part through it, forward and back; return whether to
- * end.  The batch has `n` rows, from `start` on.  A part without a row goes through too:
- * its gradients are zero. */
-static int run_passes(const Run *run, Program *program, int64_t start, int64_t n,
-                      Kernel *const *kernels, double *last) {
+/* Begin the next slab of the rows of a program's part. */
+static void begin_slab(const Run *run, Program *program) {
     Pass *pass = &program->pass;
-    const int64_t n_passes = program->n_operations - program->n_updates;
+    const int64_t n_left = program->n_left;
+    pass->n = n_left < run->slab_size ? n_left : run->slab_size;
+    program->n_left -= pass->n;
+    program->next = program->operations;
+}
+
+/* Begin a batch of `n` rows, from `start` on.  A part without a row goes through it too:
+ * its gradients are zero. */
+static void begin_batch(const Run *run, Program *program, int64_t step, int64_t start,
+                        int64_t n) {
+    Pass *pass = &program->pass;
     const int64_t first = n * program->part / program->n_parts;
-    const int64_t stop = n * (program->part + 1) / program->n_parts;
-    int64_t offset = first;
+    pass->blas = run->blas;
+    pass->rate = run->rates ? run->rates[step] : 0;
+    pass->t = run->t + step + 1;
+    pass->draw = run->draw + (uint64_t)step;
     pass->factor = 1.0 / (double)n;
     pass->value = 0;
-    do {
-        const int64_t left = stop - offset;
-        pass->rows = run->order ? run->order + start + offset : NULL;
-        pass->first = start + offset;
-        pass->n = left < run->slab_size ? left : run->slab_size;
-        pass->offset = offset;
-        pass->accumulate = offset > first;
-        if (run_operations(run, program->operations, n_passes, kernels, pass, last))
-            return 1;
-        offset += pass->n;
-    } while (offset < stop);
-    return 0;
+    pass->rows = run->order ? run->order + start + first : NULL;
+    pass->first = start + first;
+    pass->offset = first;
+    pass->accumulate = 0;
+    program->n_left = n * (program->part + 1) / program->n_parts - first;
+    begin_slab(run, program);
 }
 
-static int run_updates(const Run *run, Program *program, Kernel *const *kernels,
-                       double *last) {
-    const int64_t n_passes = program->n_operations - program->n_updates;
-    return run_operations(run, program->operations + n_passes, program->n_updates,
-                          kernels, &program->pass, last);
+/* Take the rows of a program's part through it, forward and back, as far as it can go
+ * alone. */
+static int run_passes(const Run *run, Program *program, Kernel *const *kernels,
+                      double *last) {
+    Pass *pass = &program->pass;
+    const Operation *end =
+        program->operations + program->n_operations - program->n_updates;
+    for (;;) {
+        const int result = run_operations(run, program, end, kernels, last);
+        if (result != DONE || program->n_left == 0)
+            return result;
+        pass->rows = pass->rows ? pass->rows + pass->n : NULL;
+        pass->first += pass->n;
+        pass->offset += pass->n;
+        pass->accumulate = 1;
+        begin_slab(run, program);
+    }
 }
 
 static int run_batches(const Run *run, Kernel *const *kernels) {
@@ -151,23 +179,26 @@ static int run_batches(const Run *run, Kernel *const *kernels) {
         const int64_t start = (run->first_step + step) * run->batch_size;
         const int64_t left = run->n_rows - start;
         const int64_t n = left < run->batch_size ? left : run->batch_size;
-        for (Program *program = programs; program < end; program++) {
-            Pass *pass = &program->pass;
-            pass->blas = run->blas;
-            pass->rate = run->rates ? run->rates[step] : 0;
-            pass->t = run->t + step + 1;
-            pass->draw = run->draw + (uint64_t)step;
-            if (run_passes(run, program, start, n, kernels, &last))
+        for (Program *program = programs; program < end; program++)
+            begin_batch(run, program, step, start, n);
+        /* All have the same meetings; updates need the gradients of all parts. */
+        int result = DONE;
+        do {
+            for (Program *program = programs; program < end; program++) {
+                result = run_passes(run, program, kernels, &last);
+                if (result == ENDS)
+                    return -1;
+            }
+            if (meet(run, &last))
                 return -1;
-        }
-        /* Updates need the gradients of all parts, and the next step all updates. */
-        if (meet(run, &last))
-            return -1;
+        } while (result == MEETS);
         for (Program *program = programs; program < end; program++) {
-            if (run_updates(run, program, kernels, &last))
+            const Operation *stop = program->operations + program->n_operations;
+            if (run_operations(run, program, stop, kernels, &last) == ENDS)
                 return -1;
             program->total += (double)n * program->pass.value;
         }
+        /* The next step needs all updates. */
         if (meet(run, &last))
             return -1;
     }
