@@ -97,6 +97,8 @@ class StoppingRule:
         watched = self.validate is not None
         validation_losses = [validation.loss for validation in self.validations]
         scores = [validation.score for validation in self.validations]
+        has_rates = self.trainer.learning_rate is not None
+        rates = self.trainer.learning_rates[: self.n_epochs]
         return {
             "loss_curve_": losses,
             "loss_": losses[-1],
@@ -105,6 +107,7 @@ class StoppingRule:
             "validation_loss_curve_": validation_losses if watched else None,
             "validation_scores_": scores if watched else None,
             "best_validation_score_": self.best.score if watched else None,
+            "learning_rate_curve_": rates if has_rates else None,
         }
 
     def _lower_learning_rate(self):

@@ -290,7 +290,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         The network, with all parameters in ``network_.params``.
 
     learning_rate_ : float or None
-        The learning rate that training began with; None with `"lbfgs"`.
+        The learning rate that `schedule` multiplies; None with `"lbfgs"`.
 
     n_iter_ : int
         Number of epochs: of the last `fit`, or of all calls to `partial_fit`. With
@@ -316,6 +316,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     best_validation_score_ : float or None
         The best of `validation_scores_`; None without early stopping.
+
+    learning_rate_curve_ : list of float or None
+        The learning rate at the first step of each epoch, after `schedule` and before
+        `learning_rate_multipliers`; None with `"lbfgs"`.
 
     See Also
     --------

@@ -17,6 +17,7 @@ def assert_same(one, two):
     assert one.loss_curve_ == two.loss_curve_
     assert one.validation_loss_curve_ == two.validation_loss_curve_
     assert one.validation_scores_ == two.validation_scores_
+    assert one.learning_rate_curve_ == two.learning_rate_curve_
 
 
 def outputs(est, X):

@@ -16,6 +16,7 @@ WATCHED = (
     "validation_loss_curve_",
     "validation_scores_",
     "best_validation_score_",
+    "learning_rate_curve_",
     "temperature_",
 )
 

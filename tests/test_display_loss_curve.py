@@ -103,6 +103,83 @@ def test_score_of_a_callable(plt):
     assert display.score_ax_.get_ylabel() == "Score"
 
 
+def scheduled(**params):
+    """Return a fitted estimator whose learning rate changes from epoch to epoch."""
+    params = {"schedule": "cosine", "learning_rate": 0.1} | params
+    return classifier(**params).fit(*binary())
+
+
+def test_learning_rate(plt):
+    """It is drawn beneath, over the same epochs and from zero, if that is asked for."""
+    clf = scheduled(early_stopping=True, scoring="accuracy")
+    display = LossCurveDisplay.from_estimator(clf)
+    assert display.learning_rate_ax_ is None
+    display = LossCurveDisplay.from_estimator(clf, plot_learning_rate=True)
+    beneath, line = display.learning_rate_ax_, display.lines_[-1]
+    assert beneath.lines[:] == [line]
+    np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(line.get_ydata(), clf.learning_rate_curve_)
+    assert line.get_color() == display.lines_[0].get_color()
+    assert beneath.get_xlim() == display.ax_.get_xlim()
+    bottom, top = beneath.get_ylim()
+    assert bottom == 0 and 0.1 < top < 0.12
+    assert (beneath.get_xlabel(), beneath.get_ylabel()) == ("Epoch", "Learning rate")
+    assert display.ax_.get_xlabel() == ""
+    assert texts(display) == ["training", "validation", "best epoch", "score"]
+
+
+def test_learning_rates_of_several_runs(plt):
+    """They go into the same axes, also where the first run did not have them."""
+    display = LossCurveDisplay.from_estimator(
+        scheduled(early_stopping=True, scoring="accuracy"), name="one"
+    )
+    runs = [
+        LossCurveDisplay.from_estimator(
+            scheduled(learning_rate=rate), ax=display.ax_, plot_learning_rate=True
+        )
+        for rate in (0.1, 0.3)
+    ]
+    last = LossCurveDisplay.from_estimator(scheduled(), ax=display.ax_)
+    assert runs[0].learning_rate_ax_ is runs[1].learning_rate_ax_
+    assert last.learning_rate_ax_ is None
+    beneath = runs[0].learning_rate_ax_
+    assert len(beneath.lines) == 2
+    assert beneath.get_ylim()[1] > 0.3
+    assert (beneath.get_xlabel(), display.ax_.get_xlabel()) == ("Epoch", "")
+    display.figure_.draw_without_rendering()  # which lays out
+    parts = display.ax_, display.score_ax_, beneath
+    losses, scores, rates = (part.get_position() for part in parts)
+    assert losses.bounds == scores.bounds
+    assert rates.y1 < losses.y0
+    assert losses.height == pytest.approx(3 * rates.height, rel=0.05)
+
+
+def test_learning_rates_of_several_axes(plt):
+    """Displays side by side have one each, also where they share the epochs."""
+    _, axes = plt.subplots(1, 2, sharex=True)
+    one, two = (
+        LossCurveDisplay.from_estimator(scheduled(), ax=ax, plot_learning_rate=True)
+        for ax in axes
+    )
+    assert one.learning_rate_ax_ is not two.learning_rate_ax_
+
+
+def test_no_learning_rate(plt):
+    """L-BFGS has none, and there is no place for it."""
+    clf = classifier(optimizer="lbfgs", solver="bgd").fit(*binary())
+    display = LossCurveDisplay.from_estimator(clf, plot_learning_rate=True)
+    assert display.learning_rate_ax_ is None
+    assert len(display.figure_.axes) == 1
+
+
+def test_learning_rate_without_a_grid(plt):
+    """Axes that lie anywhere can't be divided, and stay empty."""
+    ax = plt.figure().add_axes((0, 0, 1, 1))
+    with pytest.raises(ValueError, match="ax must be one of a grid"):
+        LossCurveDisplay.from_estimator(scheduled(), ax=ax, plot_learning_rate=True)
+    assert not ax.lines
+
+
 def test_several_runs(plt):
     """Each run has its color and its name; what the curves are is said once."""
     display, runs = None, []

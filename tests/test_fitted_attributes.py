@@ -1,9 +1,13 @@
 """What the fitted attributes are, in each mode of training."""
 
+import pickle
+from math import cos, pi
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
+from skdnn.nn.schedules import Adaptive, Exponential, Step
 from tests import plain
 from tests.plain import plain_classifier
 from tests.tables import (
@@ -92,6 +96,67 @@ def test_not_fitted(task, method):
     if hasattr(est, method):
         with pytest.raises(NotFittedError):
             getattr(est, method)(numbers())
+
+
+# The learning rate
+
+#: Schedules, and what they multiply the rate with when each of six epochs begins.
+FACTORS = {
+    "constant": ("constant", 6 * [1.0]),
+    "cosine": ("cosine", [0.5 * (1 + cos(pi * epoch / 6)) for epoch in range(6)]),
+    "exponential": ("exponential", [0.95**epoch for epoch in range(6)]),
+    "step": (Step(every=2, decay=0.5), [1, 1, 1 / 2, 1 / 2, 1 / 4, 1 / 4]),
+    "warm-up": (
+        Exponential(decay=0.5, warm_up=2),
+        [0.01, 0.505 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32],
+    ),
+}
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize("name", FACTORS)
+def test_learning_rate_curve_is_the_schedule(name, n_members):
+    """It has the rate of each epoch's first step, whatever comes within the epoch."""
+    schedule, factors = FACTORS[name]
+    params = {"schedule": schedule, "learning_rate": 0.2, "max_iter": 6}
+    clf = classifier(**params, n_members=n_members, batch_size=7).fit(*binary())
+    np.testing.assert_allclose(
+        clf.learning_rate_curve_, np.multiply(0.2, factors), rtol=1e-14
+    )
+    assert {type(rate) for rate in clf.learning_rate_curve_} == {float}
+    assert clf.learning_rate_ == 0.2
+    copy = pickle.loads(pickle.dumps(clf))
+    assert copy.learning_rate_curve_ == clf.learning_rate_curve_
+
+
+def test_learning_rate_curve_has_plateaus():
+    """An epoch after a stall has the lower rate."""
+    clf = classifier(
+        schedule=Adaptive(divisor=2.0, minimum=0.3),
+        learning_rate=1.0,
+        early_stopping=True,
+        scoring=lambda est, X, y: 0.5,
+        n_iter_no_change=2,
+        tol=1e-3,
+        max_iter=20,
+    ).fit(*binary())
+    assert clf.learning_rate_curve_ == 4 * [1.0] + 3 * [0.5] + 3 * [0.25]
+
+
+def test_learning_rate_curve_goes_on():
+    """It is that of this call, as the losses are, and the schedule goes on."""
+    X, y = binary()
+    params = {"schedule": "exponential", "learning_rate": 0.2}
+    clf = classifier(**params, max_iter=3, warm_start=True).fit(X, y)
+    clf.fit(X, y)
+    expected = [0.2 * 0.95**epoch for epoch in range(3, 6)]
+    np.testing.assert_allclose(clf.learning_rate_curve_, expected, rtol=1e-14)
+    clf = classifier(**params)
+    for epoch in range(3):
+        clf.partial_fit(X, y, classes=[0, 1])
+        np.testing.assert_allclose(
+            clf.learning_rate_curve_, [0.2 * 0.95**epoch], rtol=1e-14
+        )
 
 
 # Of each mode
@@ -183,6 +248,10 @@ def test_fault_05_attributes_are_of_this_fit_in_all_modes(before, mode):
         clf.fit(X, y)
     assert clf.loss_ == clf.loss_curve_[-1]
     assert len(clf.loss_curve_) == (1 if mode == "partial_fit" else 7)
+    if mode == "lbfgs":
+        assert clf.learning_rate_curve_ is None
+    else:
+        assert len(clf.learning_rate_curve_) == len(clf.loss_curve_)
     assert clf.best_iter_ <= 7
     if mode.startswith("validation"):
         assert clf.best_loss_ is None

@@ -218,6 +218,7 @@ def test_interrupt_leaves_a_fitted_estimator():
     # The epoch that was being validated has not ended.
     assert clf.n_iter_ == 3
     assert len(clf.loss_curve_) == len(clf.validation_scores_) == 3
+    assert len(clf.learning_rate_curve_) == 3
     assert clf.predict(X).shape == y.shape
 
 

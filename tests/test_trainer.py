@@ -103,6 +103,9 @@ def test_schedule_moves_within_an_epoch(rng):
     trainer = make_trainer((3, 4, 1), rng, schedule=Spy(), max_epochs=5)
     trainer.run(steps(trainer.step, Batches(X, y, None, 15)), 2, never)
     assert asked == [(0, 5), (0.5, 5), (1, 5), (1.5, 5)]
+    # What is kept of an epoch is the rate of its first step.
+    rate = trainer.learning_rate
+    np.testing.assert_allclose(trainer.learning_rates, [rate, 0.95 * rate], rtol=1e-14)
 
 
 def test_schedule_and_plateau_scale_the_step(rng):
@@ -194,7 +197,7 @@ def test_divergence_keeps_finite_weights(rng):
 
     trainer.run(steps(trainer.step, Batches(X, y, None, 30)), 100, remember)
     assert trainer.diverged
-    assert len(trainer.losses) == len(seen) < 100
+    assert len(trainer.losses) == len(trainer.learning_rates) == len(seen) < 100
     np.testing.assert_array_equal(trainer.network.params, seen[-1])
 
 

@@ -1,4 +1,4 @@
-"""The loss of each epoch, of one run or of several."""
+"""The loss of each epoch, and its learning rate, of one run or of several."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -12,12 +12,15 @@ STYLES = {
     "score": {"linestyle": ":"},
 }
 
+#: Heights of the losses and of the learning rate beneath them.
+HEIGHTS = 3, 1
+
 
 class LossCurveDisplay:
     """The loss of each epoch, on the training and on the validation rows.
 
     With early stopping that watches a metric, the score of each epoch has an axis of
-    its own, on the right.
+    its own, on the right. The course of the learning rate can be drawn beneath.
 
     Use :meth:`from_estimator` to make one. Several runs go into the same axes, each in
     a color of its own: pass `ax`, and a `name` that tells the run from the others.
@@ -42,6 +45,9 @@ class LossCurveDisplay:
     learning_rate : float, default=None
         For the title.
 
+    learning_rate_curve : array-like of shape (n_epochs,), default=None
+        The learning rate that each epoch began with.
+
     estimator_name : str, default=None
         For the title.
 
@@ -53,11 +59,16 @@ class LossCurveDisplay:
     score_ax_ : matplotlib Axes or None
         Where the score is drawn: the same place, with an axis on the right.
 
+    learning_rate_ax_ : matplotlib Axes or None
+        Where the learning rate is drawn: beneath, with the epochs of `ax_`, whose place
+        is divided.
+
     figure_ : matplotlib Figure
         The figure that `ax_` is part of.
 
     lines_ : list of matplotlib Line2D
-        The curves: training loss, and where there are any, validation loss and score.
+        The curves: training loss, and where they are drawn, validation loss, score and
+        learning rate.
 
     Examples
     --------
@@ -83,6 +94,7 @@ class LossCurveDisplay:
         score_name=None,
         best_iter=None,
         learning_rate=None,
+        learning_rate_curve=None,
         estimator_name=None,
     ):
         self.loss_curve = loss_curve
@@ -91,10 +103,13 @@ class LossCurveDisplay:
         self.score_name = score_name
         self.best_iter = best_iter
         self.learning_rate = learning_rate
+        self.learning_rate_curve = learning_rate_curve
         self.estimator_name = estimator_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, name=None, **kwargs):
+    def from_estimator(
+        cls, estimator, *, ax=None, name=None, plot_learning_rate=False, **kwargs
+    ):
         """Draw the curves of a fitted estimator.
 
         Parameters
@@ -107,6 +122,10 @@ class LossCurveDisplay:
 
         name : str, default=None
             Name of the run; by default, that of the class.
+
+        plot_learning_rate : bool, default=False
+            Whether to draw the learning rate of each epoch, if there is one, beneath
+            the losses. `ax` must then be one of a grid, as by `plt.subplots`.
 
         **kwargs : dict
             Passed to matplotlib's `plot`.
@@ -126,17 +145,22 @@ class LossCurveDisplay:
             score_name=scoring if isinstance(scoring, str) else None,
             best_iter=estimator.best_iter_ if validated else None,
             learning_rate=estimator.learning_rate_,
+            learning_rate_curve=estimator.learning_rate_curve_,
             estimator_name=type(estimator).__name__ if name is None else name,
         )
-        return display.plot(ax=ax, **kwargs)
+        return display.plot(ax=ax, plot_learning_rate=plot_learning_rate, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, *, plot_learning_rate=False, **kwargs):
         """Draw the curves.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw, beside the runs that are there; by default, in a new figure.
+
+        plot_learning_rate : bool, default=False
+            Whether to draw the learning rate of each epoch, if there is one, beneath
+            the losses. `ax` must then be one of a grid, as by `plt.subplots`.
 
         **kwargs : dict
             Passed to matplotlib's `plot`.
@@ -146,8 +170,10 @@ class LossCurveDisplay:
         display : LossCurveDisplay
         """
         ax = begin(self, ax)
+        self.score_ax_ = self.learning_rate_ax_ = None
+        if plot_learning_rate and self.learning_rate_curve is not None:
+            self.learning_rate_ax_ = _beneath(ax) or _divide(ax)
         kwargs = {"label": self._title() or "training"} | kwargs
-        self.score_ax_ = None
         self.lines_ = [_draw(ax, self.loss_curve, kwargs)]
         # The curves of a run have a color, and what they are is hidden in their labels.
         of_run = kwargs | {"color": self.lines_[0].get_color()}
@@ -160,7 +186,10 @@ class LossCurveDisplay:
             self._draw_validation(
                 self.score_ax_, self.validation_scores, of_run, "score"
             )
-        ax.set(xlabel="Epoch", ylabel="Loss")
+        if self.learning_rate_ax_ is not None:
+            self._draw_learning_rate(self.learning_rate_ax_, of_run)
+        ax.set_ylabel("Loss")
+        (_beneath(ax) or ax).set_xlabel("Epoch")
         self._write_legend()
         return self
 
@@ -173,6 +202,13 @@ class LossCurveDisplay:
             best = STYLES["best epoch"] | {"color": of_run["color"]}
             value = np.asarray(curve)[self.best_iter - 1]
             ax.plot(self.best_iter, value, label="_best epoch", **best)
+
+    def _draw_learning_rate(self, ax, of_run):
+        """Draw it from zero, up to the highest of all runs."""
+        of_run = of_run | {"label": "_learning rate"}
+        self.lines_.append(_draw(ax, self.learning_rate_curve, of_run))
+        ax.autoscale(axis="y")
+        ax.set_ylim(bottom=0)
 
     def _write_legend(self):
         """Say what the curves of one run are, or in what several of them differ."""
@@ -225,3 +261,28 @@ def _right_of(ax):
         ax.set_zorder(twin.get_zorder() + 1)
         ax.patch.set_visible(False)
     return twin
+
+
+def _beneath(ax):
+    """Return the axes of the learning rate beneath, if any."""
+    # Those of other displays may share the epochs, but not the place.
+    siblings = ax.get_shared_x_axes().get_siblings(ax)
+    siblings = [s for s in siblings if s.get_gridspec() is ax.get_gridspec()]
+    return next((s for s in siblings if s.get_label() == "_learning rate"), None)
+
+
+def _divide(ax):
+    """Return new axes for the learning rate, in the lower part of the place of `ax`."""
+    place, twin = ax.get_subplotspec(), _twin(ax)
+    if place is None:
+        raise ValueError(
+            "To draw the learning rate, ax must be one of a grid, as by plt.subplots()."
+        )
+    upper, lower = place.subgridspec(2, 1, height_ratios=HEIGHTS, hspace=0.1)
+    for axes in [ax] if twin is None else [ax, twin]:
+        axes.set_subplotspec(upper)
+    beneath = ax.figure.add_subplot(lower, sharex=ax, label="_learning rate")
+    beneath.set_ylabel("Learning rate")
+    ax.set_xlabel("")
+    ax.tick_params(labelbottom=False)
+    return beneath

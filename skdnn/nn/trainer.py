@@ -51,6 +51,8 @@ class Trainer:
     losses : list of float
         The objective of each epoch of this run: measured before each step, averaged
         over the rows.
+    learning_rates : list of float or None
+        That of the first step of each epoch; None in `minimize`, which has no such.
     diverged : bool
         Whether the run ended because loss, parameters, statistics or predictions were
         no longer finite.  The network is then as it was before the epoch.
@@ -85,6 +87,7 @@ class Trainer:
         self.time_for = time_for
         self.plateau_factor = plateau_factor
         self.losses = []
+        self.learning_rates = []
         self.diverged = False
         self.ran_out = False
         self.step = Step(network, loss, optimizer, penalty, state, seed, draws)
@@ -110,8 +113,9 @@ class Trainer:
                 on_epoch_begin()
                 self.network.snapshot(out=before)
                 try:
-                    loss = self._run_epoch(steps, workers)
-                    diverged = self._end_epoch(loss, batches.last(PROBED_ROWS), before)
+                    loss, rate = self._run_epoch(steps, workers)
+                    last = batches.last(PROBED_ROWS)
+                    diverged = self._end_epoch(loss, last, before, rate)
                 except KeyboardInterrupt:
                     self.network.restore(before)
                     raise
@@ -119,14 +123,20 @@ class Trainer:
                     break
 
     def _run_epoch(self, steps, workers):
-        """Take one step a batch; return the objective, averaged over the rows."""
-        batches, done = steps.batches, 0
+        """Take one step a batch.
+
+        Return the objective, averaged over the rows, and the first learning rate.
+        """
+        batches, done, first = steps.batches, 0, None
         steps.begin_epoch()
         while done < batches.n_batches:
             n = steps.slice(batches.n_batches - done)
-            steps.run(done, self._rates(batches, done, n), workers)
+            rates = self._rates(batches, done, n)
+            if first is None:
+                first = float(rates[0])
+            steps.run(done, rates, workers)
             done += n
-        return steps.end_epoch()
+        return steps.end_epoch(), first
 
     def _rates(self, batches, first, n):
         """Return the learning rates of `n` steps of the epoch."""
@@ -185,7 +195,7 @@ class Trainer:
             if not self.losses and not self._end_epoch(evaluated[0], batch, before):
                 on_epoch_end()
 
-    def _end_epoch(self, loss, batch, before):
+    def _end_epoch(self, loss, batch, before, learning_rate=None):
         """Record an epoch, or undo it; return whether numbers overflowed.
 
         `batch` is the last, or some of it: its loss was that before the last step.
@@ -194,6 +204,7 @@ class Trainer:
         if self.diverged:
             self.network.restore(before)
         else:
+            self.learning_rates.append(learning_rate)
             self.losses.append(loss)
             self.epoch += 1
         return self.diverged
