@@ -171,12 +171,11 @@ class HiddenFeatures(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
-        network = _network(self.estimator_).network_
-        layer = self._position(network.n_hidden)
+        network = self._model.network
         prefixes = [type(self).__name__.lower()]
         if network.n_members is not None and self.members == "concatenate":
             prefixes = [f"{prefixes[0]}_member{i}" for i in range(network.n_members)]
-        units = range(network.up_to(layer).n_outputs)
+        units = range(network.n_outputs)
         names = [f"{prefix}_unit{i}" for prefix in prefixes for i in units]
         return np.array(names, dtype=object)
 
@@ -201,6 +200,12 @@ class HiddenFeatures(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     @property
     def feature_names_in_(self):
         return self._of_estimator("feature_names_in_")
+
+    @property
+    def _model(self):
+        """The model whose raw predictions are the outputs of the hidden layer."""
+        model = _network(self.estimator_)._model
+        return model.up_to(self._position(model.network.n_hidden))
 
     def _of_estimator(self, name):
         if "estimator_" not in vars(self):

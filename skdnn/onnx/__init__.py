@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdnn.classifier import DNNClassifier
 from skdnn.encoding import TabularEncoder
 from skdnn.regressor import DNNRegressor
+from skdnn.transfer import HiddenFeatures
 
 try:
     import skl2onnx
@@ -29,13 +30,13 @@ from skl2onnx.common.data_types import (
 from skdnn.onnx._encoder import encode
 from skdnn.onnx._graph import Graph
 from skdnn.onnx._inputs import columns_of, input_types, rename_inputs
-from skdnn.onnx._network import raw_predictions
+from skdnn.onnx._network import hidden_units, raw_predictions
 from skdnn.onnx._targets import decisions, label_array, labels, numbers, probabilities
 
 __all__ = ["to_onnx"]
 
 #: What is converted here.
-MODELS = DNNClassifier, DNNRegressor, TabularEncoder
+MODELS = DNNClassifier, DNNRegressor, HiddenFeatures, TabularEncoder
 
 #: kind of dtype of the classes -> type of the labels
 LABELS = {
@@ -49,12 +50,13 @@ LABELS = {
 def to_onnx(model, X, *, target_opset=None):
     """Convert a fitted model to ONNX.
 
-    The graph computes what `predict` and `predict_proba` do, in float64 where they do,
-    with all that belongs to them: scaling, holes, categories, members, temperature.
+    The graph computes what `predict` and `predict_proba` do, or `transform`, in float64
+    where they do, with all that belongs to them: scaling, holes, categories, members,
+    temperature.
 
     Parameters
     ----------
-    model : DNNClassifier, DNNRegressor, TabularEncoder or Pipeline
+    model : DNNClassifier, DNNRegressor, HiddenFeatures, TabularEncoder or Pipeline
         A fitted one. Other steps of a pipeline are converted by skl2onnx, and so is
         what else it knows around skdnn's estimators.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -71,8 +73,8 @@ def to_onnx(model, X, *, target_opset=None):
     onnx_model : onnx.ModelProto
         The outputs of a classifier are ``"label"``, of shape (n,), or (n, n_labels) for
         multilabel targets, and ``"probabilities"``, of shape (n, n_classes); the output
-        of a regressor is ``"variable"``, of shape (n, n_outputs). Where the input is
-        one matrix that is not float64, numbers are float32.
+        of others is ``"variable"``, of shape (n, n_outputs). Where the input is one
+        matrix that is not float64, numbers are float32.
 
     Raises
     ------
@@ -128,6 +130,8 @@ def _outputs(model, numbers_type):
     check_is_fitted(model)
     if isinstance(model, TabularEncoder):
         return [("variable", numbers_type([None, model.n_features_out_]))]
+    if isinstance(model, HiddenFeatures):
+        return [("variable", numbers_type([None, len(model.get_feature_names_out())]))]
     targets = model._model.targets
     if isinstance(model, DNNRegressor):
         return [("variable", numbers_type([None, targets.n_outputs]))]
@@ -157,13 +161,14 @@ def _tensors(graph, model, inputs, raw_scores=False, zipmap=None):
     `raw_scores` asks for those of ``decision_function`` in place of probabilities, and
     `zipmap` for a dictionary of these, which there is none of.
     """
-    is_encoder = isinstance(model, TabularEncoder)
-    encoder = model if is_encoder else model._model.encoder
-    x = encode(graph, encoder, columns_of(graph, inputs, encoder.n_features_in_))
-    if is_encoder:
-        return [x]
-    network, targets = model._model.network, model._model.targets
-    raw = raw_predictions(graph, network, x) / model._model.temperature
+    columns = columns_of(graph, inputs, model.n_features_in_)
+    if isinstance(model, TabularEncoder):
+        return [encode(graph, model, columns)]
+    encoder, targets, _, network, temperature = model._model
+    raw = raw_predictions(graph, network, encode(graph, encoder, columns))
+    if isinstance(model, HiddenFeatures):
+        return [hidden_units(raw, network, model.members)]
+    raw = raw / temperature
     if isinstance(model, DNNRegressor):
         return [numbers(graph, targets, raw, network.n_members)]
     proba = probabilities(graph, targets, raw, network.n_members)

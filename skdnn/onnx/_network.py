@@ -58,6 +58,19 @@ def raw_predictions(graph, network, x):
     return x.clip(float(-limit), float(limit)).rounded_to(dtype)
 
 
+def hidden_units(units, network, members):
+    """Return what `HiddenFeatures` makes of the raw predictions of a network.
+
+    Which are the outputs of a hidden layer, (n, n_units) or (n_members, n, n_units).
+    """
+    if network.n_members is None:
+        return units
+    if members == "mean":
+        return units.mean(axis=0).rounded_to(network.params.dtype)
+    side_by_side = network.n_members * network.n_outputs
+    return units.transpose(1, 0, 2).reshape(0, side_by_side)
+
+
 def _row(table, key, what):
     if key not in table:
         raise NotImplementedError(f"There is no ONNX for {what}.")
