@@ -1,5 +1,6 @@
 """What predicts, and what a file holds of it."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ PREDICTED_ROWS = 4096
 #: What the last of them are padded to, by the dtype of the network: a matrix product
 #: may round a row differently at the edge, and a prediction depends on its row alone.
 #: A float32 needs none, as what it is rounded from is computed in float64.
-PADDED_ROWS = {"float32": 1, "float64": 16}
+PADDED_ROWS = {np.dtype("float32"): 1, np.dtype("float64"): 16}
 
 
 class Model(NamedTuple):
@@ -177,26 +178,14 @@ class Model(NamedTuple):
         network_dtype = self.network.params.dtype
         dtype = network_dtype if dtype is None else np.dtype(dtype)
         n_raw = self.network.n_outputs * (self.network.n_members or 1)
-        padded = PADDED_ROWS[network_dtype.name]
+        padded = PADDED_ROWS[network_dtype]
         spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, padded)
         sparse = None
         if issparse(X):
             every = np.arange(X.shape[0])
             sparse = SparseRows(*self.encoder.encode_sparse_rows(X, every))
 
-        @np.errstate(all="ignore")
-        def predict_span(span):
-            n = span.stop - span.start
-            n_padded = -(-n // padded) * padded
-            rows = np.empty((n_padded, self.encoder.n_features_out_), network_dtype)
-            rows[n:] = 0
-            if sparse is None:
-                self.encoder.encode(X[span], out=rows[:n])
-            else:
-                sparse.take(span, out=rows[:n])
-            raw = self.network.predict(rows)[..., :n, :]
-            return finish(raw.astype(dtype, copy=False) / dtype.type(self.temperature))
-
+        predict_span = partial(self._predict_span, X, sparse, finish, dtype)
         first, *others = spans
         part = predict_span(first)
         out = np.empty((X.shape[0], *part.shape[1:]), part.dtype)
@@ -212,6 +201,22 @@ class Model(NamedTuple):
             ):
                 workers.map(write_span, others)
         return out
+
+    @np.errstate(all="ignore")
+    def _predict_span(self, X, sparse, finish, dtype, span):
+        """Return what `predict` does, of some rows."""
+        network_dtype = self.network.params.dtype
+        padded = PADDED_ROWS[network_dtype]
+        n = span.stop - span.start
+        n_padded = -(-n // padded) * padded
+        rows = np.empty((n_padded, self.encoder.n_features_out_), network_dtype)
+        rows[n:] = 0
+        if sparse is None:
+            self.encoder.encode(X[span], out=rows[:n])
+        else:
+            sparse.take(span, out=rows[:n])
+        raw = self.network.predict(rows)[..., :n, :]
+        return finish(raw.astype(dtype, copy=False) / dtype.type(self.temperature))
 
     def state(self):
         """Return the model as plain data and arrays, for a file.

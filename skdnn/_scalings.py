@@ -5,6 +5,7 @@ learned is arrays by name, which a file can hold.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,7 @@ class Scaling(NamedTuple):
     apply: Callable
 
 
+@cache
 def largest_square_root(dtype):
     """Return the largest number whose square does not overflow."""
     return float(np.sqrt(np.finfo(dtype).max))

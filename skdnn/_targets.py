@@ -245,7 +245,7 @@ class ClassTargets(Targets):
         if self.multilabel or self.n_outputs > 1:
             return proba
         # With a single class, the only column is that class.
-        proba = np.hstack([1 - proba, proba])
+        proba = np.concatenate([1 - proba, proba], axis=1)
         return proba if len(self.classes) == 2 else np.ones_like(proba[:, :1])
 
     def decisions(self, raw):

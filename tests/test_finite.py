@@ -94,6 +94,20 @@ def test_what_overflows_is_computed_in_float64():
     np.testing.assert_allclose(predicted[:, :5], raw[:, :5], rtol=1e-5)
 
 
+def test_differences_of_what_overflows():
+    """Infinity less infinity is no number; from smaller numbers, it is one."""
+    params = {"activation": "relu", "numeric_scaling": None, "dtype": "float64"}
+    network = plain_regressor((2,), **params).fit(*regression()).network_
+    network.params[:] = 0
+    network.weights[0][...] = 10
+    network.weights[1][...] = [[1], [-1]]
+    x = np.array([[1e308, 0, 0, 0], [1, 2, 3, 4]])
+    with np.errstate(all="ignore"):
+        assert np.isnan(network.forward(x)[0])
+        np.testing.assert_array_equal(network.predict(x), [[0], [0]])
+    assert network.predict(x[:0]).shape == (0, 1)
+
+
 @pytest.mark.sampled
 @pytest.mark.parametrize("loss", sorted(REGRESSOR_LOSSES))
 @pytest.mark.parametrize("unit", [1.0, 2.0**900, 2.0**-900])

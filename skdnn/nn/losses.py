@@ -254,7 +254,10 @@ class Loss(BaseEstimator):
     def predict(self, raw):
         """Return predictions from raw predictions; of members, their mean."""
         predictions = self.inverse_link(raw)
-        return predictions if raw.ndim == 2 else predictions.mean(axis=0)
+        if raw.ndim == 2:
+            return predictions
+        # What `mean` does, which takes twice as long for one row.
+        return predictions.sum(axis=0) / len(predictions)
 
 
 class _SoftmaxMixin:

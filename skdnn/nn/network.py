@@ -238,13 +238,20 @@ class Network:
         overflows is limited, so that sums over members stay finite too.
         """
         self._check_table(x)
-        raw = self.predictor(x)
+        raw, dtype = self.predictor(x), self.params.dtype
+        limit = np.finfo(dtype).max / HEADROOM
+        # A NaN is neither above nor below it.
+        if not np.abs(raw).max(initial=0) <= limit:
+            raw = self._limited(x, raw, limit)
+        return raw.astype(dtype)
+
+    def _limited(self, x, raw, limit):
+        """Return raw predictions for `x`, computed from smaller numbers if need be."""
         if not np.isfinite(raw).all():
             largest = np.finfo(np.float32).max
             limited = self.predictor(np.clip(x, -largest, largest))
             np.copyto(raw, limited, where=~np.isfinite(raw))
-        limit = np.finfo(self.params.dtype).max / HEADROOM
-        return np.clip(raw, -limit, limit).astype(self.params.dtype)
+        return np.clip(raw, -limit, limit)
 
     def _check_table(self, x):
         if x.ndim != 2 or x.shape[1] != self.n_inputs:
