@@ -1,8 +1,12 @@
-"""What a network is made of: the textbook's, the default one, and a deep one.
+"""
+What a network is made of
+=========================
 
-The default recipe puts an embedding and a scaling of each column below the hidden
-layers, and trains several such networks side by side. Of twenty equal layers, the first
-and the last are drawn. Draws all three to network.png.
+`NetworkDisplay` draws the layers of a network, with their units, activations and
+numbers of parameters. The network of a textbook is its hidden layers and no more. The
+default recipe puts an embedding and a scaling of each column below them, and trains
+several such networks side by side. Of twenty equal layers, the first and the last are
+drawn.
 """
 
 import matplotlib.pyplot as plt
@@ -22,4 +26,4 @@ for ax, (name, clf) in zip(axes, networks.items(), strict=True):
     NetworkDisplay.from_estimator(clf, ax=ax, name=name)
     shapes = [coef.shape for coef in clf.coefs_[:2]]
     print(f"{name}: {clf.n_layers_} layers, weights of shapes {shapes} and so on")
-figure.savefig("network.png")
+plt.show()
