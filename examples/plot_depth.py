@@ -24,7 +24,9 @@ from skdnn import DNNClassifier
 DEPTHS = [2, 8, 20, 50]
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=900, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, train_size=900, random_state=0
+)
 # A deep network without them learns nothing, and says so.
 warnings.simplefilter("ignore", ConvergenceWarning)
 

@@ -21,13 +21,13 @@ from sklearn.preprocessing import StandardScaler
 from skdnn import DNNClassifier, HiddenFeatures
 
 X, y = load_digits(return_X_y=True)
-network = DNNClassifier((64, 64), n_members=1, max_iter=12, tol=None, random_state=0)
+network = DNNClassifier((64, 64), n_members=1, max_iter=16, tol=None, random_state=0)
 
 # %%
 # A linear model on each layer
 # ----------------------------
 
-linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=120))
+linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=160))
 folds = StratifiedKFold(3, shuffle=True, random_state=0)
 for name, estimator in {
     "linear on pixels": linear,

@@ -85,7 +85,7 @@ print(f"accuracy on test rows {search.score(X_test, y_test):.3f}")
 # %%
 # On the left, each line is a setting, for as long as it stayed; the winner is the thick
 # one. On the right, all settings of the first round: below 0.001, a learning rate is
-# good for nothing, whatever the others are.
+# of little use, whatever the others are.
 
 results = search.cv_results_
 settings = np.array([str(params) for params in results["params"]])

@@ -24,6 +24,12 @@ from sklearn.exceptions import ConvergenceWarning
 from skdnn import DNNClassifier
 
 N_SEEDS = 10
+COLORS = {
+    "anew": "tab:blue",
+    "pretrained": "tab:orange",
+    "first layer frozen": "tab:green",
+    "earlier network as it is": "gray",
+}
 # Few rows, and few epochs for them: training could go on, and says so.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
@@ -45,7 +51,8 @@ def compare(title, ways, sizes, rows_to_learn_from, ax):
         line = "".join(f"{m:>8.3f} ({d:.3f})".rjust(15) for m, d in pairs)
         print(f"{name:<26}{line}")
         beside = np.array(sizes) * (1 + 0.015 * k)  # so that none hides another
-        ax.errorbar(beside, mean, deviation, marker="o", capsize=3, label=name)
+        style = {"marker": "o", "capsize": 3, "color": COLORS[name]}
+        ax.errorbar(beside, mean, deviation, label=name, **style)
     ax.set(title=title, ylabel="Accuracy on the other rows", xticks=sizes)
     ax.legend(loc="lower right")
 
