@@ -9,7 +9,8 @@ from skdnn._sklearn_compat import DECORATORS
 def warn(message, category=UserWarning):
     """Warn at the line that called skdnn."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and _is_inside(frame.f_globals["__name__"]):
+    # Code that was executed in a namespace of its own may have no name.
+    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
 
