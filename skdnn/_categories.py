@@ -104,7 +104,7 @@ def codes_and_names(column):
     """
     own, values = _distinct(column)
     of_values = list(map(_name, values))
-    names = _in_order(set(of_values) - {None})
+    names = in_order(set(of_values) - {None})
     index = {name: code for code, name in enumerate(names)}
     codes = np.full(len(values) + 1, MISSING)
     codes[:-1] = [index.get(name, MISSING) for name in of_values]
@@ -221,7 +221,7 @@ def _as_float(value):
         return np.inf
 
 
-def _in_order(names):
+def in_order(names):
     """Return a set of names as a list, numbers by value, then text."""
     numbers = {name for name in names if NUMBER.fullmatch(name)}
     by_value = sorted(numbers, key=lambda name: (float(name), name))
@@ -246,7 +246,7 @@ def warn_of(what, columns, way_out):
         warn(f"{what}: {', '.join(columns)}. {way_out}")
 
 
-def learn_levels(column, weight, max_one_hot=None, min_frequency=1):
+def learn_levels(count, mean_weight, max_one_hot=None, min_frequency=1):
     """Return the codes that have a level of their own, and what becomes of levels.
 
     The rare ones of many share a level, with the unknown ones. A column that holds the
@@ -254,10 +254,10 @@ def learn_levels(column, weight, max_one_hot=None, min_frequency=1):
 
     Parameters
     ----------
-    column : ndarray of shape (n_rows,)
-        Codes.
-    weight : ndarray of shape (n_rows,) or None
-        Not zero.
+    count : ndarray
+        What the rows of each code weigh, from `RARE` on.
+    mean_weight : float
+        Of the rows.
     max_one_hot : int or None
         Of more levels, each becomes a number in one column, otherwise a column.
     min_frequency : int
@@ -272,13 +272,12 @@ def learn_levels(column, weight, max_one_hot=None, min_frequency=1):
     is_coded : bool
         Whether levels become numbers.
     """
-    count = np.bincount(column.astype(np.intp) - RARE, weight)
     levels = np.flatnonzero(count) + RARE
     if len(levels) == 1:
         return levels[:0], False
     is_coded = max_one_hot is not None and len(levels) > max_one_hot
     if is_coded:
-        unit = 1 if weight is None else min(1, weight.mean())
+        unit = min(1, mean_weight)
         # But for rounding errors of the sums.
         n_own = np.count_nonzero(count >= min_frequency * unit * (1 - 1e-10))
         n_own = min(n_own, MAX_CODES)

@@ -72,8 +72,8 @@ def runs_of_quantiles(X, columns, rows, weight, levels):
     return np.concatenate(values), first
 
 
-def median_mean_and_deviation(X, columns, rows, weight, unit):
-    """Return weighted medians, means and standard deviations that pass over holes.
+def moments(X, columns, rows, weight, unit):
+    """Return weights, weighted means and variances of columns, passing over holes.
 
     The latter two are those of ``unit * X``, and zero where there is no number.
     """
@@ -85,8 +85,7 @@ def median_mean_and_deviation(X, columns, rows, weight, unit):
         mean = np.bincount(block.column, block.weight * value) / total
         square = np.square(value - mean[block.column])
         variance = np.bincount(block.column, block.weight * square) / total
-        median = np.repeat(block.value, _n_levels(block, [0.5]))
-        parts.append((median, mean, np.sqrt(variance)))
+        parts.append((total, mean, variance))
     return map(np.concatenate, zip(*parts, strict=True))
 
 

@@ -10,16 +10,14 @@ from skdnn._architecture import architecture
 from skdnn._parameters import from_name
 from skdnn._pretrained import n_transferred
 from skdnn._rows import chunks
-from skdnn._targets import Targets
+from skdnn._statistics import Moments, Sample, TableStatistics
+from skdnn._targets import ClassStatistics, Targets
 from skdnn._threads import threads_for
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.batches import Batch, SparseRows
 from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS
 from skdnn.nn.network import Network, build_mlp
 from skdnn.nn.workers import Workers
-
-#: Rows that embeddings of numbers learn their bins from.
-LEARNED_ROWS = 100_000
 
 #: Rows predicted at a time; with fewer, threads wait for Python's lock.
 PREDICTED_ROWS = 4096
@@ -28,6 +26,36 @@ PREDICTED_ROWS = 4096
 #: may round a row differently at the edge, and a prediction depends on its row alone.
 #: A float32 needs none, as what it is rounded from is computed in float64.
 PADDED_ROWS = {np.dtype("float32"): 1, np.dtype("float64"): 16}
+
+
+class Statistics(NamedTuple):
+    """What a model learns of some rows before there is a network.
+
+    Attributes
+    ----------
+    columns : TableStatistics or None
+        None where a pretrained network knows the columns.
+    targets : ClassStatistics or Moments
+    sample : Sample
+    """
+
+    columns: TableStatistics | None
+    targets: ClassStatistics | Moments
+    sample: Sample
+
+    def packed(self):
+        """Return the same without the table, to be sent or merged."""
+        return self._replace(sample=self.sample.packed())
+
+    @classmethod
+    def merged(cls, parts):
+        """Return those of the rows of several parts, all packed."""
+        columns, targets, samples = zip(*parts, strict=True)
+        return cls(
+            None if columns[0] is None else TableStatistics.merged(columns),
+            type(targets[0]).merged(targets),
+            Sample.merged(samples),
+        )
 
 
 class Model(NamedTuple):
@@ -50,35 +78,50 @@ class Model(NamedTuple):
     network: Network | None = None
     temperature: float = 1.0
 
-    def learn(self, data, rows, settings, is_whole):
-        """Learn from training rows what encoding and decoding need.
-
-        A pretrained network has its encoder, which has learned.
+    def statistics(self, data, rows):
+        """Return what there is to learn from some rows, which may be but a part.
 
         Parameters
         ----------
         data : Data
         rows : Rows
+
+        Returns
+        -------
+        statistics : Statistics
+        """
+        names = self.encoder.names_of_codes
+        columns = None if names is None else self.encoder.statistics(data.X, rows)
+        sample = Sample(data.X, data.targets, rows, names, self.targets.labels)
+        of_targets = self.targets.statistics(data.targets, rows)
+        return Statistics(columns, of_targets, sample.cut())
+
+    def learn(self, statistics, settings, is_whole):
+        """Learn what encoding and decoding need.
+
+        A pretrained network has its encoder, which has learned.
+
+        Parameters
+        ----------
+        statistics : Statistics
+            Of all training rows.
         settings : namespace
             Parameters of the estimator, nothing left on ``"auto"``.
         is_whole : bool
             Whether there will be no others.
         """
-        if settings.pretrained is None:
-            self._learn_encoding(data, rows, settings, is_whole)
-        self.targets.learn(data.targets, rows, settings)
+        if statistics.columns is not None:
+            # All that the encoder has done so far is to check.
+            entity = from_name(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
+            self.encoder.set_params(
+                max_one_hot=None if entity is None else entity.max_one_hot,
+                min_frequency=settings.min_frequency,
+                dtype=settings.dtype,
+            )
+            self.encoder.learn(statistics.columns, statistics.sample, is_whole)
+        self.targets.learn(statistics.targets, statistics.sample, settings)
 
-    def _learn_encoding(self, data, rows, settings, is_whole):
-        # All that the encoder has done so far is to check.
-        entity = from_name(settings.categorical_embedding, CATEGORICAL_EMBEDDINGS)
-        self.encoder.set_params(
-            max_one_hot=None if entity is None else entity.max_one_hot,
-            min_frequency=settings.min_frequency,
-            dtype=settings.dtype,
-        )
-        self.encoder.fit_rows(data.X, rows.index, rows.weight, drop_constant=is_whole)
-
-    def with_network(self, settings, batch, rng):
+    def with_network(self, settings, sample, rng):
         """Return the model with a network of which nothing is trained yet.
 
         But for the hidden layers that it takes over from a pretrained one.
@@ -87,8 +130,8 @@ class Model(NamedTuple):
         ----------
         settings : namespace
             Parameters of the estimator, nothing left on ``"auto"``.
-        batch : Batch
-            Training rows, encoded.
+        sample : Sample
+            Of the training rows.
         rng : numpy.random.Generator
             Of the initial parameters.
         """
@@ -98,11 +141,9 @@ class Model(NamedTuple):
         if settings.pretrained is not None:
             network.copy_hidden(settings.pretrained.network_, n_transferred(settings))
         elif network.adapts:
-            sample = slice(LEARNED_ROWS)
-            weight = batch.weight
-            weight = None if weight is None else weight[sample].mean(axis=1)
+            (X, _, weight), _ = self.batch(sample, sample.rows)
             # Dense, even where the table is sparse.
-            network.adapt(batch.X[sample], weight)
+            network.adapt(X[:], None if weight is None else weight.mean(axis=1))
         return self._replace(architecture=plan, network=network)
 
     def copy(self):

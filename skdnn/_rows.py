@@ -156,6 +156,22 @@ def _hashes(X, targets, index):
     return hashes
 
 
+def hashes_of_rows(X, targets):
+    """Return a hash of each row, with its targets, in an order that looks like chance.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+    targets : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+    """
+    hashes = np.add(*_hashes(X, targets, np.arange(len(X))))
+    # The sums keep some order of the numbers: this leaves none (Steele et al., 2014).
+    for shift, multiplier in (30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB):
+        hashes ^= hashes >> np.uint64(shift)
+        hashes *= np.uint64(multiplier)
+    return hashes ^ (hashes >> np.uint64(31))
+
+
 def _are_observations(X, targets, rows, counts, n_codes):
     """Whether rows that come several times are not copies of one.
 

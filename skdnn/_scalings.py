@@ -12,14 +12,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from skdnn._distributions import (
-    median_mean_and_deviation,
     quantiles,
     runs_of_quantiles,
 )
 from skdnn._rows import chunks
-
-#: Rows looked at to estimate quantiles; their error is well under a percent.
-QUANTILE_ROWS = 100_000
 
 #: Steps of the empirical distribution that quantile scaling interpolates.
 N_QUANTILES = 1001
@@ -40,8 +36,8 @@ class Scaling(NamedTuple):
     Attributes
     ----------
     learn : callable
-        ``learn(X, columns, rows, weight, unit, half_range)`` returns the median of each
-        column, and a dict of arrays.
+        ``learn(sample, columns, unit, half_range, moments)`` returns the median of each
+        column, and a dict of arrays; `moments` are None but for ``"standard"``.
     apply : callable
         ``apply(numbers, columns, limit, **learned)`` scales numbers in place, none of
         them to more than `limit`; `columns` says of which column each is.
@@ -68,17 +64,21 @@ def units(low, high):
     return np.ldexp(1.0, -np.clip(exponent, -1022, 1022))
 
 
-def _learn_robust(X, columns, rows, weight, unit, half_range):
-    rows, weight = _sampled(rows, weight)
-    q25, median, q75 = quantiles(X, columns, rows, weight, [0.25, 0.5, 0.75])
+def _learn_robust(sample, columns, unit, half_range, moments):
+    q25, median, q75 = _quantiles(sample, columns, [0.25, 0.5, 0.75])
     spread = q75 * unit - q25 * unit
     spread = np.where(spread > 0, spread, half_range)
     return median, _center_and_scale(median * unit, spread, unit)
 
 
-def _learn_standard(X, columns, rows, weight, unit, half_range):
-    median, mean, deviation = median_mean_and_deviation(X, columns, rows, weight, unit)
-    return median, _center_and_scale(mean, deviation, unit)
+def _learn_standard(sample, columns, unit, half_range, moments):
+    (median,) = _quantiles(sample, columns, [0.5])
+    deviation = np.sqrt(moments.variance[columns])
+    return median, _center_and_scale(moments.mean[columns], deviation, unit)
+
+
+def _quantiles(sample, columns, levels):
+    return quantiles(sample.X, columns, sample.rows.index, sample.rows.weight, levels)
 
 
 def _center_and_scale(center, scale, unit):
@@ -86,9 +86,10 @@ def _center_and_scale(center, scale, unit):
     return {"center": center, "scale": np.where(scale > 0, scale, unit)}
 
 
-def _learn_quantile(X, columns, rows, weight, unit, half_range):
+def _learn_quantile(sample, columns, unit, half_range, moments):
     """Learn the runs of equal quantiles: their values, and the first of each."""
-    runs, first = runs_of_quantiles(X, columns, *_sampled(rows, weight), LEVELS)
+    index, weight = sample.rows.index, sample.rows.weight
+    runs, first = runs_of_quantiles(sample.X, columns, index, weight, LEVELS)
     at_median = np.arange(len(columns)) * N_QUANTILES + N_QUANTILES // 2
     run = np.searchsorted(first, at_median, side="right") - 1
     median = runs[run]
@@ -151,14 +152,6 @@ def _complex(real, imaginary):
     out = np.empty(np.broadcast(real, imaginary).shape, dtype=np.complex128)
     out.real, out.imag = real, imaginary
     return out
-
-
-def _sampled(rows, weight):
-    """Return no more rows than it takes to estimate quantiles."""
-    if len(rows) <= QUANTILE_ROWS:
-        return rows, weight
-    chosen = np.linspace(0, len(rows) - 1, QUANTILE_ROWS).astype(np.intp)
-    return rows[chosen], None if weight is None else weight[chosen]
 
 
 SCALINGS = {

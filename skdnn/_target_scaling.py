@@ -15,12 +15,15 @@ REACH, NORMAL_REACH = 0.8, 1.2815515655446004
 FARTHEST = 1e8
 
 
-def location_and_scale(y, weight, loss):
+def location_and_scale(moments, y, weight, loss):
     """Return what to subtract from the targets, and what to divide them by then.
 
     Parameters
     ----------
+    moments : Moments
+        Of all targets.
     y : ndarray of shape (n, n_targets)
+        A sample of them, for quantiles.
     weight : ndarray of shape (n,), or None
     loss : Loss
 
@@ -29,18 +32,15 @@ def location_and_scale(y, weight, loss):
     location, scale : ndarray of shape (n_outputs,)
         With several quantiles of one target, an output for each.
     """
+    mean, unit = moments.mean, moments.unit
     if loss.link not in ("identity", "exp"):
-        return np.zeros(y.shape[1]), np.ones(y.shape[1])
-    # A power of two: nothing is rounded, and no sum or square overflows.
-    unit = np.exp2(np.frexp(np.abs(y).max(axis=0))[1] - 1.0)
-    y = y / unit
-    mean = np.average(y, axis=0, weights=weight)
+        return np.zeros_like(mean), np.ones_like(mean)
     if loss.link == "exp":
         location, scale = np.zeros_like(mean), mean
     elif loss.center is None:
-        variance = np.average(np.square(y - mean), axis=0, weights=weight)
-        location, scale = mean, np.sqrt(variance)
+        location, scale = mean, np.sqrt(moments.variance)
     else:
+        y = y / unit
         # All quantiles with weights: so that a weight of 2 is a row given twice.
         weight = np.ones(len(y)) if weight is None else weight
         weight = np.broadcast_to(weight[:, None], y.shape)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import log_expit, log_softmax, softmax
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._parameters import from_name, with_link
 from skdnn._scoring import check_scoring_of_classes, check_scoring_of_numbers
+from skdnn._statistics import Moments
 from skdnn._target_scaling import FARTHEST, location_and_scale
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss
 
@@ -47,8 +49,25 @@ class Targets(ABC):
         """
 
     @abstractmethod
-    def learn(self, targets, rows, settings):
-        """Learn from the training rows what encoding and decoding need."""
+    def statistics(self, targets, rows):
+        """Return what there is to learn from some rows, or from a part of them.
+
+        Returns
+        -------
+        statistics : ClassStatistics or Moments
+        """
+
+    @abstractmethod
+    def learn(self, statistics, sample, settings):
+        """Learn what encoding and decoding need.
+
+        Parameters
+        ----------
+        statistics : ClassStatistics or Moments
+            Of all training rows.
+        sample : Sample
+        settings : namespace
+        """
 
     @abstractmethod
     def encode(self, targets):
@@ -68,6 +87,11 @@ class Targets(ABC):
     def weigh(self, targets, rows):
         """Return `rows` with the weights that their targets give them."""
         return rows
+
+    @property
+    def labels(self):
+        """What targets that are indices stand for, else None."""
+        return None
 
     def strata(self, targets):
         """Return the groups that a validation split keeps in proportion."""
@@ -99,6 +123,35 @@ class Targets(ABC):
     def averaged(self, raw):
         """Return raw predictions (n, n_outputs), those of an ensemble as one."""
         return raw if raw.ndim == 2 else self.loss.average(raw)
+
+
+class ClassStatistics(NamedTuple):
+    """What there is to learn from some rows of a target of classes.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+    absent_present : ndarray of shape (2,), or None
+        What a label is, where there are several labels a row.
+    counts : ndarray of shape (1, n_classes) or (n_labels, 2)
+        How much the rows of each class weigh, or with and without each label.
+    """
+
+    classes: np.ndarray
+    absent_present: np.ndarray | None
+    counts: np.ndarray
+
+    @classmethod
+    def merged(cls, parts):
+        """Return those of the rows of several parts."""
+        first = parts[0]
+        if first.absent_present is not None:
+            return first._replace(counts=sum(part.counts for part in parts))
+        classes = np.unique(np.concatenate([part.classes for part in parts]))
+        counts = np.zeros((1, len(classes)))
+        for part in parts:
+            counts[:, np.searchsorted(classes, part.classes)] += part.counts
+        return cls(classes, None, counts)
 
 
 class ClassTargets(Targets):
@@ -165,12 +218,18 @@ class ClassTargets(Targets):
             )
         return np.searchsorted(self.classes, y)
 
-    def learn(self, targets, rows, settings):
+    def statistics(self, targets, rows):
+        columns = targets[rows.index].reshape(len(rows.index), -1).T
+        n_classes = 2 if self.multilabel else len(self.classes)
+        counts = [np.bincount(c, rows.weight, minlength=n_classes) for c in columns]
+        return ClassStatistics(self.classes, self._absent_present, np.array(counts))
+
+    def learn(self, statistics, sample, settings):
         self.loss = self._resolve_loss(settings.loss)
         self._dtype = settings.dtype
         self._class_weights = None
         if settings.class_weight is not None:
-            self._learn_class_weights(targets, rows, settings.class_weight)
+            self._learn_class_weights(statistics.counts, settings.class_weight)
 
     def _resolve_loss(self, loss):
         loss = from_name(loss, CLASSIFIER_LOSSES)
@@ -180,20 +239,19 @@ class ClassTargets(Targets):
         targets = "labels" if self.multilabel else "two classes"
         return with_link(loss, ["sigmoid"], targets)
 
-    def _learn_class_weights(self, targets, rows, class_weight):
+    def _learn_class_weights(self, counts, class_weight):
         """Learn the weight of each class, of each column of the targets."""
-        columns = targets[rows.index].reshape(len(rows.index), -1).T
         classes = np.array([0, 1]) if self.multilabel else self.classes
         several = isinstance(class_weight, list)
-        weights = class_weight if several else [class_weight] * len(columns)
-        if len(weights) != len(columns):
+        weights = class_weight if several else [class_weight] * len(counts)
+        if len(weights) != len(counts):
             raise ValueError(
                 f"class_weight is a list of {len(weights)} entries, but y has "
-                f"{len(columns)} columns of labels."
+                f"{len(counts)} columns of labels."
             )
         self._class_weights = [
-            _weights_of_classes(weight, classes, column, rows.weight)
-            for weight, column in zip(weights, columns, strict=True)
+            _weights_of_classes(weight, classes, count)
+            for weight, count in zip(weights, counts, strict=True)
         ]
 
     def weigh(self, targets, rows):
@@ -204,6 +262,10 @@ class ClassTargets(Targets):
         for of_class, column in zip(self._class_weights, columns, strict=True):
             weight *= of_class[column]
         return rows._replace(weight=weight)
+
+    @property
+    def labels(self):
+        return None if self.multilabel else self.classes
 
     def strata(self, targets):
         if not self.multilabel:
@@ -341,7 +403,11 @@ class NumberTargets(Targets):
             )
         return y
 
-    def learn(self, targets, rows, settings):
+    def statistics(self, targets, rows):
+        y = targets[rows.index].reshape(len(rows.index), -1)
+        return Moments.of(y, rows.weight)
+
+    def learn(self, statistics, sample, settings):
         self.loss = self._resolve_loss(settings.loss)
         levels = self.loss.levels
         self.n_outputs = self.n_targets if levels is None else len(levels)
@@ -350,8 +416,11 @@ class NumberTargets(Targets):
         self._cuts_off = settings.target_scaling and self.loss.center is not None
         self.location, self.scale = np.zeros(self.n_outputs), np.ones(self.n_outputs)
         if settings.target_scaling:
-            y = targets[rows.index].reshape(len(rows.index), -1)
-            self.location, self.scale = location_and_scale(y, rows.weight, self.loss)
+            rows = sample.rows
+            y = sample.targets[rows.index].reshape(len(rows.index), -1)
+            self.location, self.scale = location_and_scale(
+                statistics, y, rows.weight, self.loss
+            )
 
     def _resolve_loss(self, loss):
         loss = from_name(loss, REGRESSOR_LOSSES)
@@ -451,17 +520,17 @@ def _refuse_labels(y, kind):
         raise ValueError(f"{error} For numbers, use DNNRegressor.") from None
 
 
-def _weights_of_classes(class_weight, classes, targets, sample_weight):
-    """Return the weight of each class, by its index in `targets`."""
+def _weights_of_classes(class_weight, classes, count):
+    """Return the weight of each class, by its index, from what each weighs so far."""
     weights = np.ones(len(classes))
     present = np.arange(len(classes))
     if isinstance(class_weight, str):
-        present = np.unique(targets)
+        present = np.flatnonzero(count)
     weights[present] = compute_class_weight(
         class_weight,
         classes=classes[present],
-        y=classes[targets],
-        sample_weight=sample_weight,
+        y=classes[present],
+        sample_weight=count[present],
     )
     if not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
         raise ValueError(

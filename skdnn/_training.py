@@ -101,13 +101,14 @@ class Training:
         """
         settings = self.settings
         if model.network is None:
-            model.learn(data, rows, settings, is_whole=self.n_epochs is not None)
-        batch, total_weight = model.batch(data, rows)
-        penalty = _penalty(settings.alpha, rows, total_weight)
-        if model.network is None:
-            model = model.with_network(settings, batch, self.streams["weights"])
+            statistics = model.statistics(data, rows)
+            model.learn(statistics, settings, is_whole=self.n_epochs is not None)
+            rng = self.streams["weights"]
+            model = model.with_network(settings, statistics.sample, rng)
         else:
             model = model.copy()
+        batch, total_weight = model.batch(data, rows)
+        penalty = _penalty(settings.alpha, rows, total_weight)
         validate = None
         if held_out is not None:
             validate = Validator(model, held_out, batch, settings, as_estimator)

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skdnn._categories import (
     MISSING,
+    RARE,
     UNKNOWN,
     UNKNOWN_ROWS,
     categorical_columns,
@@ -23,10 +24,10 @@ from skdnn._categories import (
     seem_numbers,
     warn_of,
 )
-from skdnn._distributions import holes_and_range
-from skdnn._rows import chunks, rows_with_weight
+from skdnn._rows import Rows, chunks, rows_with_weight
 from skdnn._scalings import SCALINGS, largest_square_root, units
 from skdnn._sklearn_compat import _check_feature_names_in, _check_sample_weight
+from skdnn._statistics import Sample, TableStatistics
 from skdnn._tables import as_array, as_table, object_array
 from skdnn.nn.batches import SparseRows
 
@@ -260,6 +261,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             self._index = index
         return index
 
+    @property
+    def names_of_codes(self):
+        """The names of each column's categories, all of them; None after training."""
+        return getattr(self, "_seen", None)
+
     def forget(self):
         """Let go of the categories that have no place in the result."""
         if hasattr(self, "_seen"):
@@ -316,7 +322,6 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             "Are they written in another way?",
         )
 
-    @rounding
     def fit_rows(self, X, rows, weight=None, drop_constant=True):
         """Learn from some rows of an array that was checked before.
 
@@ -336,18 +341,59 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         -------
         self : object
         """
-        self.n_features_in_ = X.shape[1]
+        rows = Rows(rows, weight)
+        sample = Sample(X, np.zeros(X.shape[0]), rows, self._seen, None)
+        return self.learn(self.statistics(X, rows), sample.cut(), drop_constant)
+
+    @rounding
+    def statistics(self, X, rows):
+        """Return what there is to learn from some rows of a table, or of a part of it.
+
+        Parameters
+        ----------
+        X : ndarray or CSR array of shape (n_samples, n_features)
+            What `validate` returned.
+        rows : Rows
+
+        Returns
+        -------
+        statistics : TableStatistics
+        """
+        with_moments = self.numeric_scaling == "standard"
+        return TableStatistics.of(X, rows, self._seen, with_moments)
+
+    @rounding
+    def learn(self, statistics, sample, drop_constant=True):
+        """Learn from what is known of all rows, and from a sample of them.
+
+        Parameters
+        ----------
+        statistics : TableStatistics
+        sample : Sample
+            With the same codes of categories.
+        drop_constant : bool, default=True
+            As in `fit_rows`.
+
+        Returns
+        -------
+        self : object
+        """
+        self._seen = [column.names for column in statistics.categories]
+        self.n_features_in_ = len(statistics.low) + len(self._seen)
         columns = np.arange(self.n_features_in_)
         self.numeric_columns_ = np.delete(columns, self.categorical_columns_)
-        n_numbers = len(self.numeric_columns_)
-        low, high = self._choose_columns(X, n_numbers, rows, drop_constant)
+        low, high = self._choose_columns(statistics, drop_constant)
         if self.numeric_scaling is not None and self.n_numeric_out_:
-            columns_of = X, self.varying_columns_, rows, weight
             self._unit = units(low, high)
             half_range = 0.5 * high * self._unit - 0.5 * low * self._unit
-            learn = SCALINGS[self.numeric_scaling].learn
-            self.median_, self._learned = learn(*columns_of, self._unit, half_range)
-        self._learn_levels(X, columns[n_numbers:], rows, weight)
+            self.median_, self._learned = SCALINGS[self.numeric_scaling].learn(
+                sample,
+                self.varying_columns_,
+                self._unit,
+                half_range,
+                statistics.moments,
+            )
+        self._learn_levels(statistics)
         n_one_hot = sum(map(len, self.levels_)) - sum(self.cardinalities_)
         n_columns = self.n_numeric_out_ + len(self.missing_columns_)
         n_columns += n_one_hot + len(self.cardinalities_)
@@ -355,7 +401,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self.n_features_out_ = max(1, n_columns)
         return self
 
-    def _choose_columns(self, X, n_numbers, rows, drop_constant):
+    def _choose_columns(self, statistics, drop_constant):
         """Learn which columns of numbers, and of holes in them, the result has.
 
         Returns
@@ -363,14 +409,14 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         low, high : ndarray of shape (n_numeric_out_,)
             The range of each of these columns.
         """
-        has_holes, low, high = holes_and_range(X, n_numbers, rows)
-        varies = np.ones(n_numbers, dtype=bool)
+        has_holes, low, high = statistics.has_holes, statistics.low, statistics.high
+        varies = np.ones(len(low), dtype=bool)
         if self.numeric_scaling is None:
             self._refuse_what_overflows(low, high)
         elif drop_constant:
             varies = low < high
             # Of no number at all, low is above high.
-            has_holes &= low <= high
+            has_holes = has_holes & (low <= high)
         self.varying_columns_ = np.flatnonzero(varies)
         self.missing_columns_ = np.flatnonzero(has_holes)
         self.n_numeric_out_ = len(self.varying_columns_)
@@ -389,23 +435,22 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
                 f"{limit:.3g} of zero. Scale them, e.g. by numeric_scaling='robust'."
             )
 
-    def _learn_levels(self, X, columns, rows, weight):
-        """Learn what becomes of the categories in some columns of codes."""
-        how = self.max_one_hot, self.min_frequency
-        learned = [learn_levels(X[rows, j], weight, *how) for j in columns]
+    def _learn_levels(self, statistics):
+        """Learn what becomes of the categories of each column."""
+        how = statistics.mean_weight, self.max_one_hot, self.min_frequency
+        learned = [learn_levels(c.count, *how) for c in statistics.categories]
         self.levels_ = [levels for levels, _ in learned]
         self.coded_columns_ = np.flatnonzero([is_coded for _, is_coded in learned])
         self.cardinalities_ = [len(self.levels_[k]) for k in self.coded_columns_]
-        self._keep_categories(X, columns, rows)
+        self._keep_categories(statistics)
 
-    def _keep_categories(self, X, columns, rows):
+    def _keep_categories(self, statistics):
         """Keep the names of categories that have a level, and how many rows do."""
         self.categories_, self.known_shares_ = [], []
-        for names, levels, j in zip(self._seen, self.levels_, columns, strict=True):
+        for column, levels in zip(statistics.categories, self.levels_, strict=True):
             own = levels[levels >= 0]
-            self.categories_.append(object_array(names[code] for code in own))
-            codes = X[rows, j].astype(np.intp)
-            count = np.bincount(codes[codes >= 0], minlength=len(names))
+            self.categories_.append(object_array(column.names[code] for code in own))
+            count = column.n_rows[-RARE:]
             # Of those that came once, the next rows have others (Good, 1953).
             again = count[own][count[own] > 1].sum()
             self.known_shares_.append(float(again / max(1, count.sum())))

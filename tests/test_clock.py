@@ -186,15 +186,15 @@ def test_refit_that_would_be_late_is_drawn_in(now):
         return next(scores)
 
     clf = classifier(refit=True, early_stopping=True, scoring=score, max_time=80)
-    fit_rows = TabularEncoder.fit_rows
+    learn = TabularEncoder.learn
 
-    def fit_slowly(self, *args, **kwargs):
+    def learn_slowly(self, *args, **kwargs):
         now[0] += next(slow_start)
-        return fit_rows(self, *args, **kwargs)
+        return learn(self, *args, **kwargs)
 
     params = clf.get_params()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TabularEncoder, "fit_rows", fit_slowly)
+        patch.setattr(TabularEncoder, "learn", learn_slowly)
         names = "refit", "early_stopping", "scoring", "max_time"
         chosen = {name: params[name] for name in names}
         est, rates = fitted(classifier, binary, now, **chosen)

@@ -130,7 +130,7 @@ def meanwhile(monkeypatch):
 
         monkeypatch.setattr(owner, name, method)
 
-    interrupt(TabularEncoder, "fit_rows")
+    interrupt(TabularEncoder, "learn")
     interrupt(NumpySteps, "run")
     interrupt(Step, "loss_gradient")
     return functions

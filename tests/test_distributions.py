@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from skdnn import _rows
 from skdnn._distributions import (
     holes_and_range,
-    median_mean_and_deviation,
+    moments,
     quantiles,
     runs_of_quantiles,
 )
@@ -79,16 +79,17 @@ def test_runs_of_quantiles(table, weighted):
 @tables
 @weights
 def test_moments(table, weighted):
-    """Mean and deviation are NumPy's, of what stands there."""
+    """Mean and variance are NumPy's, of what stands there."""
     X, rows, some = columns(), np.arange(200), np.arange(30)
     own = weight() if weighted else None
     repeats = weight().astype(int) if weighted else 1
     unit = 2.0 ** np.arange(-15, 15)
-    _, mean, deviation = median_mean_and_deviation(table(X), some, rows, own, unit)
+    total, mean, variance = moments(table(X), some, rows, own, unit)
     for j in some:
         column = unit[j] * seen(X, j, repeats)
         np.testing.assert_allclose(mean[j], column.mean(), rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(deviation[j], column.std(), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(variance[j], column.var(), rtol=1e-12, atol=1e-15)
+        assert total[j] == len(column)
 
 
 @tables

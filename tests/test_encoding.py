@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skdnn import _rows, _scalings
+from skdnn import _rows, _statistics
 from skdnn._scalings import EDGE
 from skdnn.encoding import TabularEncoder
 from tests.plain import plain_classifier
@@ -259,7 +259,7 @@ def test_constant_in_the_rows_that_count(scaling, X):
 @scalings
 def test_rare_numbers_are_no_constant(scaling, monkeypatch):
     """All rows are looked at, not only those that quantiles are estimated from."""
-    monkeypatch.setattr(_scalings, "QUANTILE_ROWS", 10)
+    monkeypatch.setattr(_statistics, "SAMPLED_ROWS", 10)
     monkeypatch.setattr(_rows, "CHUNK_NUMBERS", 7)
     X = np.zeros((1000, 1))
     X[501] = 1
@@ -393,7 +393,7 @@ def test_rows_are_sampled_for_quantiles(scaling, X, monkeypatch):
     """Quantiles of many rows are estimated from some of them, of the whole range."""
     many = np.random.default_rng(0).standard_normal((5000, 1))
     exact = encoder(scaling).fit(many).transform([[-1.0], [0.5]])
-    monkeypatch.setattr(_scalings, "QUANTILE_ROWS", 2000)
+    monkeypatch.setattr(_statistics, "SAMPLED_ROWS", 2000)
     sampled = encoder(scaling).fit(many).transform([[-1.0], [0.5]])
     np.testing.assert_allclose(sampled, exact, atol=0.1)
     weighted = encoder(scaling).fit(many, sample_weight=np.full(5000, 2.0))
@@ -407,7 +407,7 @@ def test_sampled_rows_keep_their_weights(scaling, monkeypatch):
     """Quantiles that are estimated from some rows count the weights of these rows."""
     many = np.random.default_rng(0).standard_normal((5000, 1))
     weight = np.exp(many[:, 0])
-    monkeypatch.setattr(_scalings, "QUANTILE_ROWS", 2000)
+    monkeypatch.setattr(_statistics, "SAMPLED_ROWS", 2000)
     enc = encoder(scaling).fit(many, sample_weight=weight)
     # A normal density times exp(x) is a normal density around 1.
     np.testing.assert_allclose(enc.median_, [1], atol=0.15)

@@ -52,7 +52,7 @@ def interrupt(monkeypatch, owner, name, n=1):
 BEFORE_AN_EPOCH = {
     "joining rows": (_data, "canonical_rows", 1),
     "splitting": (_data, "hold_out", 1),
-    "fitting the encoder": (TabularEncoder, "fit_rows", 1),
+    "fitting the encoder": (TabularEncoder, "learn", 1),
     "encoding": (TabularEncoder, "encode_rows", 1),
     "building the network": (_model, "build_mlp", 1),
     "initial weights": (Network, "initialize", 1),
@@ -147,7 +147,7 @@ REFIT = WATCHED | {"refit": True, "optimizer": SGD()}
 
 #: Where an interrupt ends a refit of five epochs of six steps: owner, function, call.
 IN_THE_REFIT = {
-    "fitting the encoder": (TabularEncoder, "fit_rows", 2),
+    "fitting the encoder": (TabularEncoder, "learn", 2),
     "initial weights": (Network, "initialize", 2),
     "the first step": (NumpySteps, "run", 5 * 6 + 1),
     "the last step": (NumpySteps, "run", 5 * 6 + 5 * 6),

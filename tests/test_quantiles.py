@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skdnn import DNNRegressor
 from skdnn._baseline import constant_loss
+from skdnn._statistics import Moments
 from skdnn._target_scaling import location_and_scale
 from skdnn.nn.losses import Quantile
 from tests.plain import plain_regressor
@@ -163,16 +164,20 @@ def test_members_are_averaged_before_they_are_ordered(weights):
 def test_location_of_each_quantile(rng):
     """Each output has the quantile for a location, and all have the same scale."""
     y = rng.standard_normal((200, 1))
-    location, scale = location_and_scale(y, None, Quantile(LEVELS))
+    moments = Moments.of(y, None)
+    location, scale = location_and_scale(moments, y, None, Quantile(LEVELS))
     assert_array_equal(location, np.quantile(y[:, 0], LEVELS, method="inverted_cdf"))
-    assert_array_equal(scale, [location_and_scale(y, None, Quantile())[1][0]] * 3)
+    _, of_one = location_and_scale(moments, y, None, Quantile())
+    assert_array_equal(scale, of_one.repeat(3))
 
 
 def test_location_counts_weights(rng):
     """A weight of a whole number is as many rows."""
     y, counts = rng.standard_normal((50, 1)), rng.integers(1, 5, 50)
-    one = location_and_scale(y, counts.astype(float), Quantile(LEVELS))
-    two = location_and_scale(y.repeat(counts, axis=0), None, Quantile(LEVELS))
+    weight, repeated = counts.astype(float), y.repeat(counts, axis=0)
+    loss = Quantile(LEVELS)
+    one = location_and_scale(Moments.of(y, weight), y, weight, loss)
+    two = location_and_scale(Moments.of(repeated, None), repeated, None, loss)
     assert_array_equal(one, two)
 
 

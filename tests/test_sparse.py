@@ -314,7 +314,7 @@ def test_sparse_in_chunks(make, monkeypatch):
 @scalings
 def test_sparse_rows_sampled_for_quantiles(scaling, monkeypatch):
     """Where quantiles are estimated from some rows, they are the same rows."""
-    monkeypatch.setattr("skdnn._scalings.QUANTILE_ROWS", 30)
+    monkeypatch.setattr("skdnn._statistics.SAMPLED_ROWS", 30)
     X, y = sparse_numbers(), np.arange(90) % 2
     assert_taken_as(regressor(numeric_scaling=scaling), sp.csr_array(X), X, y)
 

@@ -9,6 +9,7 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from skdnn import DNNRegressor
+from skdnn._statistics import Moments
 from skdnn._target_scaling import location_and_scale
 from skdnn.nn.losses import (
     REGRESSOR_LOSSES,
@@ -30,10 +31,15 @@ ALL = {"squared": SQUARED, "poisson": Poisson(), "gamma": Gamma(), **ROBUST}
 FOUR_FIFTHS = norm.ppf(0.9)
 
 
+def of_all(y, weight, loss):
+    """Return location and scale where the sample is all rows."""
+    return location_and_scale(Moments.of(y, weight), y, weight, loss)
+
+
 def scaling(y, loss, weight=None):
     """Return location and scale of one output."""
     weight = None if weight is None else np.asarray(weight, float)
-    location, scale = location_and_scale(np.array(y, float)[:, None], weight, loss)
+    location, scale = of_all(np.array(y, float)[:, None], weight, loss)
     return location[0], scale[0]
 
 
@@ -118,7 +124,7 @@ def test_several_outputs(rng):
     """Each output has a location and a scale of its own."""
     y = rng.standard_normal((40, 3)) * [1, 1e300, 0] + [0, 0, 2]
     for loss in SQUARED, Huber():
-        location, scale = location_and_scale(y, None, loss)
+        location, scale = of_all(y, None, loss)
         for k in range(3):
             one = location[k], scale[k]
             np.testing.assert_allclose(one, scaling(y[:, k], loss), rtol=1e-14)
