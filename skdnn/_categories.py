@@ -246,6 +246,33 @@ def warn_of(what, columns, way_out):
         warn(f"{what}: {', '.join(columns)}. {way_out}")
 
 
+def warn_of_odd(columns):
+    """Warn of columns of text that were not meant as categories, it seems.
+
+    Parameters
+    ----------
+    columns : iterable of tuple
+        What to call each, the names of its categories, and how many rows have one.
+    """
+    numbers, identifiers = [], []
+    for title, names, n_rows in columns:
+        if seem_numbers(names):
+            numbers.append(title)
+        elif seem_identifiers(names, n_rows):
+            identifiers.append(title)
+    way_out = "or make them categories (astype('category')) if that is what they are."
+    warn_of(
+        "Most values of these columns of categories are numbers",
+        numbers,
+        f"Turn them into numbers (pd.to_numeric(errors='coerce')), {way_out}",
+    )
+    warn_of(
+        "Nearly every row has a category of its own in these columns",
+        identifiers,
+        f"Such a category says nothing. Leave the columns out, {way_out}",
+    )
+
+
 def learn_levels(count, mean_weight, max_one_hot=None, min_frequency=1):
     """Return the codes that have a level of their own, and what becomes of levels.
 

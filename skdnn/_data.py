@@ -46,7 +46,15 @@ class Data(NamedTuple):
 
 
 def check_data(
-    estimator, model, X, y, sample_weight, suffix="", learn=False, classes=None
+    estimator,
+    model,
+    X,
+    y,
+    sample_weight,
+    suffix="",
+    learn=False,
+    classes=None,
+    is_part=False,
 ):
     """Return data in the form in which a model learns from it.
 
@@ -64,6 +72,8 @@ def check_data(
         those of columns may come from a pretrained estimator.
     classes : array-like of shape (n_classes,), default=None
         All that there are, if not those of `y`.
+    is_part : bool, default=False
+        Whether there are other rows, so that all weights may be zero in these.
 
     Returns
     -------
@@ -86,7 +96,7 @@ def check_data(
         )
     if sample_weight is not None:
         with _errors_of(suffix and f"sample_weight{suffix}"):
-            sample_weight = _check_weight(sample_weight, X_checked, suffix)
+            sample_weight = _check_weight(sample_weight, X_checked, suffix, is_part)
     rows = rows_with_weight(n_samples, sample_weight)
     # Not all sparse formats have rows to take.
     X_given = X_checked if issparse(X) else X
@@ -130,8 +140,10 @@ def _errors_of(name):
         raise ValueError(f"{name}: {error}") from error
 
 
-def _check_weight(weight, X, suffix):
+def _check_weight(weight, X, suffix, is_part):
     name = f"sample_weight{suffix}"
+    if is_part and not np.any(weight):
+        return np.zeros(X.shape[0])  # which scikit-learn would refuse
     weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
         raise ValueError(

@@ -37,25 +37,33 @@ class Statistics(NamedTuple):
         None where a pretrained network knows the columns.
     targets : ClassStatistics or Moments
     sample : Sample
+    n_rows : int
+        How many rows there are.
     """
 
     columns: TableStatistics | None
     targets: ClassStatistics | Moments
     sample: Sample
+    n_rows: int
 
     def packed(self):
         """Return the same without the table, to be sent or merged."""
         return self._replace(sample=self.sample.packed())
 
     @classmethod
+    @np.errstate(over="ignore", under="ignore")
     def merged(cls, parts):
         """Return those of the rows of several parts, all packed."""
-        columns, targets, samples = zip(*parts, strict=True)
-        return cls(
-            None if columns[0] is None else TableStatistics.merged(columns),
-            type(targets[0]).merged(targets),
-            Sample.merged(samples),
-        )
+        columns, targets, samples, n_rows = zip(*parts, strict=True)
+        sample = Sample.merged(samples)
+        targets = type(targets[0]).merged(targets)
+        columns = None if columns[0] is None else TableStatistics.merged(columns)
+        if len(sample.rows.index) == sum(n_rows):
+            # It is all that there is: learn from it as if it had come as one.
+            targets = targets.of_sample(sample)
+            if columns is not None:
+                columns = columns.of_sample(sample)
+        return cls(columns, targets, sample, sum(n_rows))
 
 
 class Model(NamedTuple):
@@ -94,7 +102,7 @@ class Model(NamedTuple):
         columns = None if names is None else self.encoder.statistics(data.X, rows)
         sample = Sample(data.X, data.targets, rows, names, self.targets.labels)
         of_targets = self.targets.statistics(data.targets, rows)
-        return Statistics(columns, of_targets, sample.cut())
+        return Statistics(columns, of_targets, sample.cut(), len(rows.index))
 
     def learn(self, statistics, settings, is_whole):
         """Learn what encoding and decoding need.

@@ -20,7 +20,8 @@ from skdnn._distributions import holes_and_range, moments
 from skdnn._rows import Rows, chunks, dense, hashes_of_rows
 from skdnn._scalings import units
 
-#: Rows looked at to estimate quantiles; their error is well under a percent.
+#: Rows looked at to estimate quantiles; their error is well under a percent. Sums are
+#: taken over as many, one such block after the other, whatever parts a table comes in.
 SAMPLED_ROWS = 100_000
 
 
@@ -51,6 +52,15 @@ class Moments(NamedTuple):
         variance = np.average(np.square(y - mean), axis=0, weights=weight)
         total = len(y) if weight is None else weight.sum()
         return cls(np.full(n_columns, float(total)), mean, variance, unit)
+
+    @classmethod
+    def of_targets(cls, targets, rows):
+        """Return those of some rows of targets (n,) or (n, n_targets)."""
+        return cls.of(np.atleast_2d(targets[rows.index].T).T, rows.weight)
+
+    def of_sample(self, sample):
+        """Return those of a sample of the same targets."""
+        return self.of_targets(sample.targets, sample.rows)
 
     @classmethod
     def merged(cls, parts):
@@ -196,6 +206,11 @@ class TableStatistics(NamedTuple):
             list(map(Categories.merged, of_columns)),
         )
 
+    def of_sample(self, sample):
+        """Return those of a sample of the same table."""
+        with_moments = self.moments is not None
+        return self.of(sample.X, sample.rows, sample.names, with_moments)
+
     @property
     def mean_weight(self):
         """Of the rows, one where there are no weights."""
@@ -317,6 +332,17 @@ class Sample(NamedTuple):
             targets = targets if of_classes is None else of_classes[targets]
             hashes[chunk] = hashes_of_rows(X, targets)
         return hashes
+
+
+def blocks(rows):
+    """Return rows as blocks of as many as a sample has, but for the last."""
+    n_rows = len(rows.index)
+    if n_rows <= SAMPLED_ROWS:
+        return [rows]
+    return [
+        rows.take(slice(start, start + SAMPLED_ROWS))
+        for start in range(0, n_rows, SAMPLED_ROWS)
+    ]
 
 
 def union(parts):

@@ -57,6 +57,14 @@ def as_table(X):
     return ArrayTable(X)
 
 
+def are_categories(kinds):
+    """Whether a column is one of categories, by the kinds of what stands in it.
+
+    Objects that are all missing are: where there are some, they may be text.
+    """
+    return not kinds or not kinds <= {NUMBERS, NUMBER}
+
+
 def as_array(X):
     """Return an array-like, where lists may hold anything, as an array."""
     array = np.asarray(X)
@@ -121,17 +129,23 @@ class Table(ABC):
         return _first_word(name) in ("category", "categorical", "enum", "dictionary")
 
     def holds_categories(self, j):
-        """Whether a column is one of categories if nobody says what it is.
+        """Whether a column is one of categories if nobody says what it is."""
+        return are_categories(self.kinds_of_values(j))
 
-        Objects that are all missing are: where there are some, they may be text.
+    def kinds_of_values(self, j):
+        """Return what stands in a column: a set of kinds, which another may add to.
+
+        Nothing but what is missing is no kind.
         """
         if self.kind(j) != OBJECTS:
-            return self.kind(j) == CATEGORIES
-        if self._kinds_of_objects(j) <= {NUMBER, HOLE}:
+            return frozenset([self.kind(j)])
+        kinds = self._kinds_of_objects(j) - {HOLE}
+        if kinds == {NUMBER}:
             from pandas import isna
 
-            return isna(self._column(j)).all()
-        return True
+            # A float that is no number is missing.
+            kinds = set() if isna(self._column(j)).all() else kinds
+        return frozenset(kinds)
 
     def values(self, j):
         """Return a column, of which equal objects are one category.

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skdnn._parameters import from_name, with_link
 from skdnn._scoring import check_scoring_of_classes, check_scoring_of_numbers
-from skdnn._statistics import Moments
+from skdnn._statistics import Moments, blocks
 from skdnn._target_scaling import FARTHEST, location_and_scale
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss
 
@@ -47,6 +47,10 @@ class Targets(ABC):
         -------
         targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
+
+    @abstractmethod
+    def adopt(self, statistics):
+        """Learn what kind of target there is from what is known of all rows."""
 
     @abstractmethod
     def statistics(self, targets, rows):
@@ -142,9 +146,19 @@ class ClassStatistics(NamedTuple):
     counts: np.ndarray
 
     @classmethod
+    def of(cls, targets, rows, classes, absent_present):
+        """Return those of some rows of targets."""
+        n_classes = len(classes) if absent_present is None else 2
+        columns = np.atleast_2d(targets[rows.index].T)
+        counts = [np.bincount(c, rows.weight, minlength=n_classes) for c in columns]
+        return cls(classes, absent_present, np.array(counts))
+
+    @classmethod
     def merged(cls, parts):
         """Return those of the rows of several parts."""
         first = parts[0]
+        if len(parts) == 1:
+            return first
         if first.absent_present is not None:
             return first._replace(counts=sum(part.counts for part in parts))
         classes = np.unique(np.concatenate([part.classes for part in parts]))
@@ -152,6 +166,11 @@ class ClassStatistics(NamedTuple):
         for part in parts:
             counts[:, np.searchsorted(classes, part.classes)] += part.counts
         return cls(classes, None, counts)
+
+    def of_sample(self, sample):
+        """Return those of a sample of the same targets."""
+        kind = self.classes, self.absent_present
+        return self.of(sample.targets, sample.rows, *kind)
 
 
 class ClassTargets(Targets):
@@ -206,8 +225,17 @@ class ClassTargets(Targets):
             )
         # What a label is where it is absent and where it is present.
         self._absent_present = np.array([0, 1], y.dtype) if self.multilabel else None
+        self._count_outputs()
+
+    def _count_outputs(self):
         n_classes = len(self.classes)
         self.n_outputs = n_classes if self.multilabel or n_classes > 2 else 1
+
+    def adopt(self, statistics):
+        self.classes = statistics.classes
+        self._absent_present = statistics.absent_present
+        self.multilabel = self._absent_present is not None
+        self._count_outputs()
 
     def _class_indices(self, y, name):
         unknown = np.setdiff1d(y, self.classes)
@@ -219,10 +247,9 @@ class ClassTargets(Targets):
         return np.searchsorted(self.classes, y)
 
     def statistics(self, targets, rows):
-        columns = targets[rows.index].reshape(len(rows.index), -1).T
-        n_classes = 2 if self.multilabel else len(self.classes)
-        counts = [np.bincount(c, rows.weight, minlength=n_classes) for c in columns]
-        return ClassStatistics(self.classes, self._absent_present, np.array(counts))
+        kind = self.classes, self._absent_present
+        parts = [ClassStatistics.of(targets, block, *kind) for block in blocks(rows)]
+        return ClassStatistics.merged(parts)
 
     def learn(self, statistics, sample, settings):
         self.loss = self._resolve_loss(settings.loss)
@@ -403,9 +430,13 @@ class NumberTargets(Targets):
             )
         return y
 
+    def adopt(self, statistics):
+        self.n_targets = len(statistics.total)
+        self.multioutput = self.n_targets > 1
+
     def statistics(self, targets, rows):
-        y = targets[rows.index].reshape(len(rows.index), -1)
-        return Moments.of(y, rows.weight)
+        parts = [Moments.of_targets(targets, block) for block in blocks(rows)]
+        return Moments.merged(parts)
 
     def learn(self, statistics, sample, settings):
         self.loss = self._resolve_loss(settings.loss)

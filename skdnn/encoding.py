@@ -20,14 +20,13 @@ from skdnn._categories import (
     learn_levels,
     level_names,
     look_up,
-    seem_identifiers,
-    seem_numbers,
     warn_of,
+    warn_of_odd,
 )
 from skdnn._rows import Rows, chunks, rows_with_weight
 from skdnn._scalings import SCALINGS, largest_square_root, units
 from skdnn._sklearn_compat import _check_feature_names_in, _check_sample_weight
-from skdnn._statistics import Sample, TableStatistics
+from skdnn._statistics import Sample, TableStatistics, blocks
 from skdnn._tables import as_array, as_table, object_array
 from skdnn.nn.batches import SparseRows
 
@@ -285,26 +284,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
     def _warn_of_odd(self, table, codes):
         """Warn of columns of text that were not meant as categories, it seems."""
-        numbers, identifiers = [], []
-        for k, j in enumerate(self.categorical_columns_):
-            if table.is_declared(j):
-                continue
-            if seem_numbers(self._seen[k]):
-                numbers.append(table.title(j))
-            elif seem_identifiers(self._seen[k], (codes[:, k] != MISSING).sum()):
-                identifiers.append(table.title(j))
-        way_out = (
-            "or make them categories (astype('category')) if that is what they are."
-        )
-        warn_of(
-            "Most values of these columns of categories are numbers",
-            numbers,
-            f"Turn them into numbers (pd.to_numeric(errors='coerce')), {way_out}",
-        )
-        warn_of(
-            "Nearly every row has a category of its own in these columns",
-            identifiers,
-            f"Such a category says nothing. Leave the columns out, {way_out}",
+        columns = zip(self.categorical_columns_, self._seen, codes.T, strict=True)
+        warn_of_odd(
+            (table.title(j), names, (column != MISSING).sum())
+            for j, names, column in columns
+            if not table.is_declared(j)
         )
 
     def _warn_of_unknown(self, table, codes):
@@ -359,8 +343,9 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         -------
         statistics : TableStatistics
         """
-        with_moments = self.numeric_scaling == "standard"
-        return TableStatistics.of(X, rows, self._seen, with_moments)
+        how = self._seen, self.numeric_scaling == "standard"
+        parts = [TableStatistics.of(X, block, *how) for block in blocks(rows)]
+        return TableStatistics.merged(parts)
 
     @rounding
     def learn(self, statistics, sample, drop_constant=True):
@@ -379,6 +364,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self : object
         """
         self._seen = [column.names for column in statistics.categories]
+        self._index = None
         self.n_features_in_ = len(statistics.low) + len(self._seen)
         columns = np.arange(self.n_features_in_)
         self.numeric_columns_ = np.delete(columns, self.categorical_columns_)

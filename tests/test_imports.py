@@ -34,7 +34,7 @@ LEVELS = [
     {"skdnn._advice", "skdnn._attributions", "skdnn._fitted", "skdnn._persistence"},
     {"skdnn._html", "skdnn._recipe", "skdnn._training"},
     {"skdnn._callbacks", "skdnn._clock", "skdnn._ending", "skdnn._stopping"},
-    {"skdnn._validation"},
+    {"skdnn._parts", "skdnn._validation"},
     {"skdnn._calibration", "skdnn._data", "skdnn._model"},
     {"skdnn._architecture", "skdnn._targets", "skdnn.encoding"},
     {"skdnn._pretrained"},

@@ -93,8 +93,22 @@ def arrays(encoder):
 
 def learned(statistics, model):
     """Return the arrays of an encoder that learns from what is known."""
-    columns, _, sample = statistics
+    columns, sample = statistics.columns, statistics.sample
     return arrays(model.encoder.learn(columns, sample))
+
+
+def assert_equal_statistics(one, two):
+    """Assert that two are the same to the bit, but for the sample."""
+    for name, value in one.columns._asdict().items():
+        other = getattr(two.columns, name)
+        if (name == "moments" and value is not None) or name == "categories":
+            for a, b in zip(value, other, strict=True):
+                for c, d in zip(a, b, strict=True):
+                    np.testing.assert_array_equal(c, d)
+        else:
+            np.testing.assert_array_equal(value, other)
+    for a, b in zip(one.targets, two.targets, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 BOUNDS = [[200], [1, 2, 3], [10, 390, 399], range(10, 400, 10), [150, 300]]
@@ -137,17 +151,32 @@ def test_the_order_of_parts_makes_no_difference():
                 np.testing.assert_allclose(result[name], value, rtol=1e-12)
 
 
-def test_small_parts_are_all_kept():
-    """Where there are no more rows than a sample has, they are it, in their order."""
+@scalings
+def test_small_parts_are_all_kept(scaling):
+    """No more rows than a sample has are it, in their order: all is as in one piece."""
     X = table(140)
-    whole, model = statistics_of(X, numbers(X), None, "robust")
+    if scaling is None:
+        X = X.drop(columns=["large", "empty"])
+    y, weight = numbers(X), np.random.default_rng(1).random(140)
+    whole, model = statistics_of(X, y, weight, scaling)
     assert whole.sample.hashes is None
-    merged = Statistics.merged(parts_of(X, numbers(X), None, [3, 70], "robust"))
+    merged = Statistics.merged(parts_of(X, y, weight, [3, 70], scaling))
     checked = model.encoder.validate(plain_regressor(), X, reset=True)
     np.testing.assert_array_equal(merged.sample.X, checked)
-    assert merged.sample.rows.weight is None
-    for name, value in learned(whole, model).items():
-        np.testing.assert_array_equal(learned(merged, model)[name], value)
+    np.testing.assert_array_equal(merged.sample.rows.weight, weight)
+    assert_equal_statistics(merged, whole)
+
+
+@scalings
+def test_blocks_in_order_are_the_whole(scaling):
+    """Sums are taken block by block: so are those of parts that are blocks."""
+    X = table()
+    if scaling is None:
+        X = X.drop(columns=["large", "empty"])
+    y, weight = numbers(X), np.random.default_rng(1).random(400)
+    whole, _ = statistics_of(X, y, weight, scaling)
+    parts = parts_of(X, y, weight, [150, 300], scaling)
+    assert_equal_statistics(Statistics.merged(parts), whole)
 
 
 def test_equal_rows_have_one_place_in_a_sample():
