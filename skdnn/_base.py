@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn._advice import AdviceMixin
 from skdnn._callbacks import FitTasks
-from skdnn._data import HeldOut, check_data, check_validation_arguments, split
+from skdnn._data import HeldOut, check_data, check_validation_arguments
 from skdnn._fitted import FittedMixin
 from skdnn._model import Model
 from skdnn._parameters import (
@@ -28,9 +28,11 @@ from skdnn._persistence import pack, transient, unpack, without_transient
 from skdnn._pretrained import check_fits, pretrained_estimator, transferable
 from skdnn._recipe import resolve
 from skdnn._sklearn_compat import CallbackSupportMixin, _fit_context, with_callbacks
+from skdnn._streamed import Source, check_streamed, read_stream
 from skdnn._threads import shared_threads
 from skdnn._training import Training, random_streams, refit
 from skdnn.encoding import TabularEncoder
+from skdnn.streaming import as_stream
 
 
 class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC):
@@ -124,20 +126,26 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         check_together(vars(self))
         check_validation_arguments(*validation, self.early_stopping)
-        model, data = self._begin(train, goes_on)
+        progress = deepcopy(self._progress) if goes_on else None
+        streams = random_streams(self.random_state, progress)
+        stream = as_stream(train[0])
+        if stream is None:
+            model, data = self._begin(train, goes_on)
+        else:
+            source = Source(stream, *train[1:])
+            check_streamed(vars(self), source, goes_on)
+            holds_out = validation[0] is None and bool(self.early_stopping)
+            model, data = self._begin_stream(source, holds_out, streams["split"])
         val = None
         if validation[0] is not None:
             val = check_data(self, model, *validation, suffix="_val")
-        settings = self._resolve(data.X.shape[1], data.n_rows, goes_on)
-        progress = deepcopy(self._progress) if goes_on else None
-        streams = random_streams(self.random_state, progress)
+        settings = self._resolve(data.n_columns, data.n_rows, goes_on)
 
         rows, held_out = data.rows, None if val is None else HeldOut([val])
         if val is None and settings.early_stopping:
             # A copy, so that a warm start holds the same rows out.
             rng = deepcopy(streams["split"])
-            strata = model.targets.strata(data.targets[data.rows.index])
-            rows, held_out = split(data, strata, settings, rng)
+            rows, held_out = data.split(model, settings, rng)
         warn_of_no_effect(vars(self), held_out, val)
         watches_metric = held_out is not None and settings.scoring != "loss"
         if watches_metric and isinstance(settings.scoring, str):
@@ -172,7 +180,7 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
                 "all the data."
             )
         model, data = self._begin(train, goes_on, classes)
-        settings = self._resolve(data.X.shape[1], None, goes_on)
+        settings = self._resolve(data.n_columns, None, goes_on)
         progress = deepcopy(self._progress) if goes_on else None
         streams = random_streams(self.random_state, progress)
         training = Training(
@@ -190,6 +198,15 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
             model = Model(self._new_encoder(), self._targets_class())
         learn = not goes_on
         data = check_data(self, model, *train, learn=learn, classes=classes)
+        return model, data.in_canonical_order() if self.shuffle else data
+
+    def _begin_stream(self, source, holds_out, rng):
+        """Return the model to train, and checked data, of which memory may hold a part.
+
+        `source` is the `Source`; `rng` chooses the rows that are held out, if any are.
+        """
+        seed = int(deepcopy(rng).integers(2**63))
+        model, data = read_stream(self, source, holds_out, seed)
         return model, data.in_canonical_order() if self.shuffle else data
 
     def _new_encoder(self):

@@ -103,7 +103,7 @@ def codes_and_names(column):
         In an order of their own: numbers by value, then text.
     """
     own, values = _distinct(column)
-    of_values = list(map(_name, values))
+    of_values = list(map(name_of, values))
     names = in_order(set(of_values) - {None})
     index = {name: code for code, name in enumerate(names)}
     codes = np.full(len(values) + 1, MISSING)
@@ -142,7 +142,7 @@ def look_up(column, index):
     own, values = _distinct(column)
     codes = np.full(len(values) + 1, MISSING)
     for k, value in enumerate(values):
-        name = _name(value)
+        name = name_of(value)
         if name is None:
             continue
         code = index.get(name, UNKNOWN)
@@ -184,7 +184,7 @@ def _distinct_of_categorical(column):
     return own[column.codes], np.asarray(categories.take(used), dtype=object)
 
 
-def _name(value):
+def name_of(value):
     """Return the name of a category, None where it is missing.
 
     Equal values of different types have one name.

@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 
 from skdnn._rows import Rows, canonical_rows, rows_with_weight
 from skdnn._sklearn_compat import _check_sample_weight
+from skdnn.nn.batches import Batch, Batches
 
 
 class Data(NamedTuple):
@@ -39,10 +40,51 @@ class Data(NamedTuple):
     is_weighted: bool
     n_codes: int
 
+    @property
+    def n_columns(self):
+        """How many columns the table has."""
+        return self.X.shape[1]
+
+    def split(self, model, settings, rng):
+        """Return the training rows, and those that are held out; see `split`."""
+        strata = model.targets.strata(self.targets[self.rows.index])
+        return split(self, strata, settings, rng)
+
+    def statistics(self, model, rows):
+        """Return what a model has to learn from some rows."""
+        return model.statistics(self, rows)
+
+    def encode(self, model, rows):
+        """Return some rows, encoded."""
+        return Encoded(*model.batch(self, rows))
+
     def in_canonical_order(self):
         """Return the same data, whatever the order in which its rows come."""
         rows, n_rows = canonical_rows(self.X, self.targets, self.rows, self.n_codes)
         return self._replace(rows=rows, n_rows=n_rows)
+
+
+class Encoded(NamedTuple):
+    """Training rows as the network reads them.
+
+    Attributes
+    ----------
+    batch : Batch
+        All rows.
+    total_weight : float
+        The sum of their weights.
+    """
+
+    batch: Batch
+    total_weight: float
+
+    @property
+    def n_rows(self):
+        return len(self.batch.X)
+
+    def batches(self, batch_size, rng):
+        """Return them as batches; without `rng`, in their order."""
+        return Batches(*self.batch, batch_size, rng)
 
 
 def check_data(

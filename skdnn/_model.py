@@ -10,7 +10,13 @@ from skdnn._architecture import architecture
 from skdnn._parameters import from_name
 from skdnn._pretrained import n_transferred
 from skdnn._rows import chunks
-from skdnn._statistics import Moments, Sample, TableStatistics
+from skdnn._statistics import (
+    Moments,
+    Sample,
+    TableStatistics,
+    sum_of_blocks,
+    sum_of_weights,
+)
 from skdnn._targets import ClassStatistics, Targets
 from skdnn._threads import threads_for
 from skdnn.encoding import TabularEncoder
@@ -39,12 +45,14 @@ class Statistics(NamedTuple):
     sample : Sample
     n_rows : int
         How many rows there are.
+    total_weight : float, or None where all count one
     """
 
     columns: TableStatistics | None
     targets: ClassStatistics | Moments
     sample: Sample
     n_rows: int
+    total_weight: float | None
 
     def packed(self):
         """Return the same without the table, to be sent or merged."""
@@ -54,16 +62,21 @@ class Statistics(NamedTuple):
     @np.errstate(over="ignore", under="ignore")
     def merged(cls, parts):
         """Return those of the rows of several parts, all packed."""
-        columns, targets, samples, n_rows = zip(*parts, strict=True)
+        columns, targets, samples, n_rows, totals = zip(*parts, strict=True)
         sample = Sample.merged(samples)
         targets = type(targets[0]).merged(targets)
         columns = None if columns[0] is None else TableStatistics.merged(columns)
+        total = None
+        if any(t is not None for t in totals):
+            weights = zip(totals, n_rows, strict=True)
+            total = sum(n if weight is None else weight for weight, n in weights)
         if len(sample.rows.index) == sum(n_rows):
             # It is all that there is: learn from it as if it had come as one.
             targets = targets.of_sample(sample)
+            total = sum_of_weights(sample.rows)
             if columns is not None:
                 columns = columns.of_sample(sample)
-        return cls(columns, targets, sample, sum(n_rows))
+        return cls(columns, targets, sample, sum(n_rows), total)
 
 
 class Model(NamedTuple):
@@ -102,7 +115,8 @@ class Model(NamedTuple):
         columns = None if names is None else self.encoder.statistics(data.X, rows)
         sample = Sample(data.X, data.targets, rows, names, self.targets.labels)
         of_targets = self.targets.statistics(data.targets, rows)
-        return Statistics(columns, of_targets, sample.cut(), len(rows.index))
+        total = sum_of_weights(rows)
+        return Statistics(columns, of_targets, sample.cut(), len(rows.index), total)
 
     def learn(self, statistics, settings, is_whole):
         """Learn what encoding and decoding need.
@@ -198,7 +212,7 @@ class Model(NamedTuple):
         weight = np.ones((n, 1)) if rows.weight is None else rows.weight[:, None]
         if rows.trained_by is not None:
             weight = weight * rows.trained_by
-        total = weight.sum(axis=0)
+        total = sum_of_blocks(weight)
         for sum_of_member in total:
             if not 0 < sum_of_member < np.inf:
                 raise ValueError(

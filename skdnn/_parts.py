@@ -66,6 +66,21 @@ class Columns(NamedTuple):
 def part_of(estimator, X, y, sample_weight, columns, classes=None):
     """Return what a part of a table tells, or None where it has no rows.
 
+    Parameters are those of `read_part`.
+
+    Returns
+    -------
+    statistics : Statistics or None
+    """
+    if not X.shape[0]:
+        return None  # which scikit-learn would refuse
+    model, data = read_part(estimator, X, y, sample_weight, columns, classes)
+    return model.statistics(data, data.rows).packed()
+
+
+def read_part(estimator, X, y, sample_weight, columns, classes=None):
+    """Return checked rows of a part of a table, and a model that knows the part alone.
+
     Parameters
     ----------
     estimator : BaseDNN
@@ -79,17 +94,15 @@ def part_of(estimator, X, y, sample_weight, columns, classes=None):
 
     Returns
     -------
-    statistics : Statistics or None
+    model : Model
+    data : Data
     """
-    if not X.shape[0]:
-        return None  # which scikit-learn would refuse
     reader = object.__new__(type(estimator))
     wanted = columns.categories(estimator.categorical_features)
     reader.__dict__ = vars(estimator) | {"categorical_features": wanted}
     model = Model(reader._new_encoder(), reader._targets_class())
     how = {"learn": True, "classes": classes, "is_part": True}
-    data = check_data(reader, model, X, y, sample_weight, **how)
-    return model.statistics(data, data.rows).packed()
+    return model, check_data(reader, model, X, y, sample_weight, **how)
 
 
 def begin(estimator, columns, X, statistics):
@@ -121,6 +134,8 @@ def begin(estimator, columns, X, statistics):
     encoder.categorical_features = columns.categories(wanted)
     encoder.validate(estimator, X, reset=statistics.columns is not None)
     encoder.categorical_features = wanted
+    if statistics.columns is not None:
+        encoder.know([column.names for column in statistics.columns.categories])
     if statistics.columns is not None and is_from_dtype(wanted):
         known = zip(
             encoder.categorical_columns_, statistics.columns.categories, strict=True

@@ -60,6 +60,13 @@ class Rows(NamedTuple):
     weight: np.ndarray | None
     trained_by: np.ndarray | None = None
 
+    @property
+    def n_trained(self):
+        """How many rows a member trains on, on average."""
+        if self.trained_by is None:
+            return len(self.index)
+        return self.trained_by.sum(axis=0).mean()
+
     def take(self, positions):
         """Return some of the rows, by their position among these."""
         return Rows(*(a if a is None else a[positions] for a in self))
@@ -164,10 +171,13 @@ def hashes_of_rows(X, targets):
     X : ndarray of shape (n_rows, n_features)
     targets : ndarray of shape (n_rows,) or (n_rows, n_outputs)
     """
-    hashes = np.add(*_hashes(X, targets, np.arange(len(X))))
-    # The sums keep some order of the numbers: this leaves none (Steele et al., 2014).
+    return mixed(np.add(*_hashes(X, targets, np.arange(len(X)))))
+
+
+def mixed(hashes):
+    """Return others, which keep no order of the sums (Steele et al., 2014)."""
     for shift, multiplier in (30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB):
-        hashes ^= hashes >> np.uint64(shift)
+        hashes = hashes ^ (hashes >> np.uint64(shift))
         hashes *= np.uint64(multiplier)
     return hashes ^ (hashes >> np.uint64(31))
 

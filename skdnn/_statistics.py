@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdnn._categories import RARE, in_order
+from skdnn._categories import RARE, in_order, name_of
 from skdnn._distributions import holes_and_range, moments
 from skdnn._rows import Rows, chunks, dense, hashes_of_rows
 from skdnn._scalings import units
@@ -248,7 +248,7 @@ class Sample(NamedTuple):
         """Return the sample without the rows that are too many."""
         if len(self.rows.index) <= SAMPLED_ROWS:
             return self
-        hashes = self._hashes() if self.hashes is None else self.hashes
+        hashes = self.row_hashes() if self.hashes is None else self.hashes
         index, weight = self.rows.index, self.rows.weight
         # By weight too, as the rounding of a sum depends on its order.
         order = np.lexsort((hashes,) if weight is None else (weight, hashes))
@@ -264,33 +264,54 @@ class Sample(NamedTuple):
 
     def packed(self):
         """Return the sample with an array of its own, to be sent or merged."""
-        sample = self.cut()
-        index = sample.rows.index
-        return sample._replace(
-            X=sample.X[index],
-            targets=sample.targets[index],
-            rows=Rows(np.arange(len(index)), sample.rows.weight),
-            hashes=sample._hashes() if sample.hashes is None else sample.hashes,
+        sample = self.cut().whole()
+        if sample.hashes is None:
+            sample = sample._replace(hashes=sample.row_hashes())
+        return sample
+
+    def whole(self):
+        """Return all rows, too many or not, with an array of their own."""
+        index = self.rows.index
+        return self._replace(
+            X=self.X[index],
+            targets=self.targets[index],
+            rows=Rows(np.arange(len(index)), self.rows.weight),
         )
+
+    def take(self, positions):
+        """Return some of the rows, by their position among these."""
+        hashes = None if self.hashes is None else self.hashes[positions]
+        return self._replace(rows=self.rows.take(positions), hashes=hashes).whole()
 
     @classmethod
     def merged(cls, parts):
         """Return the sample of the union of parts of a table, all packed."""
+        return cls.joined(parts).packed()
+
+    @classmethod
+    def joined(cls, parts):
+        """Return the rows of parts one below the other, with codes for all names."""
         if len(parts) == 1:
-            return parts[0]
+            return parts[0].whole()
         names, classes = parts[0].names, parts[0].classes
         if names is not None:
             names = list(map(union, zip(*(p.names for p in parts), strict=True)))
         if classes is not None:
             classes = np.unique(np.concatenate([part.classes for part in parts]))
-        X = np.concatenate([part._recoded(names) for part in parts])
-        targets = np.concatenate([part._reclassed(classes) for part in parts])
-        weight = None
+        parts = [part.whole().recoded(names, classes) for part in parts]
+        X = np.concatenate([part.X for part in parts])
+        targets = np.concatenate([part.targets for part in parts])
+        weight = hashes = None
         if any(part.rows.weight is not None for part in parts):
             weight = np.concatenate([part._weights() for part in parts])
-        rows = Rows(np.arange(len(X)), weight)
-        hashes = np.concatenate([part.hashes for part in parts])
-        return cls(X, targets, rows, names, classes, hashes).cut().packed()
+        if all(part.hashes is not None for part in parts):
+            hashes = np.concatenate([part.hashes for part in parts])
+        return cls(X, targets, Rows(np.arange(len(X)), weight), names, classes, hashes)
+
+    def recoded(self, names, classes):
+        """Return the rows with the codes that others have."""
+        X, targets = self._recoded(names), self._reclassed(classes)
+        return self._replace(X=X, targets=targets, names=names, classes=classes)
 
     def _weights(self):
         weight = self.rows.weight
@@ -313,13 +334,13 @@ class Sample(NamedTuple):
             return self.targets
         return np.searchsorted(classes, self.classes)[self.targets]
 
-    def _hashes(self):
+    def row_hashes(self):
         """Return hashes of the rows that do not depend on the codes of categories."""
         index, n_codes = self.rows.index, len(self.names or ())
         numbers = [_numbers_of(names) for names in self.names or ()]
         of_classes = None
         if self.classes is not None:
-            of_classes = _numbers_of(map(str, self.classes.tolist()))
+            of_classes = _numbers_of(map(name_of, self.classes.tolist()))
         hashes = np.empty(len(index), dtype=np.uint64)
         for chunk in chunks(len(index), self.X.shape[1]):
             rows = index[chunk]
@@ -343,6 +364,17 @@ def blocks(rows):
         rows.take(slice(start, start + SAMPLED_ROWS))
         for start in range(0, n_rows, SAMPLED_ROWS)
     ]
+
+
+def sum_of_blocks(weight):
+    """Return the sum over rows, block by block, of an array of weights."""
+    starts = range(0, max(1, len(weight)), SAMPLED_ROWS)
+    return sum(weight[start : start + SAMPLED_ROWS].sum(axis=0) for start in starts)
+
+
+def sum_of_weights(rows):
+    """Return that of rows, or None where all count one."""
+    return None if rows.weight is None else float(sum_of_blocks(rows.weight))
 
 
 def union(parts):

@@ -92,6 +92,10 @@ class Targets(ABC):
         """Return `rows` with the weights that their targets give them."""
         return rows
 
+    def total_weight(self, statistics, total):
+        """Return what `weigh` makes of rows that weigh `total`, by what is known."""
+        return total
+
     @property
     def labels(self):
         """What targets that are indices stand for, else None."""
@@ -169,8 +173,8 @@ class ClassStatistics(NamedTuple):
 
     def of_sample(self, sample):
         """Return those of a sample of the same targets."""
-        kind = self.classes, self.absent_present
-        return self.of(sample.targets, sample.rows, *kind)
+        classes = self.classes if sample.classes is None else sample.classes
+        return self.of(sample.targets, sample.rows, classes, self.absent_present)
 
 
 class ClassTargets(Targets):
@@ -289,6 +293,12 @@ class ClassTargets(Targets):
         for of_class, column in zip(self._class_weights, columns, strict=True):
             weight *= of_class[column]
         return rows._replace(weight=weight)
+
+    def total_weight(self, statistics, total):
+        if self._class_weights is None:
+            return total
+        (of_class,), (count,) = self._class_weights, statistics.counts
+        return float(of_class @ count)
 
     @property
     def labels(self):

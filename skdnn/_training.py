@@ -16,7 +16,6 @@ from skdnn._stopping import StoppingRule
 from skdnn._threads import threads_for
 from skdnn._validation import Validator
 from skdnn._warnings import warn
-from skdnn.nn.batches import Batches
 from skdnn.nn.optimizers import LBFGS
 from skdnn.nn.schedules import SCHEDULES
 from skdnn.nn.steps import steps
@@ -55,7 +54,7 @@ class Training:
     trainer : Trainer
     rule : StoppingRule
     batch : Batch
-        The training rows, encoded.
+        The training rows, encoded; of a stream, as many as memory holds.
     n_steps : int
         How many have been taken.
     interrupted : bool
@@ -88,8 +87,8 @@ class Training:
         ----------
         model : Model
             Without a network, or the one to go on with, which stays as it is.
-        data : Data
-        rows : Rows
+        data : Data or StreamedData
+        rows : Rows or StreamedRows
         held_out : HeldOut, default=None
             What to validate on.
         as_estimator : callable, default=None
@@ -101,22 +100,22 @@ class Training:
         """
         settings = self.settings
         if model.network is None:
-            statistics = model.statistics(data, rows)
+            statistics = data.statistics(model, rows)
             model.learn(statistics, settings, is_whole=self.n_epochs is not None)
             rng = self.streams["weights"]
             model = model.with_network(settings, statistics.sample, rng)
         else:
             model = model.copy()
-        batch, total_weight = model.batch(data, rows)
-        penalty = _penalty(settings.alpha, rows, total_weight)
+        encoded = data.encode(model, rows)
+        penalty = _penalty(settings.alpha, rows.n_trained, encoded.total_weight)
         validate = None
         if held_out is not None:
-            validate = Validator(model, held_out, batch, settings, as_estimator)
+            validate = Validator(model, held_out, encoded.batch, settings, as_estimator)
         self.trainer = self._make_trainer(model, penalty)
         self.rule = self._make_rule(model, validate)
-        self.batch = batch
+        self.batch = encoded.batch
         self._model = model
-        self._train(batch)
+        self._train(encoded)
         return self
 
     def model(self):
@@ -193,15 +192,15 @@ class Training:
         patience = settings.n_iter_no_change
         return StoppingRule(self.trainer, patience, tol, validate, temperature)
 
-    def _train(self, batch):
+    def _train(self, encoded):
         """Run the trainer until something stops it."""
         settings, trainer, n_epochs = self.settings, self.trainer, self.n_epochs
-        n_rows, taken = len(batch.X), None
+        n_rows, taken = encoded.n_rows, None
         size = {"bgd": n_rows, "sgd": 1, "minibatch": settings.batch_size}
         size = min(size[settings.solver], n_rows)
         if not isinstance(trainer.optimizer, LBFGS):
             order = self.streams["order"] if settings.shuffle else None
-            taken = steps(trainer.step, Batches(*batch, size, order))
+            taken = steps(trainer.step, encoded.batches(size, order))
         try:
             largest = 2 * size * trainer.network.largest_matrix
             side_by_side = threads_for(largest, 1 if taken is None else taken.n_apart)
@@ -209,7 +208,7 @@ class Training:
                 hooks = self._hooks(workers)
                 if taken is None:
                     tol = 0.0 if settings.tol is None else settings.tol
-                    trainer.minimize(batch, n_epochs, tol, *hooks)
+                    trainer.minimize(encoded.batch, n_epochs, tol, *hooks)
                 else:
                     trainer.run(taken, n_epochs or 1, *hooks, workers)
         except KeyboardInterrupt:
@@ -291,13 +290,11 @@ def _run_again(training, model, data):
     return "diverged" if training.trainer.diverged else None
 
 
-def _penalty(alpha, rows, total_weight):
+def _penalty(alpha, n_rows, total_weight):
     """Return what ``|weights|^2 / 2`` is multiplied with, beside the mean loss of rows.
 
     Warn where a strength that was given is no longer small beside their weights.
     """
-    trains = rows.trained_by
-    n_rows = len(rows.index) if trains is None else trains.sum(axis=0).mean()
     if is_auto(alpha):
         # As in `canonical_rows`, weights below one are no numbers of rows.
         return ALPHA / max(n_rows, total_weight)

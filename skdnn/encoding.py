@@ -195,7 +195,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             wanted = self.categorical_features
             self.categorical_columns_ = categorical_columns(table, wanted)
             # The names of all categories, some of which `fit_rows` keeps.
-            self._seen, self._index = [], None
+            self.know([])
         n_categorical = len(self.categorical_columns_)
         if issparse(X) and n_categorical:
             raise ValueError("Columns of categories need a dense table, X is sparse.")
@@ -363,8 +363,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         -------
         self : object
         """
-        self._seen = [column.names for column in statistics.categories]
-        self._index = None
+        self.know([column.names for column in statistics.categories])
         self.n_features_in_ = len(statistics.low) + len(self._seen)
         columns = np.arange(self.n_features_in_)
         self.numeric_columns_ = np.delete(columns, self.categorical_columns_)
@@ -386,6 +385,10 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         # A network has to have an input: where nothing varies, one of zeros.
         self.n_features_out_ = max(1, n_columns)
         return self
+
+    def know(self, names):
+        """Take names for all categories that there are, in each column of codes."""
+        self._seen, self._index = names, None
 
     def _choose_columns(self, statistics, drop_constant):
         """Learn which columns of numbers, and of holes in them, the result has.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Batch", "Batches", "SparseRows"]
+__all__ = ["Batch", "Batches", "SparseRows", "StreamedBatches"]
 
 #: Bytes of X gathered at a time: enough to make the call cheap, few enough to stay
 #: cached.
@@ -81,6 +81,8 @@ class Batches:
     ----------
     n_batches : int
         In an epoch.
+    n_batches_in_block : int
+        How many of them are in memory at a time, which are all.
     table : Batch
         All rows.
     """
@@ -89,6 +91,7 @@ class Batches:
         self.n_samples = len(X)
         self.batch_size = min(batch_size, self.n_samples)
         self.n_batches = ceil(self.n_samples / self.batch_size)
+        self.n_batches_in_block = self.n_batches
         self.table = Batch(X, y, weight)
         self._rng = rng
         self._order = None
@@ -96,6 +99,10 @@ class Batches:
         if self.batch_size < self.n_samples:
             self._rows = np.arange(self.n_samples)
             self._order = self._rows.copy()
+
+    def blocks(self):
+        """Yield the rows that are in memory at a time, as batches."""
+        yield self
 
     def shuffle(self):
         """Put the rows into the order of a new epoch.
@@ -148,6 +155,94 @@ class Batches:
                 if array is not None:
                     _gather(array, rows, buffer[: len(rows)])
             yield from self._full if len(rows) == self._block else self._last
+
+
+class StreamedBatches:
+    """The rows of an epoch, batch by batch, where memory does not hold them all.
+
+    They come a block at a time, each into the memory of the last. Rows are shuffled
+    within a block: that they come in another order each epoch is up to who reads them.
+
+    Parameters
+    ----------
+    read : callable
+        Returns an iterator over the rows of a new epoch, as a `Batch` of any size.
+    n_samples : int
+        How many rows it gives in all.
+    table : Batch
+        The memory, which holds dense rows.
+    batch_size : int
+    rng : numpy.random.Generator, default=None
+        Of the order within a block.  None keeps the order of the rows.
+
+    Attributes
+    ----------
+    n_batches : int
+        In an epoch.
+    n_batches_in_block : int
+        In each block but the last.
+    """
+
+    def __init__(self, read, n_samples, table, batch_size, rng=None):
+        self.n_samples = n_samples
+        self.table = table
+        self.batch_size = min(batch_size, n_samples, len(table.X))
+        self.n_batches = ceil(n_samples / self.batch_size)
+        self.n_batches_in_block = len(table.X) // self.batch_size
+        self._read = read
+        self._rng = rng
+        self._n_rows = self.n_batches_in_block * self.batch_size
+        self._blocks = {}
+
+    def blocks(self):
+        """Yield the rows that are in memory at a time, as `Batches`.
+
+        Raises
+        ------
+        ValueError
+            If there are more rows than in the first epoch, or less.
+        """
+        n_read, n_left = 0, self.n_samples
+        for part in self._read():
+            if len(part.X) > n_left:
+                raise ValueError(self._other_rows("more"))
+            n_left -= len(part.X)
+            start = 0
+            while start < len(part.X):
+                n = min(self._n_rows - n_read, len(part.X) - start)
+                for array, own in zip(part, self.table, strict=True):
+                    if array is not None:
+                        own[n_read : n_read + n] = array[start : start + n]
+                start, n_read = start + n, n_read + n
+                # That the last one is the last is seen after all is read.
+                if n_read == self._n_rows and (start < len(part.X) or n_left):
+                    yield self._block(n_read)
+                    n_read = 0
+        if n_left:
+            raise ValueError(self._other_rows("less"))
+        yield self._block(n_read)
+
+    def last(self, n_rows):
+        """Return the first rows of the last batch of the block in memory."""
+        return self._current.last(n_rows)
+
+    def __iter__(self):
+        for block in self.blocks():
+            yield from block
+
+    def _block(self, n_rows):
+        """Return the first rows in memory as batches."""
+        if n_rows not in self._blocks:
+            rows = [_rows(array, 0, n_rows) for array in self.table]
+            self._blocks[n_rows] = Batches(*rows, self.batch_size, self._rng)
+        self._current = self._blocks[n_rows]
+        return self._current
+
+    def _other_rows(self, how):
+        return (
+            f"An epoch has {how} rows than the first one, which had {self.n_samples}: "
+            "whatever gives the rows must give the same ones each time."
+        )
 
 
 def _gather(array, rows, out):

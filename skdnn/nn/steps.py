@@ -130,16 +130,29 @@ class RecordedSteps(NumpySteps):
         self.n_apart = len(self._programs)
 
     def begin_epoch(self):
-        self._order = self.batches.shuffle()
+        self._blocks = self.batches.blocks()
         # One for each program, so that slices and threads make no difference.
         self._totals = [0.0] * self.n_apart
+
+    def slice(self, n_left):
+        # Not beyond the rows that are in memory.
+        done = self.batches.n_batches - n_left
+        n_in_block = self.batches.n_batches_in_block
+        return min(super().slice(n_left), n_in_block - done % n_in_block)
+
+    def run(self, first, rates, workers=ALONE):
+        first %= self.batches.n_batches_in_block
+        if first == 0:
+            self._block = next(self._blocks)
+            self._order = self._block.shuffle()
+        super().run(first, rates, workers)
 
     def end_epoch(self):
         n_members = self.step.network.n_members or 1
         return sum(self._totals) / n_members / self.batches.n_samples
 
     def _run(self, first, rates, workers):
-        step, batches, order = self.step, self.batches, self._order
+        step, block, order = self.step, self._block, self._order
         n_groups = self.n_apart
         if self._waits:
             # Each thread has to be there: none has two groups.
@@ -155,8 +168,8 @@ class RecordedSteps(NumpySteps):
                 n_threads=n_groups if self._waits else 1,
                 stopped=workers.stopped,
                 order=order,
-                n_rows=batches.n_samples,
-                batch_size=batches.batch_size,
+                n_rows=block.n_samples,
+                batch_size=self.batches.batch_size,
                 slab_size=self._slab,
                 first_step=first,
                 rates=rates,
