@@ -172,6 +172,11 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
 
     def _fit_an_epoch(self, train, classes):
         """Train on a part of the data, as a part of a longer run."""
+        if as_stream(train[0]) is not None:
+            raise ValueError(
+                "partial_fit takes some rows at a time; a stream is for fit, which "
+                "reads it again in each epoch."
+            )
         goes_on = self.__sklearn_is_fitted__()
         check_together(vars(self))
         if self.early_stopping and not is_auto(self.early_stopping):
@@ -255,7 +260,16 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
         return same
 
     def _predict(self, X, finish, **options):
-        """Return what the model makes of `X`, by the name of a method of targets."""
+        """Return what the model makes of `X`, by the name of a method of targets.
+
+        Of a stream, the columns that training had are read.
+        """
+        stream = as_stream(X)
+        if stream is not None:
+            check_is_fitted(self)
+            frames = stream.frames_of(getattr(self, "feature_names_in_", None))
+            parts = [self._predict(frame, finish, **options) for frame in frames]
+            return np.concatenate(parts)
         model, X = self._read(X)
         return model.predict(X, getattr(model.targets, finish), **options)
 

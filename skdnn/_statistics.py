@@ -259,6 +259,8 @@ class Sample(NamedTuple):
         # Equal rows are one, with the weight of all.
         if weight is not None or len(starts) < n_kept:
             weight = np.add.reduceat(self._weights()[order], starts)
+            # Which parts it has come from, in which rows were equal, has no say.
+            weight = None if (weight == 1).all() else weight
         rows = Rows(index[order[starts]], weight)
         return self._replace(rows=rows, hashes=hashes[starts])
 
@@ -270,8 +272,10 @@ class Sample(NamedTuple):
         return sample
 
     def whole(self):
-        """Return all rows, too many or not, with an array of their own."""
+        """Return all rows, too many or not, as an array that has no others."""
         index = self.rows.index
+        if len(index) == self.X.shape[0] and (index == np.arange(len(index))).all():
+            return self
         return self._replace(
             X=self.X[index],
             targets=self.targets[index],
@@ -286,7 +290,19 @@ class Sample(NamedTuple):
     @classmethod
     def merged(cls, parts):
         """Return the sample of the union of parts of a table, all packed."""
-        return cls.joined(parts).packed()
+        last = min(part._last_hash() for part in parts)
+        return cls.joined([part._up_to(last) for part in parts]).packed()
+
+    def _last_hash(self):
+        """Return the hash up to which rows of a union may be among its sample."""
+        hashes = self.hashes
+        is_full = len(hashes) == SAMPLED_ROWS and (hashes[1:] > hashes[:-1]).all()
+        return hashes[-1] if is_full else np.iinfo(hashes.dtype).max
+
+    def _up_to(self, last):
+        """Return the rows with hashes that are no larger."""
+        fits = self.hashes <= last
+        return self if fits.all() else self.take(np.flatnonzero(fits))
 
     @classmethod
     def joined(cls, parts):

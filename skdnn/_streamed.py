@@ -19,7 +19,7 @@ from skdnn._data import Data, HeldOut, check_data
 from skdnn._model import Model, Statistics
 from skdnn._parameters import is_auto, is_lbfgs
 from skdnn._parts import Columns, begin, read_part
-from skdnn._rows import mixed
+from skdnn._rows import Rows, mixed
 from skdnn._statistics import Sample
 from skdnn.nn.batches import Batch, StreamedBatches
 from skdnn.streaming import Stream, column_of, without_columns
@@ -84,8 +84,8 @@ def check_streamed(params, source, goes_on):
             "the stream."
         )
     need_all = {
-        "solver": params["solver"] == "bgd",
         "optimizer": is_lbfgs(params["optimizer"]),
+        "solver": params["solver"] == "bgd",
         "refit": params["refit"],
         "scoring": params["scoring"] != "loss",
         "class_weight": len(names) > 1 and params.get("class_weight") is not None,
@@ -194,9 +194,9 @@ class FirstPass:
         if self._n_rows <= self.source.stream.buffer_rows:
             self._first_rows.append(rows)
             return
-        for part in (*self._first_rows, rows):
-            self._sum.add(self._held.split(part))
-        self._first_rows = []
+        self._first_rows.append(rows)
+        while self._first_rows:
+            self._sum.add(self._held.split(self._first_rows.pop(0)))
 
     def result(self):
         """Return a model that knows all of the stream, and its rows."""
@@ -420,19 +420,17 @@ class StreamedData(NamedTuple):
         n_rows, total = statistics.n_rows, statistics.total_weight
         total = n_rows if total is None else total
         total = model.targets.total_weight(statistics.targets, total)
-        sample, buffer_rows = statistics.sample, self.source.stream.buffer_rows
-        (X, y, weight), _ = model.batch(sample, sample.rows.take(slice(1)))
-        table = [
-            None
-            if a is None
-            else np.zeros((min(buffer_rows, n_rows), *a.shape[1:]), a.dtype)
-            for a in (X, y, weight)
+        # A sample may have weights where rows have none.
+        weight = None if statistics.total_weight is None else np.ones(1)
+        sample = statistics.sample
+        one, _ = model.batch(sample, Rows(sample.rows.index[:1], weight))
+        n_kept = min(self.source.stream.buffer_rows, n_rows)
+        memory = [
+            None if a is None else np.zeros((n_kept, *a.shape[1:]), a.dtype)
+            for a in one
         ]
-
-        def read(rng):
-            return self._read(model, rows, total, rng)
-
-        return EncodedStream(Batch(*table), total, n_rows, read)
+        read = partial(self._read, model, rows, total)
+        return EncodedStream(Batch(*memory), total, n_rows, read)
 
     def _read(self, model, rows, total, rng):
         """Yield the rows of an epoch, encoded."""

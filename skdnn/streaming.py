@@ -78,6 +78,18 @@ class Stream:
         for part in parts:
             yield _as_frame(part)
 
+    def frames_of(self, columns):
+        """Yield the rows as data frames of some columns, by name, or of all for None.
+
+        Frames without rows are passed over.
+        """
+        for frame in filter(len, self.batches()):
+            if columns is None:
+                yield frame
+            else:
+                _check_names(frame, columns)
+                yield frame[list(columns)]
+
 
 def as_stream(X):
     """Return a stream as it is, a dataset of pyarrow as one, and None for all else."""
@@ -96,12 +108,6 @@ def without_columns(frame, names):
     """Return a frame without some columns."""
     is_pandas = hasattr(frame, "iloc")
     return frame.drop(columns=names) if is_pandas else frame.drop(names)
-
-
-def only_columns(frame, names):
-    """Return some columns of a frame, by name, in that order."""
-    _check_names(frame, names)
-    return frame[names]
 
 
 def _check_names(frame, names):
