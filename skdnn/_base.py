@@ -59,15 +59,17 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Stream
             Training data. NaN stands for a missing number, unless `numeric_scaling` is
-            None.
+            None. A :class:`~skdnn.streaming.Stream`, or a `pyarrow.dataset.Dataset`,
+            is read in batches, where memory does not hold it.
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), str or list
+            Targets. With a stream, the name of their column, or a list of names.
 
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. A row of weight 2 is as good as two such rows.
+        sample_weight : array-like of shape (n_samples,) or str, default=None
+            Weights of the rows. A row of weight 2 is as good as two such rows. With a
+            stream, the name of their column.
 
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Validation data for early stopping, instead of a part of `X`.

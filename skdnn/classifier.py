@@ -485,7 +485,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Stream
             Rows to predict.
 
         Returns
@@ -500,7 +500,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Stream
             Rows to predict.
 
         Returns
@@ -516,7 +516,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Stream
             Rows to predict.
 
         Returns
@@ -531,7 +531,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Stream
             Rows to predict.
 
         Returns

@@ -462,7 +462,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Stream
             Rows to predict.
 
         Returns
@@ -484,7 +484,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Stream
             Rows to predict.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)

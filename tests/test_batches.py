@@ -1,11 +1,13 @@
 """Batches visit every row once an epoch, in order or shuffled."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from skdnn.nn import batches as module
-from skdnn.nn.batches import Batches
+from skdnn.nn.batches import Batch, Batches, StreamedBatches
 from tests import plain
 from tests.recipes import maker, networks, table
 from tests.tables import TASKS, parameters
@@ -171,3 +173,54 @@ def test_fault_28_last_batches_of_one_row(network, task, n, size, batch_norm):
         one, two = (clone(est).set_params(numeric_scaling=None) for _ in range(2))
         one, two = one.fit(X, y), two.fit(changed, y)
         assert parameters(one).tobytes() != parameters(two).tobytes()
+
+
+# Blocks of rows that are read anew
+
+
+def streamed(sizes, batch_size, n_rows, rng=None):
+    """Return batches of rows that come in parts of some sizes."""
+    X, y, weight = data(sum(sizes))
+
+    def read():
+        for start, stop in pairwise(np.cumsum([0, *sizes])):
+            yield Batch(X[start:stop], y[start:stop], weight[start:stop])
+
+    memory = Batch(np.empty((n_rows, 2)), np.zeros(n_rows, int), np.empty((n_rows, 1)))
+    return StreamedBatches(read, sum(sizes), memory, batch_size, rng)
+
+
+@pytest.mark.parametrize("sizes", [[23], [1] * 23, [7, 0, 9, 7], [8, 8, 7], [22, 1]])
+@pytest.mark.parametrize(("batch_size", "n_rows"), [(1, 1), (3, 8), (4, 8), (5, 100)])
+def test_streamed_rows_in_order(sizes, batch_size, n_rows):
+    """They are the batches of the table, however they come and are kept."""
+    batches = streamed(sizes, batch_size, n_rows)
+    for _ in range(2):
+        expected = visit(Batches(*data(), batch_size))
+        for one, two in zip(visit(batches), expected, strict=True):
+            for a, b in zip(one, two, strict=True):
+                np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(
+        batches.last(2).y, Batches(*data(), batch_size).last(2).y
+    )
+
+
+def test_streamed_rows_shuffled(rng):
+    """Each row comes once, out of the block that it is in, in a new order each time."""
+    batches = streamed([23], 3, 8, rng)
+    assert batches.n_batches_in_block == 2
+    epochs = [np.concatenate([y for _, y, _ in visit(batches)]) for _ in range(2)]
+    assert not np.array_equal(*epochs)
+    for epoch in epochs:
+        for start in range(0, 23, 6):
+            rows = np.arange(start, min(start + 6, 23))
+            assert sorted(epoch[start : start + 6]) == rows.tolist()
+
+
+@pytest.mark.parametrize("n", [20, 22, 24, 26])
+def test_streamed_rows_that_change(n):
+    """There are as many rows in each epoch."""
+    batches = streamed([n], 3, 6)
+    batches.n_samples = 23
+    with pytest.raises(ValueError, match="more" if n > 23 else "less"):
+        visit(batches)

@@ -17,7 +17,7 @@ def test_oldest_versions():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     required = project["dependencies"] + extras["onnx"] + extras["plot"]
-    required += extras["test"]
+    required += extras["streaming"] + extras["test"]
     required = [r for r in required if not r.startswith("skdnn")]
     # Within `make test` the flags of that make would come along.
     env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
