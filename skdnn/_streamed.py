@@ -191,20 +191,17 @@ class FirstPass:
             data.X, data.targets, data.rows, encoder.names_of_codes, targets.labels
         ).whole()
         self._n_rows += len(data.rows.index)
-        if self._n_rows <= self.source.stream.buffer_rows:
-            self._first_rows.append(rows)
-            return
         self._first_rows.append(rows)
-        while self._first_rows:
-            self._sum.add(self._held.split(self._first_rows.pop(0)))
+        if self._n_rows > self.source.stream.buffer_rows:
+            while self._first_rows:
+                self._sum.add(self._held.split(self._first_rows.pop(0)))
 
     def result(self):
         """Return a model that knows all of the stream, and its rows."""
         if self._first_rows:
             rows = Sample.joined(self._first_rows)
             model = self._begin(self._learn(rows))
-            is_weighted = self.source.sample_weight is not None
-            return model, _as_data(model, rows, is_weighted)
+            return model, self._as_data(model, rows)
         extra = self._held.cut()
         if extra is not None:
             self._sum.add(extra)
@@ -217,18 +214,31 @@ class FirstPass:
         # It knows what only rows that are held out have, but does not learn from it.
         none = self._learn(held.take(slice(0))).packed()
         held = held.recoded(model.encoder.names_of_codes, model.targets.labels)
-        data = _as_data(model, held, self.source.sample_weight is not None)
-        return model, StreamedData(
+        train = Statistics.merged([train, none])
+        data = StreamedData(
             self.estimator,
             self.source,
             every,
-            Statistics.merged([train, none]),
-            data,
+            train,
+            self._as_data(model, held),
             self._held,
         )
+        return model, data
 
     def _begin(self, statistics):
         return begin(self.estimator, self.columns, self._some, statistics)
+
+    def _as_data(self, model, rows):
+        """Return checked rows in memory."""
+        return Data(
+            rows.X,
+            rows.targets,
+            rows.rows,
+            n_rows=len(rows.rows.index),
+            X_given=None,
+            is_weighted=self.source.sample_weight is not None,
+            n_codes=len(model.encoder.categorical_columns_),
+        )
 
     def _learn(self, rows):
         """Return what there is to learn from some rows."""
@@ -329,17 +339,10 @@ class _HeldRows:
 
     def rows(self):
         """Return the rows that are held out, or None."""
-        return Sample.joined(self._parts) if self._parts else None
+        return Sample.joined(self._parts) if self._n_rows else None
 
     def _keys(self, rows):
         return mixed(rows.row_hashes() + self._seed)
-
-
-def _as_data(model, rows, is_weighted):
-    """Return checked rows as `Data`."""
-    n_codes = len(model.encoder.categorical_columns_)
-    n_rows = len(rows.rows.index)
-    return Data(rows.X, rows.targets, rows.rows, n_rows, None, is_weighted, n_codes)
 
 
 class StreamedRows(NamedTuple):
