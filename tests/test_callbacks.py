@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -11,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdnn import DNNClassifier, DNNRegressor
+from skdnn.streaming import Stream
 from tests import plain
 from tests.tables import RECIPES, TASKS, binary, classifier, multilabel, regressor
 
@@ -471,3 +473,15 @@ def test_constructor_defaults(Estimator, capsys):
     assert est.n_iter_ > 1
     search = GridSearchCV(Estimator().set_callbacks(monitor), {"alpha": [0.1]}, cv=2)
     assert np.isfinite(search.fit(X, y).best_score_)
+
+
+def test_a_stream():
+    """Callbacks of a fit to a stream receive it as it is, and may end it."""
+    X, y = binary()
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(y=y)
+    stream = Stream([frame[:25], frame[25:]], buffer_rows=20)
+    recorder = Recorder(stop_after=2)
+    clf = classifier(batch_size=10).set_callbacks(recorder).fit(stream, "y")
+    assert clf.n_iter_ == 2
+    assert recorder.data == (stream, "y", None)
+    assert recorder.fitted[-1].score(X=frame[list("abcd")], y=y) > 0

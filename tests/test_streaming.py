@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from sklearn.base import clone
 
 from skdnn import _statistics, _streamed
 from skdnn.nn import compiled
@@ -363,6 +364,16 @@ def test_max_time():
     stream = Stream(cut(table), buffer_rows=64)
     est = plain_regressor(max_iter=10**6, max_time=0.2, batch_size=16).fit(stream, y)
     assert 0 < est.n_iter_ < 10**6
+
+
+def test_long_steps():
+    """Steps that threads share are those of memory, the last one too."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.standard_normal((1500, 3)), columns=["a", "b", "y"])
+    est = plain_regressor((512, 128), shuffle=False, batch_size=512, max_iter=1)
+    expected = clone(est).fit(table[["a", "b"]], table["y"])
+    stream = Stream(cut(table, (400,)), buffer_rows=700)
+    assert_same(est.fit(stream, "y"), expected)
 
 
 # What is refused

@@ -33,20 +33,20 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 # What there is to load is loaded, and the allocator has its arenas.
-fit(6)
+fit(2)
 before = peak()
 fit(int(sys.argv[1]))
 print(peak() - before)
 """
 
-#: Of 50 columns of 8 bytes, 20 buffers of 20,000 rows.
-TABLE_MEGABYTES = 160
+#: Of 50 columns of 8 bytes, 40 buffers of 20,000 rows.
+TABLE_MEGABYTES = 320
 
 
 @pytest.mark.slow
 def test_peak_memory():
-    """At twenty times the buffer, it is that at six times, and a little more."""
+    """At 40 times the buffer, it is by far less than the table above that at twice."""
     out = subprocess.run(
-        [sys.executable, "-c", SCRIPT, "20"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", SCRIPT, "40"], capture_output=True, text=True, check=True
     )
-    assert float(out.stdout) < 0.15 * TABLE_MEGABYTES
+    assert float(out.stdout) < 0.25 * TABLE_MEGABYTES
