@@ -6,12 +6,14 @@ VENV = .venv
 BIN = $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN = $(VENV)/$(BIN)/python
 INSTALLED = $(VENV)/.installed
+DOCS_INSTALLED = $(VENV)/.docs-installed
 
 # The versions of scikit-learn to test beside the oldest and the newest.
 OLDER = 1.8
 
-# The oldest version of each requirement that pyproject.toml allows.
-OLDEST = $(shell sed -n 's/^ *"\([a-z0-9-]*\)>=\([0-9.]*\)".*/\1==\2/p' pyproject.toml)
+# The oldest version of each requirement that pyproject.toml allows, but for those of the
+# site, which nobody needs to use skdnn.
+OLDEST = $(shell sed -n -e '/^docs = /,/^]/d' -e 's/^ *"\([a-z0-9-]*\)>=\([0-9.]*\)".*/\1==\2/p' pyproject.toml)
 
 # What has to be there for a build in the environment itself, which takes seconds. pip's
 # own way installs SciPy once more for each.
@@ -36,7 +38,7 @@ FAST = not slow and not exhaustive
 PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo examples test test-numpy test-memory wheel slow exhaustive
+.PHONY: help build demo examples docs test test-numpy test-memory wheel slow exhaustive
 .PHONY: test-browser test-matrix test-oldest lint benchmark clean
 
 help: ## List the targets
@@ -122,6 +124,11 @@ lint: $(INSTALLED) ## Check code style and spelling
 	@$(RUN) -m ruff format --check --quiet
 	@$(RUN) -m codespell_lib
 
+# Only pages that have changed, and examples that have, are made anew.
+docs: $(DOCS_INSTALLED) ## Build the site in docs/_build/html, with all examples
+	@$(RUN) -m sphinx -q -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+	@echo "The site is in docs/_build/html/index.html"
+
 benchmark: $(INSTALLED) ## Measure time and memory
 	@$(RUN) benchmarks/epoch_time.py
 	@$(RUN) benchmarks/fit_time.py
@@ -133,6 +140,7 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(OLDER:%=$(VENV)-%) $(VENV)-oldest build dist *.egg-info *.png
 	rm -f skdnn/nn/_compiled.*.so skdnn/nn/_compiled.*.pyd skdnn/nn/_compiled.c
 	rm -rf .pytest_cache .ruff_cache .hypothesis benchmarks/.tables
+	rm -rf docs/_build docs/auto_examples docs/generated
 	find skdnn tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml $(SOURCES)
@@ -142,4 +150,9 @@ $(INSTALLED): pyproject.toml $(SOURCES)
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install $(BUILD_REQUIRES) $(PIN)
 	@$(PIP) install --no-build-isolation -e ".[dev]" $(PIN)
+	@touch $@
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	@echo "Installing what the site needs into $(VENV) ..."
+	@$(PIP) install --no-build-isolation -e ".[docs]" $(PIN)
 	@touch $@

@@ -258,7 +258,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     n_features_in_ : int
         Number of columns of `X`.
 
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Their names, if `X` had names that are all strings.
 
     n_outputs_ : int

@@ -85,7 +85,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where all are strings.
     n_features_out_ : int
         Number of columns of the result: numbers, where they are missing, categories,
@@ -173,7 +173,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        encoded : ndarray of shape (n_samples, n_features_out_)
+        encoded : ndarray of shape (n_samples, `n_features_out_`)
             Dense, even where `X` is sparse.
         """
         check_is_fitted(self)
@@ -395,7 +395,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        low, high : ndarray of shape (n_numeric_out_,)
+        low, high : ndarray of shape (`n_numeric_out_`,)
             The range of each of these columns.
         """
         has_holes, low, high = statistics.has_holes, statistics.low, statistics.high
@@ -492,9 +492,9 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        entries : CSR array of shape (n_rows, n_features_out_)
+        entries : CSR array of shape (n_rows, `n_features_out_`)
             The entries that differ from those of `common`.
-        common : ndarray of shape (n_features_out_,)
+        common : ndarray of shape (`n_features_out_`,)
             What a row of zeros becomes.
         """
         zeros = np.zeros((1, X.shape[1]), X.dtype)
@@ -561,7 +561,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        names : ndarray of str of shape (n_features_out_,)
+        names : ndarray of str of shape (`n_features_out_`,)
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)

@@ -256,7 +256,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     n_features_in_ : int
         Number of columns of `X`.
 
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Their names, if `X` had names that are all strings.
 
     n_outputs_ : int

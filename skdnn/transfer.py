@@ -53,7 +53,7 @@ class HiddenFeatures(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns of `X`.
 
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Their names, if `X` had names that are all strings.
 
     See Also
