@@ -1,9 +1,10 @@
 """What a fitted estimator has to show: attributes of its model, and itself as HTML."""
 
+from skdnn._doc_link import DocLinkMixin
 from skdnn._html import network_html
 
 
-class FittedMixin:
+class FittedMixin(DocLinkMixin):
     """Reads the attributes of an estimator off its model, where there is one."""
 
     def __sklearn_is_fitted__(self):
@@ -62,10 +63,3 @@ class FittedMixin:
         if not self.__sklearn_is_fitted__():
             return diagram
         return diagram + network_html(self)
-
-    def _get_params_html(self, deep=True, doc_link=None):
-        # scikit-learn shows the descriptions in our docstrings only inside a link, and
-        # there is no page to link to: this one is to the page that it stands on. Before
-        # 1.8, it shows none, and passes no link.
-        link = () if doc_link is None else ("#",)
-        return super()._get_params_html(deep, *link)

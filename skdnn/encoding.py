@@ -23,6 +23,7 @@ from skdnn._categories import (
     warn_of,
     warn_of_odd,
 )
+from skdnn._doc_link import DocLinkMixin
 from skdnn._rows import Rows, chunks, rows_with_weight
 from skdnn._scalings import SCALINGS, largest_square_root, units
 from skdnn._sklearn_compat import _check_feature_names_in, _check_sample_weight
@@ -35,7 +36,7 @@ from skdnn.nn.batches import SparseRows
 rounding = np.errstate(over="ignore", under="ignore")
 
 
-class TabularEncoder(TransformerMixin, BaseEstimator):
+class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
     """Turn a table of numbers, categories and holes into numbers for a network.
 
     A missing number becomes the column's median, and each column with holes in training
@@ -117,6 +118,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         The share of each column's rows whose category is in `categories_` and came
         more than once: that of new rows whose category is known.
     """
+
+    _public_module = "skdnn.encoding"
 
     def __init__(
         self,

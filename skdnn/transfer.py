@@ -15,10 +15,11 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn._base import BaseDNN
+from skdnn._doc_link import DocLinkMixin
 from skdnn._sklearn_compat import StrOptions, _check_feature_names_in, _fit_context
 
 
-class HiddenFeatures(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class HiddenFeatures(DocLinkMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """Turn a table into the activations of a hidden layer.
 
     Hidden layers learn columns in which the target is easier to see, so that a simple

@@ -1,6 +1,7 @@
 """The examples of README and docs run as they stand, and the tests they name exist."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib
@@ -8,11 +9,14 @@ import matplotlib.pyplot as plt
 import pytest
 
 import skdnn
+from skdnn.nn import activations, embeddings, losses, optimizers, schedules
+from tests.docs import listed_names
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/guide/*.md")),
 ]
 FOLDERS = [ROOT, Path(skdnn.__file__).parent, ROOT / "tests"]
 TESTS = "\n".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
@@ -100,3 +104,30 @@ def test_the_table_names_each_fault_and_its_test():
     assert [int(number) for number in rows] == list(range(1, 44))
     named = re.findall(r"`(test_fault_\w+)`", table)
     assert named == sorted(re.findall(r"^def (test_fault_\w+)\(", TESTS, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [skdnn, skdnn.display, activations, embeddings, losses, optimizers, schedules],
+    ids=lambda module: module.__name__,
+)
+def test_each_public_class_has_a_page(module):
+    """What users take from a module is listed in docs/api.md.
+
+    Tables, constants and what the engine makes of an embedding are not for users.
+    """
+    names = {
+        name
+        for name in module.__all__
+        if callable(getattr(module, name)) and not name.endswith("Layer")
+    } - {"Activation", "NumericEmbedding", "from_plain", "to_plain"}
+    assert names <= {name.rpartition(".")[2] for name in listed_names()}
+
+
+@pytest.mark.parametrize("name", listed_names())
+def test_each_page_is_of_something_public(name):
+    """Names in docs/api.md are there, where users import them from."""
+    module, _, attribute = name.rpartition(".")
+    if module == "skdnn.onnx":
+        pytest.importorskip("skl2onnx")
+    assert callable(getattr(import_module(module), attribute))

@@ -175,14 +175,16 @@ def test_set_output():
 
 @estimators
 def test_html(Estimator):
-    """The HTML view has no link to a page that is not there."""
+    """The HTML view links to the page of the class, and describes its parameters."""
     X, y = binary()
     html = Estimator((8,), max_iter=2)._repr_html_()
     fitted = Estimator((8,), max_iter=2, tol=None).fit(X, y)._repr_html_()
     for view in (html, fitted):
         assert Estimator.__name__ in view
-        links = re.findall(r'href="([^"]*)"', view)
-        assert all(link.startswith("#") for link in links)
+        links = set(re.findall(r'href="([^"#]*)', view)) - {""}
+        assert links == {
+            f"https://skdnn.github.io/skdnn/generated/skdnn.{Estimator.__name__}.html"
+        }
     described = "Number of units of each hidden layer" in html
     assert described == (parse_version(sklearn.__version__) >= parse_version("1.8"))
 

@@ -11,7 +11,9 @@ from sklearn import config_context
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdnn import _html
+from skdnn import DNNClassifier, DNNRegressor, HiddenFeatures, _html
+from skdnn.encoding import TabularEncoder
+from tests.docs import listed_names
 from tests.plain import plain_classifier
 from tests.tables import TASKS, binary, classifier, regressor
 
@@ -113,6 +115,33 @@ def test_names_are_escaped(monkeypatch):
     est = classifier().fit(*binary())
     monkeypatch.setattr(type(est), "out_activation_", "<b>&")
     assert rows(est)[-1][2] == "<b>&"
+
+
+@pytest.mark.parametrize(
+    "est",
+    [
+        DNNClassifier(),
+        DNNRegressor(),
+        HiddenFeatures(DNNClassifier()),
+        TabularEncoder(),
+    ],
+    ids=lambda est: type(est).__name__,
+)
+def test_links_lead_to_the_pages_of_the_site(est):
+    """Each class has its page, which docs/api.md makes."""
+    link = est._get_doc_link()
+    page = re.fullmatch(r"https://skdnn\.github\.io/skdnn/generated/(.*)\.html", link)
+    assert page[1] in listed_names()
+    assert f'href="{link}"' in est._repr_html_()
+
+
+def test_classes_of_users_have_no_page():
+    """Nor do they get that of ours, which says nothing of what is theirs."""
+
+    class Mine(DNNClassifier):
+        pass
+
+    assert Mine()._get_doc_link() == ""
 
 
 @pytest.mark.slow

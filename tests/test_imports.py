@@ -47,6 +47,7 @@ LEVELS = [
     },
     {
         "skdnn._distributions",
+        "skdnn._doc_link",
         "skdnn._summary",
         "skdnn._target_scaling",
         "skdnn._threads",
