@@ -45,6 +45,7 @@ myst_heading_anchors = 3
 # A page lists the methods itself (_templates/class.rst); numpydoc would do so again.
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 
 plot_formats = [("png", 160)]
 plot_html_show_formats = False
@@ -70,17 +71,15 @@ html_copy_source = False
 html_theme_options = {
     "github_url": REPOSITORY,
     "show_prev_next": False,
-    "header_links_before_dropdown": 5,
+    "header_links_before_dropdown": 4,
+    "navbar_align": "left",
+    # The width is for code.
+    "secondary_sidebar_items": {"auto_examples/*": [], "**": ["page-toc"]},
     "navbar_persistent": ["search-button"],
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
-}
-# A single page without pages below it has nothing to show on the left.
-html_sidebars = {
-    name: []
-    for name in ["changelog", "getting-started", "choosing-parameters", "migration"]
 }
 copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
 copybutton_prompt_is_regexp = True
@@ -123,6 +122,12 @@ def plot_in_markdown(app, page, source):
     source[0] = re.sub(r"(?ms)^```\{plot\}\n(.*?)^```$", to_rst, source[0])
 
 
+def signature_of_init(app, what, name, obj, options, signature, returned):
+    """Show what a class takes, also where `__new__` takes anything."""
+    if what == "class":
+        return str(inspect.signature(obj)), returned
+
+
 def without_labels(app, what, name, obj, options, lines):
     """Take links to pages of scikit-learn from the methods that are inherited."""
     if getattr(obj, "__module__", "").startswith("sklearn."):
@@ -133,4 +138,5 @@ def without_labels(app, what, name, obj, options, lines):
 def setup(app):
     app.connect("source-read", link_to_repository)
     app.connect("source-read", plot_in_markdown)
+    app.connect("autodoc-process-signature", signature_of_init)
     app.connect("autodoc-process-docstring", without_labels)

@@ -30,7 +30,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         linear model.
 
     recipe : {"auto", "tuned", "plain"}, default="auto"
-        What the other `"auto"`s stand for, see above. `"auto"` is `"tuned"` where Adam
+        What all other `"auto"` stand for, see above. `"auto"` is `"tuned"` where Adam
         takes mini-batches (``solver="minibatch"`` and `optimizer` `"auto"`, `"adam"`,
         `"adamw"` or an instance of these), else `"plain"`.
 
