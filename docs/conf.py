@@ -22,19 +22,20 @@ project = "skdnn"
 author = copyright = "The skdnn developers"
 release = version = skdnn.__version__
 
+sys.path.insert(0, str(ROOT / "docs" / "_extensions"))
 extensions = [
+    "mathml",
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.linkcode",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_templates"]
+exclude_patterns = ["_build", "_extensions", "_templates"]
 templates_path = ["_templates"]
 # Single backquotes in docstrings are code, as they are in Markdown.
 default_role = "literal"
@@ -63,6 +64,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
 }
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skdnn"
 html_static_path = ["_static"]
@@ -73,13 +75,19 @@ html_theme_options = {
     "show_prev_next": False,
     "header_links_before_dropdown": 4,
     "navbar_align": "left",
-    # The width is for code.
-    "secondary_sidebar_items": {"auto_examples/*": [], "**": ["page-toc"]},
+    # Examples have none: the width is for their code.
+    "secondary_sidebar_items": {
+        pages: ["page-toc"] for pages in ("*", "generated/*", "guide/*")
+    },
     "navbar_persistent": ["search-button"],
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
+}
+# What has no pages below it has nothing to show on the left.
+html_sidebars = {
+    page.stem: [] for page in (ROOT / "docs").glob("*.md") if page.stem != "api"
 }
 copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
 copybutton_prompt_is_regexp = True
