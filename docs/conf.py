@@ -39,6 +39,8 @@ exclude_patterns = ["_build", "_extensions", "_templates"]
 templates_path = ["_templates"]
 # Single backquotes in docstrings are code, as they are in Markdown.
 default_role = "literal"
+# Notebooks link to parameters by the words of their types, quotes included.
+smartquotes = False
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
