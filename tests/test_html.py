@@ -117,22 +117,28 @@ def test_names_are_escaped(monkeypatch):
     assert rows(est)[-1][2] == "<b>&"
 
 
-@pytest.mark.parametrize(
+pages = pytest.mark.parametrize(
     "est",
-    [
-        DNNClassifier(),
-        DNNRegressor(),
-        HiddenFeatures(DNNClassifier()),
-        TabularEncoder(),
-    ],
+    [DNNClassifier(), DNNRegressor(), HiddenFeatures(classifier()), TabularEncoder()],
     ids=lambda est: type(est).__name__,
 )
+
+
+@pages
 def test_links_lead_to_the_pages_of_the_site(est):
     """Each class has its page, which docs/api.md makes."""
     link = est._get_doc_link()
     page = re.fullmatch(r"https://skdnn\.github\.io/skdnn/generated/(.*)\.html", link)
     assert page[1] in listed_names()
     assert f'href="{link}"' in est._repr_html_()
+
+
+@pages
+def test_links_to_parameters_are_the_words_of_the_page(est):
+    """A browser finds no type that has the gap of a line that goes on in the source."""
+    assert "%20%20" not in est._repr_html_()
+    for name in est.get_params(deep=False):
+        assert re.search(rf"(?m)^    {name} : ", type(est).__doc__)
 
 
 def test_classes_of_users_have_no_page():
