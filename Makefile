@@ -18,6 +18,10 @@ OLDEST = $(shell sed -n -e '/^docs = /,/^]/d' -e 's/^ *"\([a-z0-9-]*\)>=\([0-9.]
 # What has to be there for a build in the environment itself, which takes seconds. pip's
 # own way installs SciPy once more for each.
 BUILD_REQUIRES = $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
+
+# What the site needs beside skdnn, which is there.
+DOCS_REQUIRES = $(shell sed -n '/^docs = /,/^]/s/^ *\("[^["]*"\).*/\1/p' pyproject.toml)
+
 PIP = $(RUN) -m pip --quiet --disable-pip-version-check
 
 # What the compiled engine is made of.
@@ -154,5 +158,5 @@ $(INSTALLED): pyproject.toml $(SOURCES)
 
 $(DOCS_INSTALLED): $(INSTALLED)
 	@echo "Installing what the site needs into $(VENV) ..."
-	@$(PIP) install --no-build-isolation -e ".[docs]" $(PIN)
+	@$(PIP) install $(DOCS_REQUIRES) $(PIN)
 	@touch $@
