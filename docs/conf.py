@@ -17,6 +17,7 @@ matplotlib.use("Agg")
 
 REPOSITORY = "https://github.com/skdnn/skdnn"
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "skdnn"
 
 project = "skdnn"
 author = copyright = "The skdnn developers"
@@ -58,6 +59,8 @@ plot_rcparams = {"figure.constrained_layout.use": True}
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
+    # An estimator is worth seeing as HTML; what `ax.set` returns is not.
+    "capture_repr": ("_repr_html_",),
     "backreferences_dir": "generated/backreferences",
     "doc_module": "skdnn",
     "reference_url": {"skdnn": None},
@@ -103,11 +106,12 @@ def linkcode_resolve(domain, info):
     try:
         # Decorators of scikit-learn leave what they wrap behind.
         found = inspect.unwrap(getattr(found, "fget", None) or found)
-        path = Path(inspect.getsourcefile(found)).resolve().relative_to(ROOT)
+        path = Path(inspect.getsourcefile(found)).resolve().relative_to(PACKAGE)
         lines, first = inspect.getsourcelines(found)
     except (TypeError, ValueError, OSError):  # no function, or one of scikit-learn
         return None
-    return f"{REPOSITORY}/blob/main/{path}#L{first}-L{first + len(lines) - 1}"
+    page = f"{REPOSITORY}/blob/main/skdnn/{path.as_posix()}"
+    return f"{page}#L{first}-L{first + len(lines) - 1}"
 
 
 def link_to_repository(app, page, source):
