@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 from contextlib import contextmanager
 from threading import Lock
 
@@ -24,26 +25,41 @@ class _Sharing:
         self._n_fits = 0
         self._n_small = 0
         self._before = None
+        self._most = None
 
     def count(self, fits=0, small=0):
         """Add to the number of fits, or of those that train on small products."""
+        most = _threads_of_worker()
         with self._lock:
             self._n_fits += fits
             self._n_small += small
+            self._most = most
             self._set_threads()
 
     def n_threads(self):
         """Return how many threads a fit may use, of those that BLAS has."""
+        most = _threads_of_worker()
         with self._lock:
+            if most is not None:
+                # Dask gives BLAS one thread, and tasks the others.
+                return most
             if _is_forked():
                 return 1
             before = self._before or _blas_threads()
             of_blas = [n_threads for _, n_threads in before] or [cpu_count()]
-            return max(1, max(of_blas) // max(1, self._n_fits))
+            return self._share(max(of_blas))
+
+    def _share(self, n_threads):
+        """Return how many of so many threads each fit has."""
+        if self._most is not None:
+            return min(n_threads, self._most)
+        return max(1, n_threads // max(1, self._n_fits))
 
     def _set_threads(self):
-        forked = _is_forked()
-        shared = self._n_fits > (0 if forked else 1) or self._n_small > 0
+        limited = self._most is not None
+        # So are the workers of Dask, which say themselves how many threads they have.
+        forked = _is_forked() and not limited
+        shared = self._n_fits > (0 if forked or limited else 1) or self._n_small > 0
         if not shared and self._before is None:
             return
         if self._before is None:
@@ -51,7 +67,7 @@ class _Sharing:
         for library, n_threads in self._before:
             if shared:
                 alone = forked or self._n_small > 0
-                n_threads = 1 if alone else max(1, n_threads // self._n_fits)
+                n_threads = 1 if alone else self._share(n_threads)
             library.set_num_threads(n_threads)
             # In newer versions of threadpoolctl, only the thread that set a number can
             # set another, until it says that it is done.
@@ -64,6 +80,20 @@ def _is_forked():
     # joblib tells most of its processes how many threads they have, but not those that
     # it forks, which are daemons.
     return multiprocessing.current_process().daemon
+
+
+def _threads_of_worker():
+    """Return how many threads of its Dask worker this task has, None if it is none."""
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_worker
+
+    try:
+        state = get_worker().state
+    except ValueError:  # this is no task
+        return None
+    # Tasks that have only just begun may fit too.
+    return max(1, state.nthreads // max(1, len(state.executing)))
 
 
 def _blas_threads():
@@ -84,7 +114,8 @@ def shared_threads():
     """Share the threads of matrix products with the other fits of this process.
 
     `k` fits at once, in threads of their own, get one `k`-th of the threads each, and
-    one at least; in a process forked by joblib or multiprocessing, a fit gets one.
+    one at least; in a process forked by joblib or multiprocessing, a fit gets one, and
+    all fits on a worker of Dask get no more than it has.
     """
     _sharing.count(fits=1)
     try:

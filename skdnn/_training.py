@@ -107,7 +107,7 @@ class Training:
         else:
             model = model.copy()
         encoded = data.encode(model, rows)
-        penalty = _penalty(settings.alpha, rows.n_trained, encoded.total_weight)
+        penalty = penalty_of(settings.alpha, rows.n_trained, encoded.total_weight)
         validate = None
         if held_out is not None:
             validate = Validator(model, held_out, encoded.batch, settings, as_estimator)
@@ -290,7 +290,7 @@ def _run_again(training, model, data):
     return "diverged" if training.trainer.diverged else None
 
 
-def _penalty(alpha, n_rows, total_weight):
+def penalty_of(alpha, n_rows, total_weight):
     """Return what ``|weights|^2 / 2`` is multiplied with, beside the mean loss of rows.
 
     Warn where a strength that was given is no longer small beside their weights.

@@ -70,15 +70,12 @@ class Validator:
         self._scorers = []
         if settings.scoring != "loss":
             self._scorers = [
-                _scorer(member, part, settings.scoring, as_estimator)
+                scorer_of(member, part, settings.scoring, as_estimator)
                 for member, part in zip(self._models, parts, strict=True)
             ]
 
     def __call__(self, workers):
         """Return the `Validation` of the network as it is."""
-        if len(self._models) > 1:
-            for index, member in enumerate(self._models):
-                member.network.copy_member(self.model.network, index)
         loss, temperature = self._loss(workers)
         # A metric would only complain of predictions that are not finite.
         if not self._scorers or not np.isfinite(loss):
@@ -95,25 +92,44 @@ class Validator:
     def _loss(self, workers):
         """Return the loss, and the temperature that it has it with."""
         loss, y, weight = self.model.targets.loss, self._y, self._weight
-        raw = self._raw(workers)
+        raw = self.raw(workers)
         if not self.scale_temperature:
             return MeanLoss(loss, y, raw, weight)(1.0)[0], 1.0
         temperature, value = fit_temperature(loss, y, raw, weight, self._n_rows)
         return value, temperature
 
-    def _raw(self, workers):
+    def raw(self, workers):
         """Return raw predictions (n, n_outputs), or (n_members, n, n_outputs)."""
-        of_models = np.split(self._positions, len(self._models))
-        parts = [
-            (model.network, rows[chunk])
-            for model, rows in zip(self._models, of_models, strict=True)
-            for chunk in chunks(len(rows), self._X.shape[1], VALIDATED_ROWS)
-        ]
-        raw = workers.map(
-            lambda network, rows: _predict(network, self._X[rows]),
-            *zip(*parts, strict=True),
+        if len(self._models) > 1:
+            for index, member in enumerate(self._models):
+                member.network.copy_member(self.model.network, index)
+        networks = [model.network for model in self._models]
+        return raw_predictions(networks, self._X, self._positions, workers)
+
+
+def raw_predictions(networks, X, positions, workers):
+    """Return raw predictions (n, n_outputs), or (n_members, n, n_outputs).
+
+    Parameters
+    ----------
+    networks : list of Network
+    X : ndarray or SparseRows
+        Encoded rows.
+    positions : ndarray of int of shape (n,)
+        Those to predict, in as many parts as there are networks, one for each.
+    workers : Workers
+    """
+    parts = [
+        (network, rows[chunk])
+        for network, rows in zip(
+            networks, np.split(positions, len(networks)), strict=True
         )
-        return np.concatenate(raw, axis=-2)
+        for chunk in chunks(len(rows), X.shape[1], VALIDATED_ROWS)
+    ]
+    raw = workers.map(
+        lambda network, rows: _predict(network, X[rows]), *zip(*parts, strict=True)
+    )
+    return np.concatenate(raw, axis=-2)
 
 
 def _predict(network, x):
@@ -122,7 +138,7 @@ def _predict(network, x):
     return raw if np.isfinite(raw).all() else network.predict(x)
 
 
-def _scorer(model, data, scoring, as_estimator):
+def scorer_of(model, data, scoring, as_estimator):
     """Return a function that scores a model on validation data as it came.
 
     Its argument is the temperature.  A scorer is called as HistGradientBoosting calls

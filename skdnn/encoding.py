@@ -481,11 +481,12 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         SCALINGS[self.numeric_scaling].apply(numbers, columns, limit, **self._learned)
         return numbers
 
-    def encode_rows(self, X, rows):
-        """Return some rows, encoded."""
+    def encode_rows(self, X, rows, out=None):
+        """Return some rows, encoded, in `out` if it is given."""
         if issparse(X):
             return SparseRows(*self.encode_sparse_rows(X, rows))[:]
-        out = np.empty((len(rows), self.n_features_out_), self.dtype)
+        if out is None:
+            out = np.empty((len(rows), self.n_features_out_), self.dtype)
         for chunk in chunks(len(rows), X.shape[1]):
             self.encode(X[rows[chunk]], out[chunk])
         return out

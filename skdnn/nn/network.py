@@ -353,6 +353,17 @@ class Network:
         for own, of_all in zip(self.layers, ensemble.layers, strict=True):
             _copy_values(own, of_all, [member])
 
+    def set_member(self, member, network):
+        """Give a member, by its index, what a network like it has.
+
+        All that members share, or do not train, stays as it is.
+        """
+        for own, of_member in zip(self.layers, network.layers, strict=True):
+            for name in (*own.parameters, *own.statistics):
+                values, new = getattr(own, name), getattr(of_member, name)
+                if values.size != new.size:
+                    values.reshape(self.n_members, -1)[member] = new.ravel()
+
     def copy_hidden(self, other, n_hidden):
         """Take over the first hidden layers of another network, and what lies below.
 

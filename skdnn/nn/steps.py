@@ -68,6 +68,11 @@ class NumpySteps:
         self._iterator = iter(self.batches)
         self._total = 0.0
 
+    def skip(self, n_steps):
+        """Leave out the first steps of an epoch that has begun."""
+        for _ in range(n_steps):
+            next(self._iterator)
+
     def slice(self, n_left):
         """Return how many of the steps that are left of an epoch to take at once."""
         if self._seconds is None:
@@ -133,6 +138,12 @@ class RecordedSteps(NumpySteps):
         self._blocks = self.batches.blocks()
         # One for each program, so that slices and threads make no difference.
         self._totals = [0.0] * self.n_apart
+
+    def skip(self, n_steps):
+        # `run` is told the number of its first, and goes on in the block of that.
+        if n_steps:
+            self._block = next(self._blocks)
+            self._order = self._block.shuffle()
 
     def slice(self, n_left):
         # Not beyond the rows that are in memory.

@@ -115,12 +115,24 @@ class Trainer:
                 try:
                     loss, rate = self._run_epoch(steps, workers)
                     last = batches.last(PROBED_ROWS)
-                    diverged = self._end_epoch(loss, last, before, rate)
+                    diverged = self.end_epoch(loss, last, before, rate)
                 except KeyboardInterrupt:
                     self.network.restore(before)
                     raise
                 if diverged or on_epoch_end():
                     break
+
+    def run_part(self, steps, first, stop, workers=ALONE):
+        """Take some steps of an epoch, by their numbers, and record nothing of it.
+
+        The order of its rows is the next that the batches have.  Returns the sum over
+        the rows of these steps of the objective before each.
+        """
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            steps.begin_epoch()
+            steps.skip(first)
+            steps.run(first, self._rates(steps.batches, first, stop - first), workers)
+        return steps.end_epoch() * steps.batches.n_samples
 
     def _run_epoch(self, steps, workers):
         """Take one step a batch.
@@ -169,7 +181,7 @@ class Trainer:
             network.params[...] = params
             loss = evaluated[0]
             del evaluated[:-1]
-            diverged = self._end_epoch(loss, batch, before)
+            diverged = self.end_epoch(loss, batch, before)
             network.snapshot(out=before)
             if diverged or on_epoch_end():
                 return True
@@ -192,10 +204,10 @@ class Trainer:
                 return
             network.params[...] = best
             # Where it starts there may be nothing to gain, which is an epoch too.
-            if not self.losses and not self._end_epoch(evaluated[0], batch, before):
+            if not self.losses and not self.end_epoch(evaluated[0], batch, before):
                 on_epoch_end()
 
-    def _end_epoch(self, loss, batch, before, learning_rate=None):
+    def end_epoch(self, loss, batch, before, learning_rate=None):
         """Record an epoch, or undo it; return whether numbers overflowed.
 
         `batch` is the last, or some of it: its loss was that before the last step.

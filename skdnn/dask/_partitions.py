@@ -1,0 +1,104 @@
+"""Dask collections as partitions: what is read again and again, wherever it is."""
+
+from typing import NamedTuple
+
+from dask import delayed, is_dask_collection
+
+
+class Partitions(NamedTuple):
+    """Columns, targets and weights of some rows, partition by partition.
+
+    Attributes
+    ----------
+    X, y : list of Delayed
+    weight : list of Delayed, or None where all rows count one
+    """
+
+    X: list
+    y: list
+    weight: list | None
+
+    def __len__(self):
+        return len(self.X)
+
+    def arguments(self, i):
+        """Return columns, targets and weights of a partition."""
+        return self.X[i], self.y[i], None if self.weight is None else self.weight[i]
+
+
+def partitions_of(X, y, sample_weight=None, suffix=""):
+    """Return Dask collections as `Partitions` that belong together.
+
+    Parameters
+    ----------
+    X, y, sample_weight : dask.dataframe or dask.array collection
+        Or all of them in memory, as a single partition.
+    suffix : str, default=""
+        Of their names.
+    """
+    named = {f"X{suffix}": X, f"y{suffix}": y, f"sample_weight{suffix}": sample_weight}
+    given = {name: value for name, value in named.items() if value is not None}
+    are_lazy = {name: is_dask_collection(value) for name, value in given.items()}
+    if not any(are_lazy.values()) and suffix:
+        return Partitions(*(v and [delayed(v)] for v in (X, y, sample_weight)))
+    for name, is_lazy in are_lazy.items():
+        if not is_lazy:
+            raise TypeError(
+                f"{name} must be a Dask DataFrame or Array, got "
+                f"{type(given[name]).__name__}. What is in memory, DNNClassifier and "
+                "DNNRegressor fit."
+            )
+    if y is None:
+        raise ValueError(f"y{suffix} must be a Dask DataFrame or Array, got None.")
+    chunks = _row_chunks(X)
+    parts = {name: _parts(value, chunks) for name, value in given.items()}
+    for name, part in parts.items():
+        if len(part) != len(parts[f"X{suffix}"]):
+            raise ValueError(
+                f"X{suffix} has {len(parts[f'X{suffix}'])} partitions and {name} "
+                f"{len(part)}: each must hold the same rows. Repartition one of them."
+            )
+    return Partitions(*(parts.get(name) for name in named))
+
+
+def _row_chunks(X):
+    """Return how many rows the chunks of an array have, if that is known."""
+    if not hasattr(X, "chunks") or any(n != n for n in X.chunks[0]):
+        return None
+    return X.chunks[0]
+
+
+def _parts(collection, chunks):
+    """Return a collection as a list of Delayed, of so many rows each if it is known."""
+    if not hasattr(collection, "chunks"):
+        return list(collection.to_delayed())
+    if chunks is not None and _row_chunks(collection) is not None:
+        if sum(chunks) == collection.shape[0]:
+            collection = collection.rechunk({0: chunks})
+    if collection.ndim > 1:
+        collection = collection.rechunk({1: -1})
+    return list(collection.to_delayed().ravel())
+
+
+def groups(n_rows, n_groups):
+    """Return the positions of the partitions in groups of about equal rows.
+
+    Parameters
+    ----------
+    n_rows : sequence of int
+        Of each partition.
+    n_groups : int
+        At most; none is empty.
+
+    Returns
+    -------
+    groups : list of list of int
+        The positions in each are in order.
+    """
+    chosen, sizes = [[] for _ in range(n_groups)], [0] * n_groups
+    for i in sorted(range(len(n_rows)), key=lambda i: (-n_rows[i], i)):
+        if n_rows[i]:
+            smallest = sizes.index(min(sizes))
+            chosen[smallest].append(i)
+            sizes[smallest] += n_rows[i]
+    return [sorted(group) for group in chosen if group]

@@ -1,0 +1,213 @@
+"""What workers do: check the rows of partitions, join them to a shard, divide it."""
+
+from copy import copy
+from typing import NamedTuple
+
+import numpy as np
+
+from skdnn._data import Data, split
+from skdnn._rows import Rows, rows_with_weight
+from skdnn._sklearn_compat import _check_sample_weight
+from skdnn.dask._storage import empty, stored
+from skdnn.nn.batches import Batch
+
+
+class Checked(NamedTuple):
+    """A partition as a model reads it.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+    weight : ndarray of shape (n_samples,) or None
+    """
+
+    X: np.ndarray
+    targets: np.ndarray
+    weight: np.ndarray | None
+
+
+class Divided(NamedTuple):
+    """The rows of a shard, some of them held out.
+
+    Attributes
+    ----------
+    data : Data
+    rows : Rows
+        Those to train on.
+    held_out : HeldOut or None
+    """
+
+    data: Data
+    rows: object
+    held_out: object
+
+
+class Shard:
+    """Encoded rows that one worker trains on, and those that it holds out.
+
+    Parameters
+    ----------
+    batch : Batch
+        The training rows.
+    total : float
+        The sum of their weights.
+    n_trained : float
+        How many of them a member trains on, on average.
+    held_out : ndarray of shape (n_held_out, n_features), default=None
+        Encoded rows, where all members hold out the same.
+    positions : ndarray of int of shape (n_members, n_held_out), default=None
+        Where each member holds out training rows of its own.
+
+    Attributes
+    ----------
+    trainer : Trainer or None
+        Of the round before: memory to use again, nothing that has a say.
+    """
+
+    def __init__(self, batch, total, n_trained, held_out=None, positions=None):
+        self.batch = batch
+        self.total = total
+        self.n_trained = n_trained
+        self.held_out = held_out
+        self.positions = positions
+        self.trainer = None
+
+    def member(self, index):
+        """Return the same rows as a member of an ensemble sees them."""
+        X, y, weight = self.batch
+        if weight is not None and weight.shape[1] > 1:
+            weight = np.ascontiguousarray(weight[:, [index]])
+        positions = None if self.positions is None else self.positions[[index]]
+        batch = Batch(X, y, weight)
+        return Shard(batch, self.total, self.n_trained, self.held_out, positions)
+
+    def __getstate__(self):
+        return vars(self) | {"trainer": None}
+
+    def __sizeof__(self):
+        # What Dask weighs when it looks for the place of a task.
+        arrays = *self.batch, self.held_out, self.positions
+        return 1000 + sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
+
+
+def check(estimator, model, names, directory, X, y, weight):
+    """Return a partition as the model reads it."""
+    encoder = copy(model.encoder)
+    if names is not None:
+        # Which no pickle holds.
+        encoder._seen, encoder._index = names, None
+    X = encoder.validate(estimator, X, reset=False)
+    targets = model.targets.check(y)
+    if len(targets) != X.shape[0]:
+        raise ValueError(
+            "X and y must have as many rows in each partition, got arrays of shape "
+            f"{X.shape} and {targets.shape}."
+        )
+    if weight is not None:
+        weight = _check_sample_weight(
+            weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    return Checked(stored(X, directory), targets, weight)
+
+
+def join(parts, n_codes, in_order, directory):
+    """Return checked partitions as the data of a shard.
+
+    Parameters
+    ----------
+    parts : list of Checked
+    n_codes : int
+        How many of the last columns are codes of categories.
+    in_order : bool
+        Whether to take the rows as they come, and not find copies.
+    directory : str or None
+        Where on its disk the worker keeps them; None is in memory.
+    """
+    X = _joined([part.X for part in parts], directory)
+    targets = np.concatenate([part.targets for part in parts])
+    weight = None
+    if parts[0].weight is not None:
+        weight = np.concatenate([part.weight for part in parts])
+    rows = rows_with_weight(len(X), weight)
+    n_rows = len(rows.index)
+    data = Data(X, targets, rows, n_rows, None, weight is not None, n_codes)
+    return data if in_order else data.in_canonical_order()
+
+
+def n_rows_of(data):
+    """Return how many observations and how many rows there are, and their weight."""
+    rows = data.rows
+    weight = len(rows.index) if rows.weight is None else rows.weight.sum()
+    return data.n_rows, len(rows.index), float(weight)
+
+
+def divide(data, targets, settings, rng):
+    """Return the data with some rows held out, in proportion.
+
+    Parameters
+    ----------
+    data : Data
+    targets : Targets
+    settings : namespace
+        Parameters of the estimator, nothing left on ``"auto"``.
+    rng : Generator or None
+        None is to hold nothing out.
+    """
+    if rng is None:
+        return Divided(data, data.rows, None)
+    strata = targets.strata(data.targets[data.rows.index])
+    return Divided(data, *split(data, strata, settings, rng))
+
+
+def encode(divided, model, directory):
+    """Return divided data as the `Shard` that the network reads."""
+    data, rows, held_out = divided
+    y = model.targets.encode(data.targets[rows.index])
+    weight, total = model.weights(data.targets, rows)
+    batch = Batch(_encoded(model.encoder, data.X, rows, directory), y, weight)
+    X = positions = None
+    if held_out is not None and held_out.positions is not None:
+        positions = held_out.positions
+    elif held_out is not None:
+        X = _encoded(model.encoder, data.X, held_out.parts[0].rows, directory)
+    return Shard(batch, total, rows.n_trained, X, positions)
+
+
+def rows_of(divided):
+    data, rows, _ = divided
+    return data.X[rows.index], data.targets[rows.index], rows.weight
+
+
+def judge_of(divided):
+    """Return the rows held out: targets, weights, and the member that does it."""
+    data, _, held_out = divided
+    rows = Rows.joined([part.rows for part in held_out.parts])
+    n_members = len(held_out.parts)
+    member = np.repeat(np.arange(n_members), len(rows.index) // n_members)
+    return data.targets[rows.index], rows.weight, member
+
+
+def sample(shard, n_rows):
+    """Return the first rows of a shard."""
+    return Batch(*(None if a is None else np.array(a[:n_rows]) for a in shard.batch))
+
+
+def size_of(shard):
+    """Return rows, rows that a member trains on, the sum of weights, and bytes."""
+    return len(shard.batch.X), shard.n_trained, shard.total, shard.__sizeof__()
+
+
+def _joined(arrays, directory):
+    if len(arrays) == 1:
+        return arrays[0]
+    n_rows = sum(map(len, arrays))
+    dtype = np.result_type(*arrays)
+    out = empty((n_rows, arrays[0].shape[1]), dtype, directory)
+    return np.concatenate(arrays, out=out)
+
+
+def _encoded(encoder, X, rows, directory):
+    shape = len(rows.index), encoder.n_features_out_
+    out = empty(shape, encoder.dtype, directory)
+    return encoder.encode_rows(X, rows.index, out)
