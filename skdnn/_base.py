@@ -181,11 +181,7 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
             )
         goes_on = self.__sklearn_is_fitted__()
         check_together(vars(self))
-        if self.early_stopping and not is_auto(self.early_stopping):
-            raise ValueError(
-                "partial_fit does not support early_stopping=True, as it never sees "
-                "all the data."
-            )
+        self._refuse_early_stopping()
         model, data = self._begin(train, goes_on, classes)
         settings = self._resolve(data.n_columns, None, goes_on)
         progress = deepcopy(self._progress) if goes_on else None
@@ -195,6 +191,13 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
         )
         training.run(model, data, data.rows).check()
         self.__dict__ = self._attributes(training)
+
+    def _refuse_early_stopping(self):
+        if self.early_stopping and not is_auto(self.early_stopping):
+            raise ValueError(
+                "partial_fit does not support early_stopping=True, as it never sees "
+                "all the data."
+            )
 
     def _begin(self, train, goes_on, classes=None):
         """Return the model to train, and checked data."""

@@ -333,8 +333,12 @@ class ClassTargets(Targets):
     def predict(self, raw):
         proba = self.probabilities(raw)
         if self.multilabel:
-            return self._absent_present[(proba > 0.5).astype(np.intp)]
+            return self.as_labels((proba > 0.5).astype(np.intp))
         return self.classes[proba.argmax(axis=1)]
+
+    def as_labels(self, present):
+        """Return several labels a row, given as zeros and ones, of the kind of `y`."""
+        return self._absent_present[present]
 
     def probabilities(self, raw):
         """Return the probabilities (n, n_classes) that raw predictions stand for."""

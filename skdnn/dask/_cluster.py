@@ -7,7 +7,7 @@ So Dask itself computes again, elsewhere, what a worker held that has died.
 from contextlib import contextmanager
 from uuid import uuid4
 
-from dask import delayed
+import numpy as np
 
 #: Seconds without any worker after which a fit gives up.
 PATIENCE = 30
@@ -35,6 +35,12 @@ class Cluster:
             self.client.wait_for_workers(1, timeout=PATIENCE)
             self.workers = sorted(self.client.ncores())
 
+    def memory(self):
+        """Return the bytes that the smallest worker may use; infinite is no limit."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        limits = [worker["memory_limit"] or np.inf for worker in workers]
+        return min(limits, default=np.inf)
+
     def submit(self, function, *arguments, at, worker=None):
         """Return the future of a task.
 
@@ -56,6 +62,8 @@ class Cluster:
 
     def compute(self, function, *arguments, at, worker=None):
         """Return the future of a task whose arguments may be partitions."""
+        from dask import delayed
+
         name = f"{function.__name__.strip('_')}-{self._name}-{'-'.join(map(str, at))}"
         task = delayed(function, pure=True)(*arguments, dask_key_name=name)
         return self.client.compute(task, **_place(worker))

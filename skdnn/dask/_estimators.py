@@ -4,30 +4,46 @@ from copy import deepcopy
 from inspect import Parameter, signature
 from numbers import Integral
 
-from dask import is_dask_collection
 from sklearn.base import BaseEstimator
-from sklearn.metrics._scorer import _BaseScorer
+from sklearn.utils.validation import check_is_fitted
 
 from skdnn._data import check_validation_arguments
 from skdnn._model import Model
-from skdnn._parameters import check_together, is_lbfgs, warn_of_no_effect
+from skdnn._parameters import (
+    check_going_on,
+    check_together,
+    is_lbfgs,
+    warn_of_no_effect,
+)
+from skdnn._persistence import without_transient
 from skdnn._sklearn_compat import Interval, StrOptions
 from skdnn._training import random_streams
 from skdnn.classifier import DNNClassifier
 from skdnn.dask._cluster import Cluster, clear_errors
-from skdnn.dask._partitions import partitions_of
-from skdnn.dask._table import Table
+from skdnn.dask._partitions import is_collection, partitions_of
+from skdnn.dask._prediction import lazily
+from skdnn.dask._table import NOTED, Table
 from skdnn.dask._training import ClusterTraining
 from skdnn.regressor import DNNRegressor
 
-#: Of a cluster, and what they are by default.
+#: The parameters of a cluster, and what they are by default.
 OWN = {"client": None, "parallel": "auto", "n_rounds": 4, "storage": "memory"}
 
-#: From so many rows for each worker on, rows are divided rather than members.
-ROWS_ENOUGH = 20_000
+#: What they may be; Dask itself looks at the client.
+CONSTRAINTS = {
+    "parallel": [StrOptions({"auto", "rows", "members"})],
+    "n_rounds": [Interval(Integral, 1, None, closed="left")],
+    "storage": [StrOptions({"memory", "disk"})],
+}
+
+#: With fewer rows for each worker, an average is of too few steps.
+ENOUGH_ROWS = 20_000
+
+#: How many times as large as its table, in float64, what a worker holds may be.
+COPIES = 3
 
 
-def _constructor(local):
+def constructor(local):
     """Return an ``__init__`` that has the parameters of the local class, and `OWN`."""
 
     def __init__(self, *args, **params):
@@ -35,9 +51,8 @@ def _constructor(local):
         local.__init__(self, *args, **params)
         vars(self).update(own)
 
-    # scikit-learn reads the parameters off the signature.
-    of_local = signature(local.__init__)
-    keyword = Parameter.KEYWORD_ONLY
+    # Which is where scikit-learn reads the parameters.
+    of_local, keyword = signature(local.__init__), Parameter.KEYWORD_ONLY
     own = [Parameter(name, keyword, default=value) for name, value in OWN.items()]
     parameters = [*of_local.parameters.values(), *own]
     __init__.__signature__ = of_local.replace(parameters=parameters)
@@ -45,94 +60,161 @@ def _constructor(local):
 
 
 class DaskMixin:
-    """Fits to collections, on a cluster, and predicts them lazily."""
+    """Fits collections on a cluster, and predicts them lazily."""
 
-    _own_constraints = {
-        "parallel": [StrOptions({"auto", "rows", "members"})],
-        "n_rounds": [Interval(Integral, 1, None, closed="left")],
-        "storage": [StrOptions({"memory", "disk"})],
-    }
     #: The estimator without a cluster.
     _local_class = None
 
     def to_local(self):
-        """Return a plain estimator that has the same parameters and predictions.
+        """Return the estimator that needs no cluster, with the same predictions.
 
         Returns
         -------
         estimator : DNNClassifier or DNNRegressor
-            It knows nothing of Dask.
+            Fitted as this one is; it knows nothing of Dask.
         """
+        attributes = without_transient(vars(self))
         local = object.__new__(self._local_class)
-        local.__dict__ = {k: v for k, v in vars(self).items() if k not in OWN}
+        local.__dict__ = {k: v for k, v in attributes.items() if k not in OWN}
         return local
 
     def _fit(self, train, validation, tasks, started):
-        with clear_errors():
-            self._fit_on(Cluster(self.client), train, validation, tasks, started)
-
-    def _fit_on(self, cluster, train, validation, tasks, started):
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         check_together(vars(self))
         self._check_for_cluster()
         check_validation_arguments(*validation, self.early_stopping)
-        table = self._look_at(cluster, train, goes_on)
-        n_rows = self._distribute(table)
+        with clear_errors():
+            cluster = Cluster(self.client)
+            table, run = self._prepare(cluster, train, goes_on, validation)
+            shards, held_out = table.encoded()
+            if validation[0] is not None:
+                held_out = table.beside(partitions_of(*validation, suffix="_val"))
+            settings, model = run["settings"], table.model
+            warn_of_no_effect(vars(self), held_out, validation[0])
+            watches_metric = held_out is not None and settings.scoring != "loss"
+            if watches_metric and isinstance(settings.scoring, str):
+                model.targets.check_scoring(settings)
+            n_epochs, end_time = settings.max_iter, None
+            if settings.max_time is not None:
+                end_time = started + settings.max_time
+            tasks.begin_fit(n_epochs, self._attributes)
+            training = ClusterTraining(
+                **(run | {"n_epochs": n_epochs, "end_time": end_time, "tasks": tasks})
+            )
+            training.run(model, shards, held_out, self._as_estimator).check()
+        self.__dict__ = self._attributes(training)
+
+    def _fit_an_epoch(self, train, classes):
+        if not is_collection(train[0]):
+            super()._fit_an_epoch(train, classes)
+            return
+        goes_on = self.__sklearn_is_fitted__()
+        check_together(vars(self))
+        self._check_for_cluster()
+        self._refuse_early_stopping()
+        with clear_errors():
+            cluster = Cluster(self.client)
+            table, run = self._prepare(cluster, train, goes_on, None, classes)
+            shards, _ = table.encoded()
+            training = ClusterTraining(**run, n_epochs=None)
+            training.run(table.model, shards).check()
+        self.__dict__ = self._attributes(training)
+
+    def _prepare(self, cluster, train, goes_on, validation, classes=None):
+        """Return a table whose model has learned, and what its training begins with.
+
+        Without a `validation`, which may be of Nones, there will be other rows.
+        """
+        if goes_on:
+            check_going_on(vars(self), self._built_with, self._fixed)
+            model = self._model
+        else:
+            model = Model(self._new_encoder(), self._targets_class())
+        table = Table(
+            cluster, self._checker(), model, partitions_of(*train), self.storage
+        )
+        table.look(not goes_on, classes)
+        vars(self).update(noted(table.estimator))
+        is_whole = validation is not None
+        apart = is_whole and self._goes_apart(table, goes_on)
+        n_rows = table.gather_rows(apart, in_order=not self.shuffle)
+        n_rows = n_rows if is_whole else None
         settings = self._resolve(self.n_features_in_, n_rows, goes_on)
         progress = deepcopy(self._progress) if goes_on else None
         streams = random_streams(self.random_state, progress)
-        rng = deepcopy(streams["split"]) if settings.early_stopping else None
-        table.divide(settings, rng)
+        splits = is_whole and validation[0] is None and settings.early_stopping
+        table.divide(settings, deepcopy(streams["split"]) if splits else None)
         if not goes_on:
-            table.learn(settings, is_whole=True)
-        shards = table.shards()
-        held_out = None
-        if rng is not None:
-            own = settings.ensemble_weights == "own" and settings.n_members > 1
-            held_out = table.held_out(shards.futures, own)
-        warn_of_no_effect(vars(self), held_out, None)
-        if held_out is not None and isinstance(settings.scoring, str) and settings.scoring != "loss":
-            table.model.targets.check_scoring(settings)
-        end_time = None if settings.max_time is None else started + settings.max_time
-        n_epochs = settings.max_iter
-        tasks.begin_fit(n_epochs, self._attributes)
-        training = ClusterTraining(
-            *(cluster, self.n_rounds, table.apart, settings, streams),
-            *(n_epochs, n_epochs, end_time, tasks, progress),
+            table.learn(settings, is_whole)
+        return table, {
+            "cluster": cluster,
+            "n_rounds": self.n_rounds,
+            "apart": apart,
+            "settings": settings,
+            "streams": streams,
+            "max_epochs": settings.max_iter,
+            "progress": progress,
+        }
+
+    def _checker(self):
+        """Return an estimator in whose name workers check columns."""
+        checker = self._local_class(
+            numeric_scaling=self.numeric_scaling,
+            categorical_features=self.categorical_features,
         )
-        training.run(table.model, shards, held_out, self._as_estimator).check()
-        self.__dict__ = self._attributes(training)
+        vars(checker).update(noted(self))
+        return checker
 
-    def _look_at(self, cluster, train, goes_on, classes=None):
-        model = self._model if goes_on else Model(self._new_encoder(), self._targets_class())
-        table = Table(cluster, self._without_client(), model, partitions_of(*train), self.storage, 0)
-        table.look(not goes_on, classes)
-        vars(self).update({k: v for k, v in vars(table.estimator).items() if k in ("n_features_in_", "feature_names_in_")})
-        return table
-
-    def _distribute(self, table):
-        """Put the rows where they will be trained on; return how many there are."""
+    def _goes_apart(self, table, goes_on):
+        """Whether each worker trains members on all rows, not all on some rows."""
+        settings = self._resolve(self.n_features_in_, table.n_samples, goes_on)
+        own = settings.ensemble_weights == "own" and settings.n_members > 1
+        if self.parallel != "auto":
+            if self.parallel == "members" and not own:
+                raise ValueError(
+                    "parallel='members' trains members on their own, and needs several "
+                    "with ensemble_weights='own'; got "
+                    f"n_members={settings.n_members}, "
+                    f"ensemble_weights={settings.ensemble_weights!r}."
+                )
+            return self.parallel == "members"
         n_workers = len(table.cluster.workers)
-        settings = self._resolve(self.n_features_in_, table.n_samples, True) if False else None
-        table.apart = self.parallel == "members"
-        return table.gather_rows(1 if table.apart else n_workers, not self.shuffle)
-
-    def _without_client(self):
-        bare = self.to_local()
-        vars(bare).pop("_model", None), vars(bare).pop("_progress", None)
-        return bare
+        if COPIES * 8 * table.n_samples * self.n_features_in_ > table.cluster.memory():
+            return False
+        few = table.n_samples < ENOUGH_ROWS * n_workers
+        return few or (own and settings.n_members >= n_workers)
 
     def _check_for_cluster(self):
+        """Raise an error for what can't be done on a cluster."""
         if is_lbfgs(self.optimizer):
-            raise ValueError("optimizer='lbfgs' needs all rows in one place: on a cluster, take another optimizer.")
+            raise ValueError(
+                "optimizer='lbfgs' needs the gradient of all rows at each step, which a "
+                "cluster does not compute. Use another optimizer."
+            )
         if self.refit:
-            raise ValueError("refit=True is not available on a cluster.")
+            raise ValueError(
+                "refit=True is not there on a cluster. Set refit=False, and "
+                "early_stopping=False with max_iter=best_iter_ in a second fit."
+            )
+        if callable(self.scoring) and not hasattr(self.scoring, "_score_func"):
+            raise ValueError(
+                "scoring must be 'loss', the name of a scorer, or what make_scorer "
+                "returns: on a cluster, a scorer sees predictions, not the rows of X. "
+                f"Got {self.scoring!r}."
+            )
+
+    def _predict(self, X, finish, **options):
+        if not is_collection(X):
+            return super()._predict(X, finish, **options)
+        check_is_fitted(self)
+        return lazily(self.to_local(), X, finish, options)
 
     def __getstate__(self):
         # A client belongs to its process.
         return super().__getstate__() | {"client": None}
 
     def __sklearn_clone__(self):
+        # Nor can it be copied.
         bare = object.__new__(type(self))
         bare.__dict__ = vars(self) | {"client": None}
         clone = BaseEstimator.__sklearn_clone__(bare)
@@ -141,12 +223,123 @@ class DaskMixin:
 
 
 class DaskDNNClassifier(DaskMixin, DNNClassifier):
-    _parameter_constraints = DNNClassifier._parameter_constraints | DaskMixin._own_constraints
+    """Classifier for tables that are Dask collections, on a Dask cluster.
+
+    It has all parameters, methods and fitted attributes of
+    :class:`~skdnn.DNNClassifier`, and those below. `fit` and `partial_fit` take a Dask
+    DataFrame or Array `X`, and `y`, `sample_weight`, `X_val`, `y_val` and
+    `sample_weight_val` divided alike. Predictions of collections are lazy collections;
+    those of anything in memory are there at once.
+
+    Rows that are equal are joined where they are on one worker. No more than 131,072
+    rows are held out for early stopping. ``optimizer="lbfgs"``, ``refit=True`` and
+    scorers that look at `X` are not there on a cluster.
+
+    Parameters
+    ----------
+    *args, **params
+        Those of :class:`~skdnn.DNNClassifier`.
+
+    client : distributed.Client, default=None
+        None is the current one. A pickle does not hold it.
+
+    parallel : {"auto", "rows", "members"}, default="auto"
+        - ``"rows"``: each worker trains the network on its own rows, and the networks
+          are averaged several times an epoch.
+        - ``"members"``: all rows are brought to each worker, which trains members of
+          the ensemble on them.
+        - ``"auto"`` is "members" if a worker's memory has room for three times the
+          table, in float64, and there are fewer than 20,000 rows for each worker or as
+          many members as workers; then a network that is alone, or shares its weights,
+          is trained by one worker.
+
+    n_rounds : int, default=4
+        How often the networks are averaged in an epoch, where rows are divided.
+
+    storage : {"memory", "disk"}, default="memory"
+        Where workers keep their rows: in memory, or in files that are mapped into it,
+        in their local directories.
+
+    See Also
+    --------
+    skdnn.DNNClassifier : The same in one process.
+
+    Examples
+    --------
+    >>> import dask.array as da  # doctest: +SKIP
+    >>> from dask.distributed import Client  # doctest: +SKIP
+    >>> from skdnn.dask import DaskDNNClassifier
+    >>> client = Client()  # doctest: +SKIP
+    >>> X = da.random.random((100_000, 10), chunks=(10_000, 10))  # doctest: +SKIP
+    >>> y = (X.sum(axis=1) > 5).astype(int)  # doctest: +SKIP
+    >>> clf = DaskDNNClassifier().fit(X, y)  # doctest: +SKIP
+    >>> proba = clf.predict_proba(X)  # doctest: +SKIP
+    >>> local = clf.to_local()  # doctest: +SKIP
+    """
+
+    _parameter_constraints = DNNClassifier._parameter_constraints | CONSTRAINTS
     _local_class = DNNClassifier
-    __init__ = _constructor(DNNClassifier)
+    __init__ = constructor(DNNClassifier)
 
 
 class DaskDNNRegressor(DaskMixin, DNNRegressor):
-    _parameter_constraints = DNNRegressor._parameter_constraints | DaskMixin._own_constraints
+    """Regressor for tables that are Dask collections, on a Dask cluster.
+
+    It has all parameters, methods and fitted attributes of
+    :class:`~skdnn.DNNRegressor`, and those below. `fit` and `partial_fit` take a Dask
+    DataFrame or Array `X`, and `y`, `sample_weight`, `X_val`, `y_val` and
+    `sample_weight_val` divided alike. Predictions of collections are lazy collections;
+    those of anything in memory are there at once.
+
+    Rows that are equal are joined where they are on one worker. No more than 131,072
+    rows are held out for early stopping. ``optimizer="lbfgs"``, ``refit=True`` and
+    scorers that look at `X` are not there on a cluster.
+
+    Parameters
+    ----------
+    *args, **params
+        Those of :class:`~skdnn.DNNRegressor`.
+
+    client : distributed.Client, default=None
+        None is the current one. A pickle does not hold it.
+
+    parallel : {"auto", "rows", "members"}, default="auto"
+        - ``"rows"``: each worker trains the network on its own rows, and the networks
+          are averaged several times an epoch.
+        - ``"members"``: all rows are brought to each worker, which trains members of
+          the ensemble on them.
+        - ``"auto"`` is "members" if a worker's memory has room for three times the
+          table, in float64, and there are fewer than 20,000 rows for each worker or as
+          many members as workers; then a network that is alone, or shares its weights,
+          is trained by one worker.
+
+    n_rounds : int, default=4
+        How often the networks are averaged in an epoch, where rows are divided.
+
+    storage : {"memory", "disk"}, default="memory"
+        Where workers keep their rows: in memory, or in files that are mapped into it,
+        in their local directories.
+
+    See Also
+    --------
+    skdnn.DNNRegressor : The same in one process.
+
+    Examples
+    --------
+    >>> import dask.array as da  # doctest: +SKIP
+    >>> from dask.distributed import Client  # doctest: +SKIP
+    >>> from skdnn.dask import DaskDNNRegressor
+    >>> client = Client()  # doctest: +SKIP
+    >>> X = da.random.random((100_000, 10), chunks=(10_000, 10))  # doctest: +SKIP
+    >>> reg = DaskDNNRegressor().fit(X, X.sum(axis=1))  # doctest: +SKIP
+    >>> predictions = reg.predict(X)  # doctest: +SKIP
+    """
+
+    _parameter_constraints = DNNRegressor._parameter_constraints | CONSTRAINTS
     _local_class = DNNRegressor
-    __init__ = _constructor(DNNRegressor)
+    __init__ = constructor(DNNRegressor)
+
+
+def noted(estimator):
+    """Return what an estimator has noted of the columns that it is fitted to."""
+    return {name: value for name, value in vars(estimator).items() if name in NOTED}

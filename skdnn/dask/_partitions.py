@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from dask import delayed, is_dask_collection
-
 
 class Partitions(NamedTuple):
     """Columns, targets and weights of some rows, partition by partition.
@@ -26,37 +24,37 @@ class Partitions(NamedTuple):
         return self.X[i], self.y[i], None if self.weight is None else self.weight[i]
 
 
+def is_collection(X):
+    """Whether something is a collection of Dask."""
+    return hasattr(X, "__dask_graph__") and hasattr(X, "to_delayed")
+
+
 def partitions_of(X, y, sample_weight=None, suffix=""):
     """Return Dask collections as `Partitions` that belong together.
 
     Parameters
     ----------
     X, y, sample_weight : dask.dataframe or dask.array collection
-        Or all of them in memory, as a single partition.
     suffix : str, default=""
         Of their names.
     """
     named = {f"X{suffix}": X, f"y{suffix}": y, f"sample_weight{suffix}": sample_weight}
     given = {name: value for name, value in named.items() if value is not None}
-    are_lazy = {name: is_dask_collection(value) for name, value in given.items()}
-    if not any(are_lazy.values()) and suffix:
-        return Partitions(*(v and [delayed(v)] for v in (X, y, sample_weight)))
-    for name, is_lazy in are_lazy.items():
-        if not is_lazy:
+    for name in (f"X{suffix}", f"y{suffix}", *given):
+        if not is_collection(named[name]):
             raise TypeError(
-                f"{name} must be a Dask DataFrame or Array, got "
-                f"{type(given[name]).__name__}. What is in memory, DNNClassifier and "
-                "DNNRegressor fit."
+                f"{name} must be a Dask DataFrame, Series or Array, got "
+                f"{type(named[name]).__name__}. What is in memory, DNNClassifier and "
+                "DNNRegressor fit without a cluster."
             )
-    if y is None:
-        raise ValueError(f"y{suffix} must be a Dask DataFrame or Array, got None.")
     chunks = _row_chunks(X)
     parts = {name: _parts(value, chunks) for name, value in given.items()}
+    n_parts = len(parts[f"X{suffix}"])
     for name, part in parts.items():
-        if len(part) != len(parts[f"X{suffix}"]):
+        if len(part) != n_parts:
             raise ValueError(
-                f"X{suffix} has {len(parts[f'X{suffix}'])} partitions and {name} "
-                f"{len(part)}: each must hold the same rows. Repartition one of them."
+                f"X{suffix} has {n_parts} partitions and {name} has {len(part)}: each "
+                "must hold the same rows. Repartition one of them."
             )
     return Partitions(*(parts.get(name) for name in named))
 
@@ -72,9 +70,9 @@ def _parts(collection, chunks):
     """Return a collection as a list of Delayed, of so many rows each if it is known."""
     if not hasattr(collection, "chunks"):
         return list(collection.to_delayed())
-    if chunks is not None and _row_chunks(collection) is not None:
-        if sum(chunks) == collection.shape[0]:
-            collection = collection.rechunk({0: chunks})
+    own = _row_chunks(collection)
+    if chunks is not None and own is not None and sum(chunks) == sum(own):
+        collection = collection.rechunk({0: chunks})
     if collection.ndim > 1:
         collection = collection.rechunk({1: -1})
     return list(collection.to_delayed().ravel())

@@ -7,6 +7,7 @@ to depends on its arguments alone, so that Dask can compute any of them again.
 """
 
 from contextlib import contextmanager
+from copy import deepcopy
 from math import ceil
 from typing import NamedTuple
 
@@ -38,9 +39,7 @@ class Plan(NamedTuple):
         None is all rows of a shard.
     shuffle : bool
     seed : int
-        Of dropout.
-    order : list of int
-        Seeds of the orders of the rows.
+        Of dropout, on the first shard.
     """
 
     model: Model
@@ -51,7 +50,6 @@ class Plan(NamedTuple):
     batch_size: int | None
     shuffle: bool
     seed: int
-    order: list
 
     def n_batches(self, n_rows):
         """Return how many steps an epoch has on so many rows."""
@@ -85,6 +83,8 @@ class State(NamedTuple):
         Of the network.
     memory : dict
         What the optimizer remembers: vectors, and how many steps have been taken.
+    orders : dict of int to Generator
+        Of the rows of each shard, by its place, in the next epoch.
     sums : ndarray of shape (2,)
         Of the rows of this round: the objective before each step, and what they weigh.
     earlier : ndarray of shape (2,)
@@ -96,6 +96,7 @@ class State(NamedTuple):
     params: np.ndarray
     statistics: np.ndarray
     memory: dict
+    orders: dict
     sums: np.ndarray
     earlier: np.ndarray
     weight: float = 1.0
@@ -128,8 +129,9 @@ def run_round(shard, plan, state, epoch, number, place):
     trainer = _trainer(shard, plan, state, epoch, place)
     trainer.step.draws = epoch.number * n_batches + first
     size = plan.batch_size or n_rows
-    rng = np.random.default_rng([*plan.order, place, epoch.number])
-    batches = Batches(*shard.batch, size, rng if plan.shuffle else None)
+    # The same for all rounds of an epoch.
+    order = deepcopy(state.orders[place])
+    batches = Batches(*shard.batch, size, order if plan.shuffle else None)
     with shared_threads(), _workers(trainer.network, size) as workers:
         loss = trainer.run_part(batches, first, stop, workers)
     shard.trainer = trainer
@@ -138,9 +140,11 @@ def run_round(shard, plan, state, epoch, number, place):
         for name, value in trainer.step.state.items()
     }
     share = shard.total / n_rows
+    is_last = number == epoch.n_rounds - 1
     return State(
         *trainer.network.snapshot(),
         memory,
+        {place: order if is_last else state.orders[place]},
         share * np.array([loss, min(stop * size, n_rows) - first * size]),
         state.earlier + state.sums,
         shard.total,
@@ -168,6 +172,7 @@ def average(states):
             else max(m[name] for m in memories)
             for name, value in memories[0].items()
         },
+        {k: order for state in states for k, order in state.orders.items()},
         sum(state.sums for state in states),
         states[0].earlier,
         total,
@@ -208,7 +213,7 @@ def _trainer(shard, plan, state, epoch, place):
             learning_rate=plan.learning_rate,
             penalty=plan.penalty,
             max_epochs=epoch.max_epochs,
-            seed=mix(plan.seed + place),
+            seed=mix(plan.seed + place) if place else plan.seed,
         )
     trainer.network.restore((state.params, state.statistics))
     for name, value in state.memory.items():

@@ -91,7 +91,7 @@ class Shard:
         return 1000 + sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
 
 
-def check(estimator, model, names, directory, X, y, weight):
+def check(estimator, model, names, storage, X, y, weight):
     """Return a partition as the model reads it."""
     encoder = copy(model.encoder)
     if names is not None:
@@ -108,10 +108,10 @@ def check(estimator, model, names, directory, X, y, weight):
         weight = _check_sample_weight(
             weight, X, dtype=np.float64, ensure_non_negative=True
         )
-    return Checked(stored(X, directory), targets, weight)
+    return Checked(stored(X, storage), targets, weight)
 
 
-def join(parts, n_codes, in_order, directory):
+def join(parts, n_codes, in_order, storage):
     """Return checked partitions as the data of a shard.
 
     Parameters
@@ -121,10 +121,10 @@ def join(parts, n_codes, in_order, directory):
         How many of the last columns are codes of categories.
     in_order : bool
         Whether to take the rows as they come, and not find copies.
-    directory : str or None
-        Where on its disk the worker keeps them; None is in memory.
+    storage : {"memory", "disk"}
+        Where the worker keeps them.
     """
-    X = _joined([part.X for part in parts], directory)
+    X = _joined([part.X for part in parts], storage)
     targets = np.concatenate([part.targets for part in parts])
     weight = None
     if parts[0].weight is not None:
@@ -160,18 +160,30 @@ def divide(data, targets, settings, rng):
     return Divided(data, *split(data, strata, settings, rng))
 
 
-def encode(divided, model, directory):
+def encode(divided, model, storage):
     """Return divided data as the `Shard` that the network reads."""
     data, rows, held_out = divided
     y = model.targets.encode(data.targets[rows.index])
     weight, total = model.weights(data.targets, rows)
-    batch = Batch(_encoded(model.encoder, data.X, rows, directory), y, weight)
+    batch = Batch(_encoded(model.encoder, data.X, rows, storage), y, weight)
     X = positions = None
     if held_out is not None and held_out.positions is not None:
         positions = held_out.positions
     elif held_out is not None:
-        X = _encoded(model.encoder, data.X, held_out.parts[0].rows, directory)
+        X = _encoded(model.encoder, data.X, held_out.parts[0].rows, storage)
     return Shard(batch, total, rows.n_trained, X, positions)
+
+
+def encode_all(data, model, storage):
+    """Return data as a `Shard` that holds all of it out."""
+    X = _encoded(model.encoder, data.X, data.rows, storage)
+    return Shard(Batch(X[:0], None, None), 0, 0, X)
+
+
+def targets_of(data):
+    """Return the targets and weights of data that are all held out, by all members."""
+    index, weight = data.rows.index, data.rows.weight
+    return data.targets[index], weight, np.zeros(len(index), np.intp)
 
 
 def rows_of(divided):
@@ -194,20 +206,20 @@ def sample(shard, n_rows):
 
 
 def size_of(shard):
-    """Return rows, rows that a member trains on, the sum of weights, and bytes."""
-    return len(shard.batch.X), shard.n_trained, shard.total, shard.__sizeof__()
+    """Return the number of rows, that of a member, and the sum of their weights."""
+    return len(shard.batch.X), shard.n_trained, shard.total
 
 
-def _joined(arrays, directory):
+def _joined(arrays, storage):
     if len(arrays) == 1:
         return arrays[0]
     n_rows = sum(map(len, arrays))
     dtype = np.result_type(*arrays)
-    out = empty((n_rows, arrays[0].shape[1]), dtype, directory)
+    out = empty((n_rows, arrays[0].shape[1]), dtype, storage)
     return np.concatenate(arrays, out=out)
 
 
-def _encoded(encoder, X, rows, directory):
+def _encoded(encoder, X, rows, storage):
     shape = len(rows.index), encoder.n_features_out_
-    out = empty(shape, encoder.dtype, directory)
+    out = empty(shape, encoder.dtype, storage)
     return encoder.encode_rows(X, rows.index, out)

@@ -7,44 +7,38 @@ from weakref import finalize
 import numpy as np
 
 
-def empty(shape, dtype, directory):
+def empty(shape, dtype, storage):
     """Return an array to write to.
 
     Parameters
     ----------
     shape : tuple of int
     dtype : numpy dtype
-    directory : str or None
-        None is memory; anything else is a file there, which ends with the array.
-        ``"worker"`` is the directory that the worker itself keeps what it spills in.
+    storage : {"memory", "disk"}
+        On disk, it is a file that ends with the array, where the worker of this task
+        keeps what it spills.
     """
-    if directory is None or 0 in shape:
+    if storage == "memory" or 0 in shape:
         return np.empty(shape, dtype)
-    file, path = mkstemp(suffix=".skdnn", dir=_directory(directory))
+    from distributed import get_worker
+
+    file, path = mkstemp(suffix=".skdnn", dir=get_worker().local_directory)
     os.close(file)
     array = np.memmap(path, dtype, "w+", shape=shape)
     finalize(array, _remove, path)
     return array
 
 
-def stored(array, directory):
-    """Return an array, moved to a file if there is a directory."""
-    if directory is None:
+def stored(array, storage):
+    """Return an array, moved to a file if that is where it should be."""
+    if storage == "memory":
         return array
-    out = empty(array.shape, array.dtype, directory)
+    out = empty(array.shape, array.dtype, storage)
     out[...] = array
     return out
 
 
-def _directory(directory):
-    if directory != "worker":
-        return directory
-    from distributed import get_worker
-
-    return get_worker().local_directory
-
-
 def _remove(path):
-    # Where the worker has been killed, its directory goes by itself.
+    # Of a worker that was killed, Dask removes the directory.
     if os.path.exists(path):
         os.remove(path)

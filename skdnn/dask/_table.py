@@ -1,5 +1,6 @@
 """A table on a cluster: looked at, learned from, encoded, a part of it held out."""
 
+import warnings
 from copy import copy
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -15,12 +16,14 @@ from skdnn.dask._shards import (
     check,
     divide,
     encode,
+    encode_all,
     join,
     judge_of,
     n_rows_of,
     rows_of,
     sample,
     size_of,
+    targets_of,
 )
 from skdnn.dask._training import HeldOutRows, Shards
 from skdnn.nn.batches import Batch
@@ -58,48 +61,54 @@ class Look(NamedTuple):
 
 
 def look(estimator, encoder, targets, X, y):
-    """Return a `Look` at a partition."""
-    if not len(X):
+    """Return a `Look` at a partition; at columns that are known, only the labels."""
+    n_rows = len(X)
+    if not n_rows:
         return Look([0], {}, {}, None)
-    noted = object.__new__(type(estimator))
-    noted.__dict__ = vars(estimator).copy()
-    encoder, targets = copy(encoder), copy(targets)
-    encoder.validate(noted, X, reset=True)
-    targets.check(y, learn=True)
-    noted = {name: vars(noted).get(name) for name in NOTED if name in vars(noted)}
-    names = zip(encoder.categorical_columns_.tolist(), encoder._seen, strict=True)
-    return Look([len(X)], noted, dict(names), _labels(targets, y))
+    targets = copy(targets)
+    names, columns = {}, {}
+    with warnings.catch_warnings():
+        # A part of the rows is no reason to warn.
+        warnings.simplefilter("ignore")
+        if not hasattr(encoder, "categorical_columns_"):
+            encoder = copy(encoder)
+            encoder.validate(estimator, X, reset=True)
+            columns = {k: v for k, v in vars(estimator).items() if k in NOTED}
+            names = dict(
+                zip(encoder.categorical_columns_.tolist(), encoder._seen, strict=True)
+            )
+        targets.check(y, learn=True)
+    return Look([n_rows], columns, names, _labels(targets, y))
 
 
 def _labels(targets, y):
-    """Return rows of `y` from which all can be learned that checks learn from it."""
-    classes = getattr(targets, "classes", None)
-    if classes is None:
+    """Return rows of `y` that are as good as all, to learn of what kind it is."""
+    if not hasattr(targets, "classes"):
         return np.asarray(y)[:1]
-    return np.array([[0] * len(classes), [1] * len(classes)], np.asarray(y).dtype) if targets.multilabel else classes
+    if targets.multilabel:
+        return np.repeat(targets.as_labels([[0], [1]]), targets.n_outputs, axis=1)
+    return targets.classes
 
 
 def together(looks):
     """Return the `Look` at the partitions of several."""
+    n_rows = [n for one in looks for n in one.n_rows]
     seen = [one for one in looks if one.labels is not None]
     if not seen:
-        return looks[0]._replace(n_rows=sum((one.n_rows for one in looks), []))
+        return Look(n_rows, {}, {}, None)
+    first, names = seen[0], {}
     for one in seen:
-        if str(one.columns) != str(seen[0].columns):
+        if str(one.columns) != str(first.columns):
             raise ValueError(
-                "All partitions of X must have the same columns, got "
-                f"{seen[0].columns} and {one.columns}."
+                f"All partitions of X must have the same columns, got {first.columns} "
+                f"and {one.columns}."
             )
-    names = {}
-    for one in seen:
         for column, own in one.names.items():
-            names[column] = own if column not in names else in_order({*names[column], *own})
-    return Look(
-        sum((one.n_rows for one in looks), []),
-        seen[0].columns,
-        names,
-        np.unique(np.concatenate([one.labels for one in seen]), axis=0),
-    )
+            names[column] = in_order({*names.get(column, ()), *own})
+    labels = np.concatenate([one.labels for one in seen])
+    if first.labels.ndim == 1:
+        labels = np.unique(labels)
+    return Look(n_rows, first.columns, names, labels)
 
 
 #: What an estimator notes of the columns that it is fitted to.
@@ -118,6 +127,7 @@ class Table:
         Whose encoder and targets learn from them.
     partitions : Partitions
     storage : {"memory", "disk"}
+        Where workers keep the rows.
 
     Attributes
     ----------
@@ -125,79 +135,86 @@ class Table:
         In all partitions.
     """
 
-    def __init__(self, cluster, estimator, model, partitions, storage, name):
+    def __init__(self, cluster, estimator, model, partitions, storage):
         self.cluster = cluster
         self.estimator = estimator
         self.model = model
-        self.partitions = partitions
-        self.directory = "worker" if storage == "disk" else None
-        self._name = name
+        self.storage = storage
+        self._partitions = partitions
         self._names = None
 
     def look(self, learn, classes=None):
-        """Find out what there is; learn columns, categories and classes if so told."""
+        """Find out how many rows there are.
+
+        Learn what columns, categories and classes there are, if so told; those of
+        columns may be those of a pretrained network.
+        """
         model = self.model
         looks = [
-            self.cluster.compute(
+            self._compute(
                 look,
                 *(self.estimator, model.encoder, model.targets),
-                *self.partitions.arguments(i)[:2],
-                at=(self._name, i),
+                *self._partitions.arguments(i)[:2],
+                i=i,
             )
-            for i in range(len(self.partitions))
+            for i in range(len(self._partitions))
         ]
         (seen,) = self.cluster.collect(
-            [self.cluster.merge(together, looks, at=(self._name,))]
+            [self.cluster.merge(together, looks, at=(self._tag,))]
         )
         self._n_rows = seen.n_rows
         self.n_samples = sum(seen.n_rows)
         if not self.n_samples:
-            raise ValueError("X has no rows: all its partitions are empty.")
-        if learn:
-            vars(self.estimator).update(seen.columns)
-            model.targets.check(seen.labels, learn=True, classes=classes)
-            if not hasattr(model.encoder, "categorical_columns_"):
-                columns = sorted(seen.names)
-                model.encoder.categorical_columns_ = np.array(columns, dtype=np.intp)
-                self._names = [seen.names[column] for column in columns]
-                model.encoder._seen, model.encoder._index = self._names, None
-                if "feature_names_in_" in seen.columns:
-                    names = seen.columns["feature_names_in_"]
-                    model.encoder.feature_names_in_ = names
+            raise ValueError("X has no rows: all of its partitions are empty.")
+        if not learn:
+            return
+        model.targets.check(seen.labels, learn=True, classes=classes)
+        encoder = model.encoder
+        if hasattr(encoder, "categorical_columns_"):
+            return
+        vars(self.estimator).update(seen.columns)
+        encoder.categorical_columns_ = np.array(sorted(seen.names), dtype=np.intp)
+        self._names = [seen.names[column] for column in sorted(seen.names)]
+        encoder._seen, encoder._index = self._names, None
+        if "feature_names_in_" in seen.columns:
+            encoder.feature_names_in_ = seen.columns["feature_names_in_"]
 
-    def gather_rows(self, n_shards, in_order):
+    def gather_rows(self, in_one_place, in_order):
         """Put the rows on the workers, in shards of about as many each.
+
+        Parameters
+        ----------
+        in_one_place : bool
+            Whether one worker has all of them.
+        in_order : bool
+            Whether to take them as they come.
 
         Returns
         -------
         n_rows : int
             How many observations there are.
         """
-        n_shards = min(n_shards, len(self.cluster.workers))
-        of_shards = groups(self._n_rows, n_shards)
-        self.workers = self.cluster.workers[: len(of_shards)]
+        workers = self.cluster.workers
+        of_shards = groups(self._n_rows, 1 if in_one_place else len(workers))
+        self.workers = workers[: len(of_shards)]
         n_codes = len(self.model.encoder.categorical_columns_)
         self._data = []
         for k, (group, worker) in enumerate(zip(of_shards, self.workers, strict=True)):
             parts = [
-                self.cluster.compute(
+                self._compute(
                     check,
-                    *(self.estimator, self.model, self._names, self.directory),
-                    *self.partitions.arguments(i),
-                    at=(self._name, i),
+                    *(self.estimator, self.model, self._names, self.storage),
+                    *self._partitions.arguments(i),
+                    i=i,
                     worker=worker,
                 )
                 for i in group
             ]
             self._data.append(
-                self.cluster.submit(
-                    *(join, parts, n_codes, in_order, self.directory),
-                    at=(self._name, k),
-                    worker=worker,
-                )
+                self._submit(join, parts, n_codes, in_order, self.storage, k=k)
             )
         sizes = self._of_each(n_rows_of, self._data)
-        n_rows, self._n_rows_of_shards, weights = map(list, zip(*sizes, strict=True))
+        n_rows, self._n_distinct, weights = map(list, zip(*sizes, strict=True))
         total = sum(weights)
         if not 0 < total < np.inf:
             raise ValueError(
@@ -215,23 +232,28 @@ class Table:
             Parameters of the estimator, nothing left on ``"auto"``.
         rng : numpy.random.Generator or None
         """
-        settings = SimpleNamespace(**vars(settings))
-        n_rows, n_shards = sum(self._n_rows_of_shards), len(self._data)
+        n_rows, n_shards = sum(self._n_distinct), len(self._data)
+        how = SimpleNamespace(
+            validation_fraction=settings.validation_fraction,
+            ensemble_weights=settings.ensemble_weights,
+            n_members=settings.n_members,
+        )
+        rngs = [rng] * n_shards
         if rng is not None:
             wanted = validation_size(settings.validation_fraction, n_rows)
-            most = max(1, min(MOST_HELD_OUT, MOST_PREDICTED // self._n_raw(settings)))
+            n_raw = self.model.targets.n_outputs * settings.n_members
+            most = max(1, min(MOST_HELD_OUT, MOST_PREDICTED // n_raw))
             if n_shards > 1 or wanted > most:
-                settings.validation_fraction = min(wanted, most) / n_rows
-        rngs = [rng] if rng is None or n_shards == 1 else rng.spawn(n_shards)
-        rngs = rngs * n_shards if rng is None else rngs
+                how.validation_fraction = min(wanted, most) / n_rows
+            rngs = rng.spawn(n_shards) if n_shards > 1 else [rng]
+        self._own = rng is not None and how.ensemble_weights == "own"
+        self._own = self._own and how.n_members > 1
+        targets = copy(self.model.targets)
         self._divided = [
-            self.cluster.submit(
-                *(divide, data, copy(self.model.targets), settings, rng),
-                at=(self._name, k),
-                worker=self.workers[k],
-            )
+            self._submit(divide, data, targets, how, rng, k=k)
             for k, (data, rng) in enumerate(zip(self._data, rngs, strict=True))
         ]
+        self._holds_out = rng is not None
 
     def learn(self, settings, is_whole):
         """Learn from the training rows what encoding and decoding need.
@@ -251,64 +273,73 @@ class Table:
         rows = Rows(np.arange(len(X)), weight)
         self.model.learn(data, rows, settings, is_whole)
 
-    def _n_raw(self, settings):
-        return self.model.targets.n_outputs * max(1, settings.n_members)
-
-    def shards(self):
-        """Encode all rows; return the `Shards`."""
+    def encoded(self):
+        """Encode all rows; return the `Shards`, and the `HeldOutRows` or None."""
         futures = [
-            self.cluster.submit(
-                *(encode, divided, self.model, self.directory),
-                at=(self._name, k),
-                worker=self.workers[k],
-            )
+            self._submit(encode, divided, self.model, self.storage, k=k)
             for k, divided in enumerate(self._divided)
         ]
         sizes = self._of_each(size_of, futures)
-        n_rows, n_trained, totals, _ = map(list, zip(*sizes, strict=True))
-        most = min(
-            LEARNED_ROWS, SAMPLED_NUMBERS // self.model.encoder.n_features_out_
-        )
+        n_rows, n_trained, totals = map(list, zip(*sizes, strict=True))
+        most = min(LEARNED_ROWS, SAMPLED_NUMBERS // self.model.encoder.n_features_out_)
         share = min(1.0, most / sum(n_rows))
-        samples = [
-            self.cluster.submit(
-                *(sample, shard, max(1, round(share * n))), at=(self._name, k)
-            )
-            for k, (shard, n) in enumerate(zip(futures, n_rows, strict=True))
-        ]
-        parts = self.cluster.collect(samples)
-        pooled = Batch(
-            *(None if a[0] is None else np.concatenate(a) for a in zip(*parts))
-        )
-        return Shards(
-            futures, self.workers, n_rows, sum(n_trained), sum(totals), pooled
-        )
-
-    def held_out(self, futures, own):
-        """Return the rows that the shards hold out.
-
-        Parameters
-        ----------
-        futures : list of Future of Shard
-        own : bool
-            Whether each member has rows of its own.
-        """
-        judged = self._of_each(judge_of, self._divided)
-        targets, weights, members = zip(*judged, strict=True)
-        weight = None if weights[0] is None else np.concatenate(weights)
-        return HeldOutRows(
-            futures,
-            self.workers,
-            np.concatenate(targets),
-            weight,
-            np.concatenate(members) if own else None,
-        )
-
-    def _of_each(self, function, futures):
-        """Return what a function makes of each, where it is."""
-        return self.cluster.collect(
+        parts = self.cluster.collect(
             [
-                self.cluster.submit(function, future, at=(self._name, k))
-                for k, future in enumerate(futures)
+                self._submit(sample, shard, max(1, round(share * n)), k=k)
+                for k, (shard, n) in enumerate(zip(futures, n_rows, strict=True))
             ]
         )
+        arrays = zip(*parts, strict=True)
+        pooled = Batch(*(a[0] if a[0] is None else np.concatenate(a) for a in arrays))
+        n_trained, total = sum(n_trained), sum(totals)
+        shards = Shards(futures, self.workers, n_rows, n_trained, total, pooled)
+        held_out = None
+        if self._holds_out:
+            judged = self._of_each(judge_of, self._divided)
+            held_out = _held_out(futures, self.workers, judged, self._own)
+        # The workers need no others any more.
+        self._data = self._divided = None
+        return shards, held_out
+
+    def beside(self, partitions):
+        """Return `HeldOutRows` of a table beside this one, to validate on."""
+        table = Table(
+            self.cluster, self.estimator, self.model, partitions, self.storage
+        )
+        table._names, table._tag = self._names, 1
+        table.look(learn=False)
+        table.gather_rows(in_one_place=False, in_order=True)
+        futures = [
+            table._submit(encode_all, data, self.model, self.storage, k=k)
+            for k, data in enumerate(table._data)
+        ]
+        judged = table._of_each(targets_of, table._data)
+        return _held_out(futures, table.workers, judged, own=False)
+
+    #: What tells its tasks from those of another table of the same fit.
+    _tag = 0
+
+    def _compute(self, function, *arguments, i, worker=None):
+        at = self._tag, i
+        return self.cluster.compute(function, *arguments, at=at, worker=worker)
+
+    def _submit(self, function, *arguments, k):
+        at, worker = (self._tag, k), self.workers[k]
+        return self.cluster.submit(function, *arguments, at=at, worker=worker)
+
+    def _of_each(self, function, futures):
+        """Return what a function makes of each shard, where that is."""
+        return self.cluster.collect(
+            [self._submit(function, future, k=k) for k, future in enumerate(futures)]
+        )
+
+
+def _held_out(futures, workers, judged, own):
+    targets, weights, members = zip(*judged, strict=True)
+    return HeldOutRows(
+        futures,
+        workers,
+        np.concatenate(targets),
+        None if weights[0] is None else np.concatenate(weights),
+        np.concatenate(members) if own else None,
+    )

@@ -1,12 +1,12 @@
 """A training run whose epochs are rounds on a cluster."""
 
+from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
 
 from skdnn._data import Data
 from skdnn._model import Model
-from skdnn._parameters import from_name
 from skdnn._rows import Rows
 from skdnn._training import Training, penalty_of
 from skdnn._validation import Validator, scorer_of
@@ -21,7 +21,7 @@ from skdnn.dask._rounds import (
     run_round,
 )
 from skdnn.nn.batches import Batch
-from skdnn.nn.schedules import SCHEDULES
+from skdnn.nn.noise import seed_of_member
 from skdnn.nn.trainer import PROBED_ROWS
 from skdnn.nn.workers import ALONE
 
@@ -82,6 +82,8 @@ class Track(NamedTuple):
         With the network as it is now.
     memory : dict
         What its optimizer remembers.
+    orders : dict of int to Generator
+        Of the rows of each shard, by its place, in the next epoch.
     plan : Future of Plan
     shards, judges : list of Future of Shard
         What trains it, and what it is validated on.
@@ -91,6 +93,7 @@ class Track(NamedTuple):
 
     model: Model
     memory: dict
+    orders: dict
     plan: object
     shards: list
     judges: list
@@ -108,12 +111,12 @@ class ClusterTraining(Training):
         Averages an epoch, at most.
     apart : bool
         Whether members are trained apart, each of them on all rows.
-    *args, **kwargs
+    **params
         Of `Training`.
     """
 
-    def __init__(self, cluster, n_rounds, apart, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, cluster, n_rounds, apart, **params):
+        super().__init__(**params)
         self.cluster = cluster
         self._n_rounds = n_rounds
         self._apart = apart
@@ -141,6 +144,7 @@ class ClusterTraining(Training):
             model = model.with_network(settings, shards.sample, self.streams["weights"])
         else:
             model = model.copy()
+        self._apart = self._apart and model.network.members_apart
         self.trainer = self._make_trainer(model, penalty)
         self._shards = shards
         self._tracks = self._make_tracks(model, held_out, penalty)
@@ -155,6 +159,16 @@ class ClusterTraining(Training):
         self._train()
         return self
 
+    def progress(self):
+        # That of a single shard is that of all rows.
+        orders = self._tracks[0].orders
+        if len(orders) == 1:
+            self.streams["order"] = orders[0]
+        for i, track in enumerate(self._tracks if self._apart else ()):
+            for name, value in track.memory.items():
+                _set_member(self._model, self.trainer.step.state, name, value, i)
+        return super().progress()
+
     def _make_tracks(self, model, held_out, penalty):
         settings, trainer = self.settings, self.trainer
         size = {"bgd": None, "sgd": 1, "minibatch": settings.batch_size}
@@ -167,19 +181,21 @@ class ClusterTraining(Training):
             size[settings.solver],
             settings.shuffle,
             trainer.step.seed,
-            self.streams["order"].integers(2**32, size=4).tolist(),
         )
         fewest = min(map(plan.n_batches, self._shards.n_rows))
         self._n_rounds = 1 if self._apart else min(self._n_rounds, fewest)
         self._n_batches = max(map(plan.n_batches, self._shards.n_rows))
         if self._apart:
-            n_members = range(model.network.n_members or 1)
-            return [self._track_of_member(plan, i, held_out) for i in n_members]
+            members = range(model.network.n_members)
+            return [self._track_of_member(plan, i, held_out) for i in members]
+        n_shards, order = len(self._shards.futures), self.streams["order"]
+        orders = [order] if n_shards == 1 else order.spawn(n_shards)
         futures, workers = ([], []) if held_out is None else held_out[:2]
         return [
             Track(
                 model,
                 trainer.step.state,
+                dict(enumerate(orders)),
                 self.cluster.submit(as_it_is, plan, at=(0,)),
                 self._shards.futures,
                 futures,
@@ -196,14 +212,17 @@ class ClusterTraining(Training):
         judges = [] if held_out is None else shards
         if held_out is not None and held_out.member is None:
             judges = held_out.futures
-        model = plan.model
-        if model.network.n_members is not None:
-            model = model.member(i)
-        memory = self.settings.optimizer.init(model.network.params)
-        plan = plan._replace(model=model, seed=plan.seed + i)
+        model = plan.model.member(i)
+        memory = {
+            name: _of_member(plan.model, value, i)
+            for name, value in self.trainer.step.state.items()
+        }
+        plan = plan._replace(model=model, seed=seed_of_member(plan.seed, i))
         future = cluster.submit(as_it_is, plan, at=(i,))
+        orders = {0: deepcopy(self.streams["order"])}
         return Track(
-            model, memory, future, shards, judges, workers, workers * len(judges)
+            *(model, memory, orders, future, shards, judges, workers),
+            workers * len(judges),
         )
 
     def _train(self):
@@ -256,6 +275,7 @@ class ClusterTraining(Training):
         for i, (track, state) in enumerate(zip(self._tracks, states, strict=True)):
             track.model.network.restore((state.params, state.statistics))
             track.memory.update(state.memory)
+            track.orders.update(state.orders)
             if track.model.network is not trainer.network:
                 trainer.network.set_member(i, track.model.network)
         return float(np.mean([state.loss for state in states]))
@@ -263,7 +283,8 @@ class ClusterTraining(Training):
     def _rounds(self, i, track, epoch):
         """Return the future of the state after the rounds of an epoch on a track."""
         cluster, none = self.cluster, np.zeros(2)
-        start = State(*track.model.network.snapshot(), dict(track.memory), none, none)
+        before = dict(track.memory), dict(track.orders)
+        start = State(*track.model.network.snapshot(), *before, none, none)
         state = cluster.submit(as_it_is, start, at=(1, i, epoch.number))
         for number in range(epoch.n_rounds):
             states = [
@@ -283,12 +304,11 @@ class ClusterTraining(Training):
     def _predicted(self):
         """Return raw predictions of the rows held out, as of the last epoch."""
         raw = self.cluster.collect(self._raw)
-        n_tracks = len(self._tracks)
-        if n_tracks > 1 and len(self._tracks[0].judges) and self.rule.validate.together:
-            n_judges = len(raw) // n_tracks
-            of_tracks = [raw[i * n_judges : (i + 1) * n_judges] for i in range(n_tracks)]
-            return np.stack([np.concatenate(part) for part in of_tracks])
-        return np.concatenate(raw, axis=-2)
+        if not (self._apart and self.rule.validate.together):
+            return np.concatenate(raw, axis=-2)
+        n_judges = len(self._tracks[0].judges)
+        parts = [raw[i : i + n_judges] for i in range(0, len(raw), n_judges)]
+        return np.stack([np.concatenate(of_member) for of_member in parts])
 
 
 class PooledValidator(Validator):
@@ -361,3 +381,23 @@ class PooledValidator(Validator):
 
         estimator._predict = predict
         return estimator
+
+
+def _of_member(model, value, index):
+    """Return of a vector like the parameters what is a member's; a number is all's."""
+    if not isinstance(value, np.ndarray):
+        return value
+    network = model.network.copy()
+    network.adopt(value.copy(), network.statistics)
+    return model._replace(network=network).member(index).network.params
+
+
+def _set_member(model, memory, name, value, index):
+    """Set in such a vector what is a member's."""
+    if not isinstance(value, np.ndarray):
+        memory[name] = value
+        return
+    network, of_member = model.network.copy(), model.member(index).network
+    network.adopt(memory[name], network.statistics)
+    of_member.adopt(value, of_member.statistics)
+    network.set_member(index, of_member)

@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-__all__ = ["Noise", "mix", "stream_key"]
+__all__ = ["Noise", "mix", "seed_of_member", "stream_key"]
 
 #: Words drawn at a time: few enough to stay in the cache, and enough for the time to go
 #: into them rather than into calls.
@@ -28,6 +28,22 @@ def mix(x):
     x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
     x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
     return x ^ x >> 31
+
+
+def seed_of_member(seed, member):
+    """Return the seed with which a network on its own draws what a member does."""
+    x = mix(seed) ^ member
+    for shift, factor in (31, 0x94D049BB133111EB), (27, 0xBF58476D1CE4E5B9):
+        x = _unshifted(x, shift) * pow(factor, -1, 2**64) % 2**64
+    return (_unshifted(x, 30) - 0x9E3779B97F4A7C15) % 2**64
+
+
+def _unshifted(x, shift):
+    """Return the number that is `x` once its own upper bits are added to it."""
+    y = x
+    for _ in range(64 // shift):
+        y = x ^ y >> shift
+    return y
 
 
 def stream_key(seed, member, layer):
