@@ -35,7 +35,7 @@ export SKDNN_EXPECT_COMPILED
 endif
 
 # What runs in each environment; `slow` and `exhaustive` are the rest.
-FAST = not slow and not exhaustive
+FAST = not slow and not exhaustive and not cluster
 
 # Products as small as those of the tests only get slower with more threads, so that each
 # core runs a test of its own.
@@ -43,7 +43,7 @@ PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL = help
 .PHONY: help build demo examples docs test test-numpy test-memory wheel slow exhaustive
-.PHONY: test-browser test-matrix test-oldest lint benchmark clean
+.PHONY: test-browser test-dask test-cluster test-matrix test-oldest lint benchmark clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
@@ -103,6 +103,16 @@ test-browser: $(INSTALLED) ## Test what notebooks show in Chromium (Debian: inst
 	@command -v chromium >/dev/null || apt-get install -y -qq chromium >/dev/null
 	@$(PYTEST) -rs tests/test_html.py
 
+# Dask has an environment of its own, so that all else is tested without it. One process
+# after the other, as each test starts several.
+test-dask: ## Test on clusters of Dask
+	@$(MAKE) --no-print-directory VENV=.venv-dask EXTRA=,dask test-cluster
+
+test-cluster: $(INSTALLED)
+	@OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q tests/cluster
+	@$(RUN) examples/search_on_cluster.py
+	@$(RUN) examples/fit_on_cluster.py
+
 slow: $(INSTALLED) ## Run the tests that `test` leaves out, for some minutes
 	@$(PYTEST) -m slow
 
@@ -141,7 +151,7 @@ benchmark: $(INSTALLED) ## Measure time and memory
 	@$(RUN) benchmarks/search.py
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(OLDER:%=$(VENV)-%) $(VENV)-oldest build dist *.egg-info *.png
+	rm -rf $(VENV) $(OLDER:%=$(VENV)-%) $(VENV)-oldest $(VENV)-dask build dist *.egg-info *.png
 	rm -f skdnn/nn/_compiled.*.so skdnn/nn/_compiled.*.pyd skdnn/nn/_compiled.c
 	rm -rf .pytest_cache .ruff_cache .hypothesis benchmarks/.tables
 	rm -rf docs/_build docs/auto_examples docs/generated
@@ -153,7 +163,7 @@ $(INSTALLED): pyproject.toml $(SOURCES)
 	@echo "Installing skdnn and what its checks need into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install $(BUILD_REQUIRES) $(PIN)
-	@$(PIP) install --no-build-isolation -e ".[dev]" $(PIN)
+	@$(PIP) install --no-build-isolation -e ".[dev$(EXTRA)]" $(PIN)
 	@touch $@
 
 $(DOCS_INSTALLED): $(INSTALLED)

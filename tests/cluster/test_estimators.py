@@ -1,0 +1,349 @@
+"""Fits to collections: the same as those in memory, where all rows are in one place."""
+
+import pickle
+from inspect import signature
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score, make_scorer
+
+from skdnn import DNNClassifier, DNNRegressor
+from skdnn.dask import DaskDNNClassifier, DaskDNNRegressor, _estimators
+from skdnn.dask._estimators import OWN
+from tests.cluster.lazy import arrays, frames, on_cluster, table
+from tests.same import assert_same_network
+from tests.tables import (
+    TASKS,
+    WATCHED,
+    binary,
+    classifier,
+    holes,
+    mixed,
+    parameters,
+    regressor,
+)
+
+PAIRS = [(DaskDNNClassifier, DNNClassifier), (DaskDNNRegressor, DNNRegressor)]
+tasks = pytest.mark.parametrize("task", TASKS)
+
+
+def assert_same(one, two):
+    """Assert that two estimators are the same, to the bit, and their curves."""
+    assert_same_network(one, two)
+    for name in WATCHED:
+        if getattr(two, name, None) is not None:
+            np.testing.assert_allclose(
+                getattr(one, name), getattr(two, name), rtol=1e-6, err_msg=name
+            )
+
+
+# Parameters
+
+
+@pytest.mark.parametrize("on_dask, local", PAIRS)
+def test_parameters_are_those_of_the_local_class(on_dask, local):
+    """And those of a cluster, with the same defaults, in the signature too."""
+    expected = local().get_params(deep=False) | OWN
+    assert on_dask().get_params(deep=False) == expected
+    assert list(signature(on_dask).parameters) == [*signature(local).parameters, *OWN]
+
+
+def test_wrong_names_and_values_are_errors():
+    """As they are for the local estimators."""
+    with pytest.raises(TypeError, match="hidden_layer_dims here"):
+        DaskDNNClassifier(hidden_layer_sizes=(8,))
+    with pytest.raises(TypeError, match="no_such"):
+        DaskDNNClassifier(no_such=1)
+    X, y = arrays(*binary(20), sizes=[20])
+    for name, value in {"parallel": "all", "n_rounds": 0, "storage": "tape"}.items():
+        with pytest.raises(ValueError, match=name):
+            on_cluster(**{name: value}).fit(X, y)
+
+
+def test_clone_keeps_the_client(client):
+    """It is the same one, and all else is copied."""
+    est = on_cluster(client=client, dropout=[0.1])
+    same = clone(est)
+    assert same.client is client
+    assert same.dropout == [0.1]
+    assert same.dropout is not est.dropout
+
+
+# The same as in memory
+
+
+@tasks
+@pytest.mark.parametrize("sizes", [[60], [1, 30, 0, 29]])
+def test_fit_is_the_local_one(client, task, sizes):
+    """Where all rows are in one place, partitions make no difference."""
+    est, local, collections, data = table(task, sizes)
+    assert_same(est.fit(*collections), local.fit(*data))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"parallel": "members", "n_members": 3},
+        {"n_members": 3, "ensemble_weights": "shared"},
+        {"n_members": 1, "early_stopping": False},
+        {"shuffle": False, "batch_size": 16},
+        {"batch_norm": True, "recipe": "plain", "optimizer": "nesterov"},
+        {"solver": "bgd"},
+        {"scoring": "accuracy"},
+        {"scoring": make_scorer(accuracy_score)},
+        {"class_weight": "balanced"},
+        {"numeric_scaling": "quantile"},
+        {"max_iter": 40, "n_iter_no_change": 3, "tol": 1e-4},
+    ],
+    ids=str,
+)
+def test_parameters_do_what_they_do_locally(client, params):
+    """Members that are trained apart are those that are trained together."""
+    est, local, collections, data = table("binary", [40, 40], **params)
+    assert_same(est.fit(*collections), local.fit(*data))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_frame_with_categories_and_holes(client, known):
+    """Categories need not be known to Dask, nor be in all partitions."""
+    X, y = mixed(80)
+    X["text"] = np.repeat(["one", "two", "three", None], 20)
+    X, y = X.iloc[np.argsort(X["many"].cat.codes)], pd.Series(y)
+    lazy, target = frames(X, y.reset_index(drop=True), sizes=[30, 10, 40])
+    if not known:
+        lazy["few"] = lazy["few"].cat.as_unknown()
+        lazy["many"] = lazy["many"].cat.as_unknown()
+    est = on_cluster("regression").fit(lazy, target)
+    local = regressor().fit(X, y)
+    assert_same(est, local)
+    np.testing.assert_array_equal(est.feature_names_in_, list(X))
+    np.testing.assert_array_equal(
+        est.encoder_.get_feature_names_out(), local.encoder_.get_feature_names_out()
+    )
+
+
+def test_labels_of_text(client):
+    """Classes are those of all partitions."""
+    X, y = binary(60)
+    y = np.array(["no", "yes", "perhaps"])[np.arange(60) // 20]
+    est = on_cluster().fit(*arrays(X, y, sizes=[20, 20, 20]))
+    assert est.classes_.tolist() == ["no", "perhaps", "yes"]
+    assert_same(est, classifier().fit(X, y))
+
+
+def test_weights(client):
+    """Of rows; some partitions may hold none that counts."""
+    X, y = binary(60)
+    weight = np.repeat([0.0, 1.0, 2.5], 20)
+    est = on_cluster().fit(*arrays(X, y, weight, sizes=[20, 20, 20]))
+    assert_same(est, classifier().fit(X, y, weight))
+
+
+def test_validation_data(client):
+    """They are a collection too, with partitions of their own."""
+    (X, y), (X_val, y_val) = binary(60), binary(30, seed=1)
+    lazy = arrays(X_val, y_val, sizes=[10, 20])
+    est = on_cluster(early_stopping=True, random_state=0)
+    est.fit(*arrays(X, y, sizes=[30, 30]), X_val=lazy[0], y_val=lazy[1])
+    local = classifier(early_stopping=True, random_state=0)
+    local.fit(X, y, X_val=X_val, y_val=y_val)
+    np.testing.assert_array_equal(parameters(est), parameters(local))
+    np.testing.assert_allclose(
+        est.validation_loss_curve_, local.validation_loss_curve_, rtol=1e-5
+    )
+
+
+def test_warm_start(client):
+    """A second fit goes on as the local one does, members apart or not."""
+    for parallel in "auto", "members":
+        est, local, collections, data = table("binary", [30, 30], warm_start=True)
+        est.set_params(parallel=parallel)
+        for _ in range(2):
+            assert_same(est.fit(*collections), local.fit(*data))
+
+
+def test_partial_fit(client):
+    """It is an epoch over the rows it is given, as many of them as there are."""
+    est, local, _, (X, y) = table("binary", [60])
+    for rows in slice(40), slice(40, 60):
+        part = arrays(X[rows], y[rows], sizes=[len(X[rows])])
+        est.partial_fit(*part, classes=[0, 1])
+        local.partial_fit(X[rows], y[rows], classes=[0, 1])
+        assert_same(est, local)
+    with pytest.raises(ValueError, match="classes must be passed"):
+        on_cluster().partial_fit(*part)
+    # What is in memory trains as well.
+    assert_same(est.partial_fit(X, y), local.partial_fit(X, y))
+
+
+def test_storage_on_disk(client):
+    """Files make no difference, and go when the fit ends."""
+    est, local, collections, data = table("binary", [30, 30], storage="disk")
+    local = classifier()
+
+    def n_files():
+        from glob import glob
+
+        from distributed import get_worker
+
+        return len(glob(f"{get_worker().local_directory}/*.skdnn"))
+
+    assert_same(est.fit(*collections), local.fit(*data))
+    del collections
+    client.run(__import__("gc").collect)
+    assert set(client.run(n_files).values()) == {0}
+
+
+# Predictions
+
+
+@tasks
+def test_predictions_are_lazy(client, task):
+    """Of arrays and frames, they are collections that hold what is predicted."""
+    est, _, collections, (X, _) = table(task, [30, 30])
+    est.fit(*collections)
+    (frame,) = frames(pd.DataFrame(X), sizes=[25, 0, 35])
+    methods = ["predict"]
+    if hasattr(est, "predict_proba"):
+        methods += ["predict_proba", "predict_log_proba", "decision_function"]
+    for method in methods:
+        expected = getattr(est.to_local(), method)(X)
+        np.testing.assert_array_equal(getattr(est, method)(X), expected)
+        of_array = getattr(est, method)(collections[0])
+        assert isinstance(of_array, da.Array)
+        assert of_array.dtype == expected.dtype
+        assert of_array.shape == expected.shape
+        np.testing.assert_array_equal(of_array.compute(), expected)
+
+
+def test_predictions_of_frames(client):
+    """They have the index of the frame, and the classes as columns."""
+    X, y = binary(60)
+    X = pd.DataFrame(X, index=np.arange(60) + 100, columns=list("abcd"))
+    lazy, target = frames(X, pd.Series(y, X.index), sizes=[25, 0, 35])
+    est = on_cluster().fit(lazy, target)
+    for name in "predict", "predict_proba":
+        predicted = getattr(est, name)(lazy)
+        expected = getattr(est.to_local(), name)(X)
+        np.testing.assert_array_equal(predicted.compute().to_numpy(), expected)
+        assert predicted.compute().index.equals(X.index)
+        assert predicted.compute().dtypes is not None
+    assert list(predicted.columns) == ["0", "1"]
+
+
+def test_local_twin(client):
+    """It is a plain estimator, and so is what comes out of a pickle of it."""
+    est, _, collections, (X, y) = table("multiclass", [30, 30], client=client)
+    est.fit(*collections)
+    local = est.to_local()
+    assert type(local) is DNNClassifier
+    assert local.get_params() == {
+        name: value for name, value in est.get_params().items() if name not in OWN
+    }
+    loaded, other = pickle.loads(pickle.dumps((local, est)))
+    assert other.client is None
+    for twin in local, loaded, other:
+        np.testing.assert_array_equal(twin.predict_proba(X), est.predict_proba(X))
+    assert local.score(X, y) == est.score(X, y)
+
+
+# What is refused
+
+
+def test_no_client():
+    """It says how to make one."""
+    X, y = arrays(*binary(20), sizes=[20])
+    with pytest.raises(RuntimeError, match=r"client = dask.distributed.Client\(\)"):
+        on_cluster().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"optimizer": "lbfgs", "solver": "bgd"}, "gradient of all rows"),
+        ({"refit": True, "early_stopping": True}, "refit=True"),
+        ({"scoring": lambda estimator, X, y: 0.0}, "sees predictions"),
+        ({"parallel": "members", "n_members": 1}, "needs several"),
+    ],
+)
+def test_what_a_cluster_can_not_do(client, params, message):
+    """It is an error before anything is computed, and leaves no trace."""
+    est, _, collections, _ = table("binary", [30], **params)
+    with pytest.raises(ValueError, match=message):
+        est.fit(*collections)
+    assert not hasattr(est, "classes_")
+    assert not hasattr(est, "n_features_in_")
+
+
+def test_what_is_no_collection(client):
+    """It has its own estimators."""
+    X, y = binary(20)
+    with pytest.raises(TypeError, match="DNNClassifier and DNNRegressor fit"):
+        on_cluster().fit(X, y)
+    (lazy,) = arrays(X, sizes=[20])
+    with pytest.raises(TypeError, match="y must be a Dask"):
+        on_cluster().fit(lazy, y)
+
+
+def test_partitions_that_do_not_match(client):
+    """Their number, their rows or their columns."""
+    X, y = binary(60)
+    (X_lazy,), (y_lazy,) = arrays(X, sizes=[30, 30]), arrays(y, sizes=[60])
+    frame, series = frames(pd.DataFrame(X), pd.Series(y), sizes=[20, 40])
+    with pytest.raises(ValueError, match="has 2 partitions and y has 1"):
+        on_cluster().fit(frame, series.repartition(npartitions=1))
+    # Of arrays, chunks can be cut anew.
+    assert_same(on_cluster().fit(X_lazy, y_lazy), classifier().fit(X, y))
+    (other,) = frames(pd.Series(y), sizes=[40, 20])
+    with pytest.raises(ValueError, match="as many rows in each partition"):
+        on_cluster().fit(frame, other)
+
+
+def test_no_rows(client):
+    """Nothing can be learned of empty partitions."""
+    X, y = arrays(*binary(0), sizes=[0, 0])
+    with pytest.raises(ValueError, match="all of its partitions are empty"):
+        on_cluster().fit(X, y)
+
+
+# Where it runs
+
+
+@pytest.mark.parametrize(
+    "enough, memory, params, apart",
+    [
+        (20, np.inf, {"n_members": 2}, True),
+        (20, np.inf, {"n_members": 1}, False),
+        (31, np.inf, {"n_members": 1}, True),
+        (31, 1000, {"n_members": 2}, False),
+        (20, np.inf, {"n_members": 2, "ensemble_weights": "shared"}, False),
+        (31, np.inf, {"parallel": "rows"}, False),
+        (20, np.inf, {"n_members": 4, "parallel": "members"}, True),
+    ],
+)
+def test_rows_or_members(client, monkeypatch, enough, memory, params, apart):
+    """Their number, the members and the memory of workers say which it is."""
+    monkeypatch.setattr(_estimators, "ENOUGH_ROWS", enough)
+    monkeypatch.setattr(_estimators.Cluster, "memory", lambda self: memory)
+    seen = []
+    run = _estimators.ClusterTraining
+
+    def training(apart, **others):
+        seen.append(apart)
+        return run(apart=apart, **others)
+
+    monkeypatch.setattr(_estimators, "ClusterTraining", training)
+    est, _, collections, _ = table("binary", [30, 30], **params)
+    est.fit(*collections)
+    assert seen == [apart]
+
+
+def test_holes_in_arrays(client):
+    """As in memory."""
+    X, y = binary(60)
+    X = holes(X)
+    est = on_cluster().fit(*arrays(X, y, sizes=[30, 30]))
+    assert_same(est, classifier().fit(X, y))
