@@ -101,7 +101,9 @@ class DaskMixin:
             training = ClusterTraining(
                 **(run | {"n_epochs": n_epochs, "end_time": end_time, "tasks": tasks})
             )
-            training.run(model, shards, held_out, self._as_estimator).check()
+            training.run(
+                model, shards, table.sample, held_out, self._as_estimator
+            ).check()
         self.__dict__ = self._attributes(training)
 
     def _fit_an_epoch(self, train, classes):
@@ -117,7 +119,7 @@ class DaskMixin:
             table, run = self._prepare(cluster, train, goes_on, None, classes)
             shards, _ = table.encoded()
             training = ClusterTraining(**run, n_epochs=None)
-            training.run(table.model, shards).check()
+            training.run(table.model, shards, table.sample).check()
         self.__dict__ = self._attributes(training)
 
     def _prepare(self, cluster, train, goes_on, validation, classes=None):
@@ -144,8 +146,10 @@ class DaskMixin:
         streams = random_streams(self.random_state, progress)
         splits = is_whole and validation[0] is None and settings.early_stopping
         table.divide(settings, deepcopy(streams["split"]) if splits else None)
+        statistics = table.statistics()
         if not goes_on:
-            table.learn(settings, is_whole)
+            model.learn(statistics, settings, is_whole)
+        table.sample = statistics.sample
         return table, {
             "cluster": cluster,
             "n_rounds": self.n_rounds,
@@ -188,8 +192,8 @@ class DaskMixin:
         """Raise an error for what can't be done on a cluster."""
         if is_lbfgs(self.optimizer):
             raise ValueError(
-                "optimizer='lbfgs' needs the gradient of all rows at each step, which a "
-                "cluster does not compute. Use another optimizer."
+                "optimizer='lbfgs' needs the gradient of all rows at each step, and no "
+                "worker has them all. Use another optimizer."
             )
         if self.refit:
             raise ValueError(

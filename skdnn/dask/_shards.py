@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skdnn._data import Data, split
+from skdnn._model import Statistics
 from skdnn._rows import Rows, rows_with_weight
 from skdnn._sklearn_compat import _check_sample_weight
 from skdnn.dask._storage import empty, stored
@@ -93,10 +94,7 @@ class Shard:
 
 def check(estimator, model, names, storage, X, y, weight):
     """Return a partition as the model reads it."""
-    encoder = copy(model.encoder)
-    if names is not None:
-        # Which no pickle holds.
-        encoder._seen, encoder._index = names, None
+    encoder = encoder_that_knows(model.encoder, names)
     X = encoder.validate(estimator, X, reset=False)
     targets = model.targets.check(y)
     if len(targets) != X.shape[0]:
@@ -186,9 +184,29 @@ def targets_of(data):
     return data.targets[index], weight, np.zeros(len(index), np.intp)
 
 
-def rows_of(divided):
-    data, rows, _ = divided
-    return data.X[rows.index], data.targets[rows.index], rows.weight
+def statistics_of(divided, model, names):
+    """Return what there is to learn from the training rows of a shard."""
+    model = model._replace(encoder=encoder_that_knows(model.encoder, names))
+    statistics = model.statistics(divided.data, divided.rows).packed()
+    sample, trained_by = statistics.sample, divided.rows.trained_by
+    if trained_by is not None and len(sample.rows.index) == len(trained_by):
+        # As in a local fit, where all rows are the sample.
+        rows = sample.rows._replace(trained_by=trained_by)
+        statistics = statistics._replace(sample=sample._replace(rows=rows))
+    return statistics
+
+
+def merge_statistics(parts):
+    """Return what there is to learn from the rows of several shards."""
+    return Statistics.merged(parts)
+
+
+def encoder_that_knows(encoder, names):
+    """Return an encoder with the names of all categories, which no pickle holds."""
+    if names is not None:
+        encoder = copy(encoder)
+        encoder._seen, encoder._index = names, None
+    return encoder
 
 
 def judge_of(divided):
@@ -198,11 +216,6 @@ def judge_of(divided):
     n_members = len(held_out.parts)
     member = np.repeat(np.arange(n_members), len(rows.index) // n_members)
     return data.targets[rows.index], rows.weight, member
-
-
-def sample(shard, n_rows):
-    """Return the first rows of a shard."""
-    return Batch(*(None if a is None else np.array(a[:n_rows]) for a in shard.batch))
 
 
 def size_of(shard):

@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdnn._categories import _in_order as in_order
+from skdnn._categories import in_order
 from skdnn._data import validation_size
-from skdnn._model import LEARNED_ROWS
-from skdnn._rows import Rows
 from skdnn.dask._partitions import groups
 from skdnn.dask._shards import (
     check,
@@ -19,14 +17,13 @@ from skdnn.dask._shards import (
     encode_all,
     join,
     judge_of,
+    merge_statistics,
     n_rows_of,
-    rows_of,
-    sample,
     size_of,
+    statistics_of,
     targets_of,
 )
 from skdnn.dask._training import HeldOutRows, Shards
-from skdnn.nn.batches import Batch
 
 #: At most so many rows are held out, however many there are: what more of them tell of
 #: an epoch is less than what they would teach.
@@ -34,9 +31,6 @@ MOST_HELD_OUT = 2**17
 
 #: Raw predictions of these that the client receives each epoch.
 MOST_PREDICTED = 2**21
-
-#: Numbers in the sample that embeddings learn from.
-SAMPLED_NUMBERS = 2**24
 
 
 class Look(NamedTuple):
@@ -241,7 +235,8 @@ class Table:
         rngs = [rng] * n_shards
         if rng is not None:
             wanted = validation_size(settings.validation_fraction, n_rows)
-            n_raw = self.model.targets.n_outputs * settings.n_members
+            classes = getattr(self.model.targets, "classes", ())
+            n_raw = settings.n_members * max(1, len(classes))
             most = max(1, min(MOST_HELD_OUT, MOST_PREDICTED // n_raw))
             if n_shards > 1 or wanted > most:
                 how.validation_fraction = min(wanted, most) / n_rows
@@ -255,23 +250,15 @@ class Table:
         ]
         self._holds_out = rng is not None
 
-    def learn(self, settings, is_whole):
-        """Learn from the training rows what encoding and decoding need.
-
-        Parameters
-        ----------
-        settings : namespace
-            Parameters of the estimator, nothing left on ``"auto"``.
-        is_whole : bool
-            Whether there will be no other rows.
-        """
-        parts = self._of_each(rows_of, self._divided)
-        X, targets, weights = zip(*parts, strict=True)
-        weight = None if weights[0] is None else np.concatenate(weights)
-        X, targets = np.concatenate(X), np.concatenate(targets)
-        data = SimpleNamespace(X=X, targets=targets)
-        rows = Rows(np.arange(len(X)), weight)
-        self.model.learn(data, rows, settings, is_whole)
+    def statistics(self):
+        """Return what there is to learn from the training rows of all shards."""
+        parts = [
+            self._submit(statistics_of, divided, self.model, self._names, k=k)
+            for k, divided in enumerate(self._divided)
+        ]
+        merged = self.cluster.merge(merge_statistics, parts, at=(self._tag,))
+        (statistics,) = self.cluster.collect([merged])
+        return statistics
 
     def encoded(self):
         """Encode all rows; return the `Shards`, and the `HeldOutRows` or None."""
@@ -281,18 +268,8 @@ class Table:
         ]
         sizes = self._of_each(size_of, futures)
         n_rows, n_trained, totals = map(list, zip(*sizes, strict=True))
-        most = min(LEARNED_ROWS, SAMPLED_NUMBERS // self.model.encoder.n_features_out_)
-        share = min(1.0, most / sum(n_rows))
-        parts = self.cluster.collect(
-            [
-                self._submit(sample, shard, max(1, round(share * n)), k=k)
-                for k, (shard, n) in enumerate(zip(futures, n_rows, strict=True))
-            ]
-        )
-        arrays = zip(*parts, strict=True)
-        pooled = Batch(*(a[0] if a[0] is None else np.concatenate(a) for a in arrays))
         n_trained, total = sum(n_trained), sum(totals)
-        shards = Shards(futures, self.workers, n_rows, n_trained, total, pooled)
+        shards = Shards(futures, self.workers, n_rows, n_trained, total)
         held_out = None
         if self._holds_out:
             judged = self._of_each(judge_of, self._divided)

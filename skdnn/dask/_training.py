@@ -40,8 +40,6 @@ class Shards(NamedTuple):
         How many rows a member trains on, on average.
     total : float
         The sum of their weights.
-    sample : Batch
-        Some training rows.
     """
 
     futures: list
@@ -49,7 +47,6 @@ class Shards(NamedTuple):
     n_rows: list
     n_trained: float
     total: float
-    sample: Batch
 
 
 class HeldOutRows(NamedTuple):
@@ -121,7 +118,7 @@ class ClusterTraining(Training):
         self._n_rounds = n_rounds
         self._apart = apart
 
-    def run(self, model, shards, held_out=None, as_estimator=None):
+    def run(self, model, shards, sample, held_out=None, as_estimator=None):
         """Train the model on shards.
 
         Parameters
@@ -129,6 +126,8 @@ class ClusterTraining(Training):
         model : Model
             Which has learned from them; without a network, or the one to go on with.
         shards : Shards
+        sample : Sample
+            Of their training rows.
         held_out : HeldOutRows, default=None
             What to validate on.
         as_estimator : callable, default=None
@@ -141,7 +140,7 @@ class ClusterTraining(Training):
         settings = self.settings
         penalty = penalty_of(settings.alpha, shards.n_trained, shards.total)
         if model.network is None:
-            model = model.with_network(settings, shards.sample, self.streams["weights"])
+            model = model.with_network(settings, sample, self.streams["weights"])
         else:
             model = model.copy()
         self._apart = self._apart and model.network.members_apart
@@ -154,7 +153,7 @@ class ClusterTraining(Training):
                 model, held_out, settings, as_estimator, self._predicted
             )
         self.rule = self._make_rule(model, validate)
-        self.batch = shards.sample
+        self.batch, _ = model.batch(sample, sample.rows)
         self._model = model
         self._train()
         return self

@@ -1,7 +1,9 @@
 """Fits to collections: the same as those in memory, where all rows are in one place."""
 
+import gc
 import pickle
 from inspect import signature
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -184,16 +186,11 @@ def test_storage_on_disk(client):
     est, local, collections, data = table("binary", [30, 30], storage="disk")
     local = classifier()
 
-    def n_files():
-        from glob import glob
-
-        from distributed import get_worker
-
-        return len(glob(f"{get_worker().local_directory}/*.skdnn"))
+    def n_files(dask_worker):
+        gc.collect()
+        return len(list(Path(dask_worker.local_directory).glob("*.skdnn")))
 
     assert_same(est.fit(*collections), local.fit(*data))
-    del collections
-    client.run(__import__("gc").collect)
     assert set(client.run(n_files).values()) == {0}
 
 
@@ -205,7 +202,6 @@ def test_predictions_are_lazy(client, task):
     """Of arrays and frames, they are collections that hold what is predicted."""
     est, _, collections, (X, _) = table(task, [30, 30])
     est.fit(*collections)
-    (frame,) = frames(pd.DataFrame(X), sizes=[25, 0, 35])
     methods = ["predict"]
     if hasattr(est, "predict_proba"):
         methods += ["predict_proba", "predict_log_proba", "decision_function"]
