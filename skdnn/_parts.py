@@ -137,15 +137,20 @@ def begin(estimator, columns, X, statistics):
     if statistics.columns is not None:
         encoder.know([column.names for column in statistics.columns.categories])
     if statistics.columns is not None and is_from_dtype(wanted):
-        known = zip(
-            encoder.categorical_columns_, statistics.columns.categories, strict=True
-        )
-        warn_of_odd(
-            (repr(columns.names[j]), column.names, column.n_rows[-RARE:].sum())
-            for j, column in known
-            if not columns.is_declared[j]
-        )
+        warn_of_columns(columns, encoder, statistics)
     return model
+
+
+def warn_of_columns(columns, encoder, statistics):
+    """Warn of columns of text that were not meant as categories, it seems."""
+    known = zip(
+        encoder.categorical_columns_, statistics.columns.categories, strict=True
+    )
+    warn_of_odd(
+        (repr(columns.names[j]), column.names, column.n_rows[-RARE:].sum())
+        for j, column in known
+        if not columns.is_declared[j]
+    )
 
 
 def _called(columns):

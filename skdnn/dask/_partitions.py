@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Partitions(NamedTuple):
     """Columns, targets and weights of some rows, partition by partition.
@@ -10,11 +12,16 @@ class Partitions(NamedTuple):
     ----------
     X, y : list of Delayed
     weight : list of Delayed, or None where all rows count one
+    example : DataFrame or None
+        Some rows, where dtypes say all that there is to know of columns.
+    is_frame : bool
     """
 
     X: list
     y: list
     weight: list | None
+    example: object
+    is_frame: bool
 
     def __len__(self):
         return len(self.X)
@@ -56,7 +63,14 @@ def partitions_of(X, y, sample_weight=None, suffix=""):
                 f"X{suffix} has {n_parts} partitions and {name} has {len(part)}: each "
                 "must hold the same rows. Repartition one of them."
             )
-    return Partitions(*(parts.get(name) for name in named))
+    is_frame = not hasattr(X, "chunks")
+    example = X._meta_nonempty if is_frame and not _has_objects(X) else None
+    return Partitions(*(parts.get(name) for name in named), example, is_frame)
+
+
+def _has_objects(X):
+    """Whether columns of a frame may hold anything."""
+    return any(isinstance(t, np.dtype) and t.kind == "O" for t in X.dtypes)
 
 
 def _row_chunks(X):

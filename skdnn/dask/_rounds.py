@@ -63,12 +63,15 @@ class Epoch(NamedTuple):
     ----------
     number : int
         Of epochs before.
+    draws : int
+        How often dropout has been drawn before.
     n_rounds : int
     plateau_factor, max_epochs : float
         As `Trainer` has them.
     """
 
     number: int
+    draws: int
     n_rounds: int
     plateau_factor: float
     max_epochs: float
@@ -127,7 +130,7 @@ def run_round(shard, plan, state, epoch, number, place):
     n_batches = plan.n_batches(n_rows)
     first, stop = (n_batches * i // epoch.n_rounds for i in (number, number + 1))
     trainer = _trainer(shard, plan, state, epoch, place)
-    trainer.step.draws = epoch.number * n_batches + first
+    trainer.step.draws = epoch.draws + first
     size = plan.batch_size or n_rows
     # The same for all rounds of an epoch.
     order = deepcopy(state.orders[place])

@@ -5,27 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdnn._data import Data, split
+from skdnn._data import Data, check_data, split
 from skdnn._model import Statistics
-from skdnn._rows import Rows, rows_with_weight
-from skdnn._sklearn_compat import _check_sample_weight
+from skdnn._rows import Rows
 from skdnn.dask._storage import empty, stored
 from skdnn.nn.batches import Batch
-
-
-class Checked(NamedTuple):
-    """A partition as a model reads it.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-    targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-    weight : ndarray of shape (n_samples,) or None
-    """
-
-    X: np.ndarray
-    targets: np.ndarray
-    weight: np.ndarray | None
 
 
 class Divided(NamedTuple):
@@ -93,43 +77,39 @@ class Shard:
 
 
 def check(estimator, model, names, storage, X, y, weight):
-    """Return a partition as the model reads it."""
-    encoder = encoder_that_knows(model.encoder, names)
-    X = encoder.validate(estimator, X, reset=False)
-    targets = model.targets.check(y)
-    if len(targets) != X.shape[0]:
-        raise ValueError(
-            "X and y must have as many rows in each partition, got arrays of shape "
-            f"{X.shape} and {targets.shape}."
-        )
-    if weight is not None:
-        weight = _check_sample_weight(
-            weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-    return Checked(stored(X, storage), targets, weight)
+    """Return a partition as the data that the model reads, or None without rows."""
+    if not len(X):
+        return None
+    model = model._replace(encoder=encoder_that_knows(model.encoder, names))
+    data = check_data(estimator, model, X, y, weight, is_part=True)
+    return data._replace(X=stored(data.X, storage), X_given=None)
 
 
-def join(parts, n_codes, in_order, storage):
-    """Return checked partitions as the data of a shard.
+def join(parts, in_order, storage):
+    """Return the data of partitions as those of a shard.
 
     Parameters
     ----------
-    parts : list of Checked
-    n_codes : int
-        How many of the last columns are codes of categories.
+    parts : list of Data or None
     in_order : bool
         Whether to take the rows as they come, and not find copies.
     storage : {"memory", "disk"}
         Where the worker keeps them.
     """
-    X = _joined([part.X for part in parts], storage)
-    targets = np.concatenate([part.targets for part in parts])
-    weight = None
-    if parts[0].weight is not None:
-        weight = np.concatenate([part.weight for part in parts])
-    rows = rows_with_weight(len(X), weight)
-    n_rows = len(rows.index)
-    data = Data(X, targets, rows, n_rows, None, weight is not None, n_codes)
+    parts = [part for part in parts if part is not None]
+    starts = np.cumsum([0, *(len(part.X) for part in parts[:-1])])
+    rows = Rows.joined(
+        [
+            part.rows._replace(index=part.rows.index + start)
+            for part, start in zip(parts, starts, strict=True)
+        ]
+    )
+    data = parts[0]._replace(
+        X=_joined([part.X for part in parts], storage),
+        targets=np.concatenate([part.targets for part in parts]),
+        rows=rows,
+        n_rows=len(rows.index),
+    )
     return data if in_order else data.in_canonical_order()
 
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skdnn._categories import in_order
+from skdnn._categories import in_order, is_from_dtype
 from skdnn._data import validation_size
+from skdnn._parts import Columns, warn_of_columns
 from skdnn.dask._partitions import groups
 from skdnn.dask._shards import (
     check,
@@ -31,6 +32,16 @@ MOST_HELD_OUT = 2**17
 
 #: Raw predictions of these that the client receives each epoch.
 MOST_PREDICTED = 2**21
+
+
+def columns_of(X):
+    """Return what the columns of a partition are."""
+    return Columns.of(X)
+
+
+def merge_columns(parts):
+    """Return what the columns of several partitions are."""
+    return Columns.merged(parts)
 
 
 class Look(NamedTuple):
@@ -84,7 +95,7 @@ def _labels(targets, y):
     return targets.classes
 
 
-def together(looks):
+def merge_looks(looks):
     """Return the `Look` at the partitions of several."""
     n_rows = [n for one in looks for n in one.n_rows]
     seen = [one for one in looks if one.labels is not None]
@@ -135,7 +146,7 @@ class Table:
         self.model = model
         self.storage = storage
         self._partitions = partitions
-        self._names = None
+        self._names = self.columns = None
 
     def look(self, learn, classes=None):
         """Find out how many rows there are.
@@ -144,17 +155,22 @@ class Table:
         columns may be those of a pretrained network.
         """
         model = self.model
+        encoder = model.encoder
+        if not hasattr(encoder, "categorical_columns_"):
+            encoder = copy(encoder)
+            wanted = self._categories(encoder.categorical_features)
+            encoder.categorical_features = wanted
         looks = [
             self._compute(
                 look,
-                *(self.estimator, model.encoder, model.targets),
+                *(self.estimator, encoder, model.targets),
                 *self._partitions.arguments(i)[:2],
                 i=i,
             )
             for i in range(len(self._partitions))
         ]
         (seen,) = self.cluster.collect(
-            [self.cluster.merge(together, looks, at=(self._tag,))]
+            [self.cluster.merge(merge_looks, looks, at=(self._tag,))]
         )
         self._n_rows = seen.n_rows
         self.n_samples = sum(seen.n_rows)
@@ -172,6 +188,25 @@ class Table:
         encoder._seen, encoder._index = self._names, None
         if "feature_names_in_" in seen.columns:
             encoder.feature_names_in_ = seen.columns["feature_names_in_"]
+
+    def _categories(self, wanted):
+        """Return which columns are categories, if their dtypes have to say so.
+
+        A column of objects is what it is in all partitions.
+        """
+        partitions, self.columns = self._partitions, None
+        if not partitions.is_frame or not is_from_dtype(wanted):
+            return wanted
+        if partitions.example is not None:
+            self.columns = Columns.of(partitions.example)
+        else:
+            parts = [
+                self._compute(columns_of, partitions.X[i], i=i)
+                for i in range(len(partitions))
+            ]
+            merged = self.cluster.merge(merge_columns, parts, at=(self._tag,))
+            (self.columns,) = self.cluster.collect([merged])
+        return self.columns.categories(wanted)
 
     def gather_rows(self, in_one_place, in_order):
         """Put the rows on the workers, in shards of about as many each.
@@ -191,7 +226,6 @@ class Table:
         workers = self.cluster.workers
         of_shards = groups(self._n_rows, 1 if in_one_place else len(workers))
         self.workers = workers[: len(of_shards)]
-        n_codes = len(self.model.encoder.categorical_columns_)
         self._data = []
         for k, (group, worker) in enumerate(zip(of_shards, self.workers, strict=True)):
             parts = [
@@ -204,9 +238,7 @@ class Table:
                 )
                 for i in group
             ]
-            self._data.append(
-                self._submit(join, parts, n_codes, in_order, self.storage, k=k)
-            )
+            self._data.append(self._submit(join, parts, in_order, self.storage, k=k))
         sizes = self._of_each(n_rows_of, self._data)
         n_rows, self._n_distinct, weights = map(list, zip(*sizes, strict=True))
         total = sum(weights)
@@ -258,6 +290,8 @@ class Table:
         ]
         merged = self.cluster.merge(merge_statistics, parts, at=(self._tag,))
         (statistics,) = self.cluster.collect([merged])
+        if self.columns is not None and statistics.columns is not None:
+            warn_of_columns(self.columns, self.model.encoder, statistics)
         return statistics
 
     def encoded(self):

@@ -255,7 +255,8 @@ class ClusterTraining(Training):
         if trainer.time_for is not None:
             trainer.max_epochs = trainer.time_for(trainer.epoch)
         epoch = Epoch(
-            trainer.epoch, self._n_rounds, trainer.plateau_factor, trainer.max_epochs
+            *(trainer.epoch, trainer.step.draws, self._n_rounds),
+            *(trainer.plateau_factor, trainer.max_epochs),
         )
         last, self._raw = [], []
         for i, track in enumerate(self._tracks):
@@ -277,6 +278,7 @@ class ClusterTraining(Training):
             track.orders.update(state.orders)
             if track.model.network is not trainer.network:
                 trainer.network.set_member(i, track.model.network)
+        trainer.step.draws += self._n_batches
         return float(np.mean([state.loss for state in states]))
 
     def _rounds(self, i, track, epoch):
