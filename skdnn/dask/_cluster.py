@@ -32,8 +32,17 @@ class Cluster:
         self._name = uuid4().hex
         self.workers = sorted(self.client.ncores())
         if not self.workers:
+            self.workers = self._first_workers()
+
+    def _first_workers(self):
+        """Return the workers of a cluster that is only just starting."""
+        from distributed import TimeoutError
+
+        try:
             self.client.wait_for_workers(1, timeout=PATIENCE)
-            self.workers = sorted(self.client.ncores())
+        except TimeoutError:
+            raise _no_worker() from None
+        return sorted(self.client.ncores())
 
     def memory(self):
         """Return the bytes that the smallest worker may use; infinite is no limit."""
@@ -74,13 +83,12 @@ class Cluster:
 
         while True:
             try:
-                wait(futures, timeout=PATIENCE)
+                with self.client.as_current():
+                    wait(futures, timeout=PATIENCE)
                 return self.client.gather(futures)
             except TimeoutError:
                 if not self.client.ncores():
-                    raise RuntimeError(
-                        f"The cluster has had no worker for {PATIENCE} seconds."
-                    ) from None
+                    raise _no_worker() from None
 
     def merge(self, function, futures, at):
         """Return the future of ``function([...])`` of many, merged a few at a time."""
@@ -129,6 +137,14 @@ def clear_errors():
             "closed or its tasks were cancelled. The estimator is as it was before. "
             f"({type(error).__name__}: {error})"
         ) from error
+
+
+def _no_worker():
+    """Return the error that there is nobody to do the work."""
+    return RuntimeError(
+        f"The Dask cluster has had no worker for {PATIENCE} seconds. The estimator is "
+        "as it was before."
+    )
 
 
 def _place(worker):

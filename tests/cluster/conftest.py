@@ -14,6 +14,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if here in item.path.parents:
             item.add_marker("cluster")
+            # What Dask leaves where the other end of a connection was killed.
+            for kind in "ResourceWarning", "pytest.PytestUnraisableExceptionWarning":
+                item.add_marker(pytest.mark.filterwarnings(f"ignore::{kind}"))
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +26,7 @@ def processes():
 
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
