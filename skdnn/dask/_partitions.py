@@ -83,7 +83,9 @@ def _row_chunks(X):
 def _parts(collection, chunks):
     """Return a collection as a list of Delayed, of so many rows each if it is known."""
     if not hasattr(collection, "chunks"):
-        return list(collection.to_delayed())
+        # As they are: Dask would read small files of few columns together, so that X
+        # and y no longer had the same partitions.
+        return list(collection.to_delayed(optimize_graph=False))
     own = _row_chunks(collection)
     if chunks is not None and own is not None and sum(chunks) == sum(own):
         collection = collection.rechunk({0: chunks})
