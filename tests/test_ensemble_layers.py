@@ -319,3 +319,28 @@ def test_shared_members_have_few_parameters(rng):
         for n, shared in [(10, True), (2, False)]
     ]
     assert sizes[0] < 5 * sizes[1]
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_members_can_be_set(switch, rng):
+    """One by one, from networks that are like them; the others stay as they are."""
+    options = SWITCHES[switch]
+    ensemble = make_network(rng, n_members=3, n_outputs=4, **options)
+    other = make_network(rng, n_members=3, n_outputs=4, **options)
+    other.params[...] = rng.standard_normal(other.params.shape)
+    alone = make_network(rng, n_outputs=4, **options)
+    x = make_rows(rng, 20, options)
+    for network in ensemble, other:
+        network.adapt(x)
+    before = ensemble.forward(x)
+
+    alone.copy_member(other, 1)
+    ensemble.set_member(1, alone)
+
+    after = ensemble.forward(x)
+    np.testing.assert_array_equal(after[1], other.forward(x)[1])
+    np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
+    for m in range(3):
+        alone.copy_member(other, m)
+        ensemble.set_member(m, alone)
+    np.testing.assert_array_equal(ensemble.params, other.params)

@@ -10,7 +10,8 @@ import pytest
 import skdnn
 
 LEVELS = [
-    {"skdnn", "skdnn.onnx"},
+    {"skdnn", "skdnn.dask", "skdnn.onnx"},
+    {"skdnn.dask._estimators"},
     {
         "skdnn.classifier",
         "skdnn.regressor",
@@ -32,8 +33,11 @@ LEVELS = [
     {"skdnn.onnx._graph"},
     {"skdnn._base"},
     {"skdnn._advice", "skdnn._attributions", "skdnn._fitted", "skdnn._persistence"},
+    {"skdnn.dask._table"},
+    {"skdnn.dask._training"},
     {"skdnn._html", "skdnn._recipe", "skdnn._streamed", "skdnn._training"},
     {"skdnn._callbacks", "skdnn._clock", "skdnn._ending", "skdnn._stopping"},
+    {"skdnn.dask._rounds", "skdnn.dask._shards"},
     {"skdnn._parts", "skdnn._validation"},
     {"skdnn._calibration", "skdnn._data", "skdnn._model"},
     {"skdnn._architecture", "skdnn._targets", "skdnn.encoding"},
@@ -57,6 +61,10 @@ LEVELS = [
         "skdnn._rows",
         "skdnn._sklearn_compat",
         "skdnn._version",
+        "skdnn.dask._cluster",
+        "skdnn.dask._partitions",
+        "skdnn.dask._prediction",
+        "skdnn.dask._storage",
         "skdnn.streaming",
     },
     {"skdnn.nn.trainer"},

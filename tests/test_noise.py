@@ -9,7 +9,7 @@ from skdnn.nn.batches import Batch
 from skdnn.nn.layers import Dense, Dropout
 from skdnn.nn.losses import SquaredError
 from skdnn.nn.network import Network, Workspace, build_mlp
-from skdnn.nn.noise import Noise, mix, stream_key
+from skdnn.nn.noise import Noise, mix, seed_of_member, stream_key
 from skdnn.nn.optimizers import SGD
 from skdnn.nn.step import Step
 
@@ -49,6 +49,15 @@ def test_mix_is_splitmix():
         0x06C45D188009454F,
     ]
     assert mix(2**64 - 1) == 0xE4D971771B652C20
+
+
+@pytest.mark.parametrize("seed", [0, 1, SEED, 2**64 - 1])
+@pytest.mark.parametrize("member", [0, 1, 7])
+def test_a_member_alone_draws_the_same(seed, member):
+    """With a seed of its own, in all layers."""
+    alone = seed_of_member(seed, member)
+    for layer in 0, 5:
+        assert stream_key(alone, 0, layer) == stream_key(seed, member, layer)
 
 
 def test_golden_bits():

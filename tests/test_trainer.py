@@ -1,8 +1,11 @@
 """The loop: epochs, schedules, and what happens when training goes wrong."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from skdnn.nn import compiled
 from skdnn.nn.batches import Batch, Batches
 from skdnn.nn.losses import SquaredError
 from skdnn.nn.optimizers import LBFGS, SGD, Momentum
@@ -157,6 +160,31 @@ def test_two_runs_are_one(rng):
     assert first.losses + second.losses == whole.losses
     assert second.epoch == 4
     np.testing.assert_array_equal(second.network.params, whole.network.params)
+
+
+@pytest.mark.parametrize("engine", [False, compiled.available])
+def test_parts_of_an_epoch_are_one(rng, engine, monkeypatch):
+    """Wherever it is cut, by NumPy and by the compiled engine."""
+    monkeypatch.setattr(compiled, "available", engine)
+    X, y = draw(rng)
+    start = make_trainer([3, 4, 1], rng, Momentum(), dropout=0.3).network.snapshot()
+
+    def trained(cuts):
+        trainer = make_trainer([3, 4, 1], rng, Momentum(), dropout=0.3)
+        trainer.network.restore(start)
+        total = 0.0
+        for first, stop in pairwise(cuts):
+            batches = Batches(X, y, None, 4, np.random.default_rng(3))
+            total += trainer.run_part(batches, first, stop)
+        return total, trainer.network.params
+
+    total, params = trained([0, 8])
+    for cuts in [0, 3, 8], [0, 1, 2, 7, 8]:
+        total_of_parts, params_of_parts = trained(cuts)
+        np.testing.assert_array_equal(params_of_parts, params)
+        assert total_of_parts == pytest.approx(total, rel=1e-12)
+    assert total > 0
+    assert (params != start[0]).any()
 
 
 def test_dropout_draws_from_its_seed(rng):
