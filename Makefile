@@ -109,7 +109,8 @@ test-dask: ## Test on clusters of Dask
 	@$(MAKE) --no-print-directory VENV=.venv-dask EXTRA=,dask test-cluster
 
 test-cluster: $(INSTALLED)
-	@OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q tests/cluster
+	@OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q tests/cluster \
+	    "tests/test_docs.py::test_blocks_run[cluster.md]"
 	@$(RUN) examples/search_on_cluster.py
 	@$(RUN) examples/fit_on_cluster.py
 

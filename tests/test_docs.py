@@ -21,7 +21,10 @@ PAGES = [
 FOLDERS = [ROOT, Path(skdnn.__file__).parent, ROOT / "tests"]
 TESTS = "\n".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
 #: What a page needs that may not be there.
-NEEDS = {"export.md": ["onnxruntime", "skl2onnx"]}
+NEEDS = {
+    "cluster.md": ["distributed"],
+    "export.md": ["onnxruntime", "skl2onnx"],
+}
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)[)#]")
 

@@ -11,7 +11,7 @@ import numpy as np
 from skdnn.nn.step import Step
 from skdnn.nn.workers import ALONE
 
-__all__ = ["Trainer"]
+__all__ = ["PROBED_ROWS", "Trainer"]
 
 #: Rows of the last batch that an epoch is judged by, besides its loss.
 PROBED_ROWS = 32
