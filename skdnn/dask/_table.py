@@ -76,7 +76,7 @@ def look(estimator, encoder, targets, X, y):
         # A part of the rows is no reason to warn.
         warnings.simplefilter("ignore")
         if not hasattr(encoder, "categorical_columns_"):
-            encoder = copy(encoder)
+            encoder, estimator = copy(encoder), copy(estimator)
             encoder.validate(estimator, X, reset=True)
             columns = {k: v for k, v in vars(estimator).items() if k in NOTED}
             names = dict(
@@ -103,10 +103,11 @@ def merge_looks(looks):
         return Look(n_rows, {}, {}, None)
     first, names = seen[0], {}
     for one in seen:
-        if str(one.columns) != str(first.columns):
+        columns, expected = _plain(one.columns), _plain(first.columns)
+        if columns != expected:
             raise ValueError(
-                f"All partitions of X must have the same columns, got {first.columns} "
-                f"and {one.columns}."
+                f"All partitions of X must have the same columns, got {expected} and "
+                f"{columns}."
             )
         for column, own in one.names.items():
             names[column] = in_order({*names.get(column, ()), *own})
@@ -114,6 +115,10 @@ def merge_looks(looks):
     if first.labels.ndim == 1:
         labels = np.unique(labels)
     return Look(n_rows, first.columns, names, labels)
+
+
+def _plain(columns):
+    return {name: np.asarray(value).tolist() for name, value in columns.items()}
 
 
 #: What an estimator notes of the columns that it is fitted to.

@@ -6,7 +6,9 @@ from inspect import signature
 from pathlib import Path
 from time import monotonic, sleep
 
+import dask
 import dask.array as da
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
@@ -304,6 +306,30 @@ def test_partitions_that_do_not_match(client):
     (other,) = frames(pd.Series(y), sizes=[40, 20])
     with pytest.raises(ValueError, match="X and y must have as many rows"):
         on_cluster().fit(frame, other)
+
+
+def test_columns_that_differ(client):
+    """Partitions are parts of one table."""
+    X, y = binary(40)
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    lazy, target = frames(frame, pd.Series(y), sizes=[20, 20])
+    parts = [lazy.partitions[0], lazy.partitions[1].rename(columns={"d": "e"})]
+    other = dd.from_delayed(
+        [d for p in parts for d in p.to_delayed()], verify_meta=False
+    )
+    with pytest.raises(ValueError, match="All partitions of X must have the same"):
+        on_cluster().fit(other, target)
+
+
+def test_text_that_is_a_number_here_and_there(client):
+    """A column of objects is what it is in the whole table."""
+    X = pd.DataFrame({"a": [1, 2] * 20 + ["x", "y"] * 20, "b": np.arange(80.0)})
+    y = pd.Series(np.arange(80) % 2)
+    with dask.config.set({"dataframe.convert-string": False}):
+        lazy, target = frames(X, y, sizes=[40, 40])
+        est = on_cluster().fit(lazy, target)
+    assert_same(est, classifier().fit(X, y))
+    assert est.encoder_.categories_[0].tolist() == ["1", "2", "x", "y"]
 
 
 def test_no_rows(client):
