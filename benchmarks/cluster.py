@@ -223,10 +223,11 @@ def speed(n_rows, n_epochs):
             rates.append((n_rows / epoch, n_rows * n_epochs / seconds["training"]))
             loss = log_loss(y_new, est.predict_proba(X_new))
             other, boosted = lightgbm(client, X, y, X_new, y_new)
+            of_kinds = " ".join(f"{seconds[k]:>10.2f}" for k in kinds)
             print(
-                f"{n:>8} {total:>8.1f} {epoch:>8.2f} {rates[-1][0]:>9.0f} {other:>9.1f} "
-                + " ".join(f"{seconds[k]:>10.2f}" for k in kinds)
-                + f"  {loss:.4f} {boosted:.4f}",
+                f"{n:>8} {total:>8.1f} {epoch:>8.2f} {rates[-1][0]:>9.0f} "
+                f"{other:>9.1f} {of_kinds}"
+                f"  {loss:.4f} {boosted:.4f}",
                 flush=True,
             )
             if n == 2:
@@ -239,10 +240,12 @@ def speed(n_rows, n_epochs):
     )
     n_bytes = len(pickle.dumps(state))
     print(
-        f"efficiency of two workers, by rows a second: {rates[1][0] / rates[0][0] / 2:.2f}"
+        "efficiency of two workers, in rows a second: "
+        f"{rates[1][0] / rates[0][0] / 2:.2f}"
     )
     print(
-        f"a state has {n_bytes / 1e6:.2f} MB: a round of n workers sends n - 1 and receives n - 1"
+        f"a state has {n_bytes / 1e6:.2f} MB; in a round of n workers, n - 1 go up the "
+        "tree, and n - 1 down"
     )
     print(f"a task among many takes the scheduler {1e3 * task_seconds:.2f} ms")
     return Measured(rates[0][1], n_bytes, task_seconds)
