@@ -33,10 +33,12 @@ def on_dask(*arrays):
         LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
-        Client(cluster),
-        parallel_config("dask", scatter=list(arrays)),
+        Client(cluster) as client,
     ):
-        yield
+        # Dask would let go of all copies but one, and a worker may die.
+        client.amm.stop()
+        with parallel_config("dask", scatter=list(arrays)):
+            yield
 
 
 @contextmanager

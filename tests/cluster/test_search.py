@@ -63,8 +63,8 @@ def test_killed_worker():
     """It costs the fits that it had not done, and nothing else."""
     X, y = binary(2000)
     data = X, y, list(KFold(3).split(X))
-    grid = {"learning_rate": np.linspace(0.01, 0.1, 5)}
-    est = classifier(max_iter=10)
+    grid = {"learning_rate": np.linspace(0.01, 0.1, 6)}
+    est = classifier(max_iter=20)
     expected = GridSearchCV(est, grid, cv=data[2]).fit(X, y).cv_results_
     with (
         distributed.LocalCluster(
@@ -72,8 +72,10 @@ def test_killed_worker():
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
+        # Which keeps one copy of what was sent to all.
+        client.amm.stop()
         pid = min(client.run(os.getpid).values())
-        timer = Timer(1.0, os.kill, [pid, signal.SIGKILL])
+        timer = Timer(3.0, os.kill, [pid, signal.SIGKILL])
         with scattered(*data):
             timer.start()
             search = GridSearchCV(est, grid, cv=data[2]).fit(X, y)
