@@ -20,6 +20,7 @@ from skdnn.nn.batches import Batches
 from skdnn.nn.noise import mix
 from skdnn.nn.optimizers import Optimizer
 from skdnn.nn.schedules import Schedule
+from skdnn.nn.steps import steps
 from skdnn.nn.trainer import Trainer
 from skdnn.nn.workers import Workers
 
@@ -135,8 +136,10 @@ def run_round(shard, plan, state, epoch, number, place):
     # The same for all rounds of an epoch.
     order = deepcopy(state.orders[place])
     batches = Batches(*shard.batch, size, order if plan.shuffle else None)
-    with shared_threads(), _workers(trainer.network, size) as workers:
-        loss = trainer.run_part(batches, first, stop, workers)
+    taken = steps(trainer.step, batches)
+    largest = 2 * size * trainer.network.largest_matrix
+    with shared_threads(), _workers(largest, taken.n_apart) as workers:
+        loss = trainer.run_part(taken, first, stop, workers)
     shard.trainer = trainer
     memory = {
         name: value.copy() if isinstance(value, np.ndarray) else value
@@ -186,7 +189,7 @@ def judge(shard, plan, state):
     """Return raw predictions of the rows that a shard holds out."""
     model = plan.model.copy()
     model.network.restore((state.params, state.statistics))
-    with shared_threads(), _workers(model.network, 1) as workers:
+    with shared_threads(), _workers(0, model.network.n_members or 1) as workers:
         if shard.positions is None:
             every = np.arange(len(shard.held_out))
             return raw_predictions([model.network], shard.held_out, every, workers)
@@ -231,11 +234,10 @@ def _trainer(shard, plan, state, epoch, place):
 
 
 @contextmanager
-def _workers(network, n_rows):
-    """Yield threads for members that train side by side."""
-    apart = network.n_members if network.members_apart else 1
+def _workers(n_operations, n_apart):
+    """Yield threads for what runs side by side; as in `threads_for`."""
     with (
-        threads_for(2 * n_rows * network.largest_matrix, apart) as n_threads,
+        threads_for(n_operations, n_apart) as n_threads,
         Workers(n_threads) as workers,
     ):
         yield workers

@@ -235,12 +235,12 @@ class ClusterTraining(Training):
                 on_epoch_begin()
                 network.snapshot(out=before)
                 try:
-                    loss = self._run_epoch()
+                    loss, rate = self._run_epoch()
                 except KeyboardInterrupt:
                     network.restore(before)
                     raise
                 with np.errstate(all="ignore"):
-                    diverged = trainer.end_epoch(loss, probe, before)
+                    diverged = trainer.end_epoch(loss, probe, before, rate)
                 if diverged or on_epoch_end():
                     break
         except KeyboardInterrupt:
@@ -250,7 +250,10 @@ class ClusterTraining(Training):
         self.n_steps = self.rule.n_epochs * self._n_batches
 
     def _run_epoch(self):
-        """Run the rounds of an epoch; return the mean objective before each step."""
+        """Run the rounds of an epoch.
+
+        Return the mean objective before each step, and the first learning rate.
+        """
         trainer = self.trainer
         if trainer.time_for is not None:
             trainer.max_epochs = trainer.time_for(trainer.epoch)
@@ -279,7 +282,9 @@ class ClusterTraining(Training):
             if track.model.network is not trainer.network:
                 trainer.network.set_member(i, track.model.network)
         trainer.step.draws += self._n_batches
-        return float(np.mean([state.loss for state in states]))
+        factor = trainer.schedule.factors(np.array([epoch.number]), epoch.max_epochs)
+        rate = float(trainer.learning_rate * (epoch.plateau_factor * factor[0]))
+        return float(np.mean([state.loss for state in states])), rate
 
     def _rounds(self, i, track, epoch):
         """Return the future of the state after the rounds of an epoch on a track."""
