@@ -44,6 +44,23 @@ def test_errors(wrong):
         assert not workers.stopped
 
 
+def test_an_error_ends_a_wait():
+    """Whoever waits for a thread that has failed, as parts of a step do, hears of it."""
+    main, heard = threading.current_thread(), []
+
+    def work(_):
+        if threading.current_thread() is not main:
+            raise MemoryError
+        end = perf_counter() + PATIENCE
+        while not workers.stopped and perf_counter() < end:
+            sleep(0.001)
+        heard.append(bool(workers.stopped))
+
+    with Workers(2) as workers, pytest.raises(MemoryError):
+        workers.map(work, range(2))
+    assert heard == [True]
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends signals")
 @pytest.mark.parametrize("who", ["works", "waits"])
 def test_interrupt(who):

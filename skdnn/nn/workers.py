@@ -51,7 +51,12 @@ class Workers:
                     i = left.popleft()
                 except IndexError:  # another thread was faster
                     return
-                results[i] = function(*items[i])
+                try:
+                    results[i] = function(*items[i])
+                except BaseException:
+                    # Others may be waiting for this thread.
+                    self.stopped[0] = 1
+                    raise
 
         # The thread that asks works too, which saves waking another.  Futures are made
         # here, as that of `submit` is lost where Ctrl-C comes in the midst of it.
