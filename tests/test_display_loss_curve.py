@@ -172,6 +172,18 @@ def test_no_learning_rate(plt):
     assert len(display.figure_.axes) == 1
 
 
+def test_learning_rate_of_an_older_pickle(plt):
+    """It was fitted before the attribute was there: the losses are drawn."""
+    clf = scheduled()
+    del clf.learning_rate_curve_
+    for plot_learning_rate in False, True:
+        display = LossCurveDisplay.from_estimator(
+            clf, plot_learning_rate=plot_learning_rate
+        )
+        np.testing.assert_array_equal(display.lines_[0].get_ydata(), clf.loss_curve_)
+        assert display.learning_rate_ax_ is None
+
+
 def test_learning_rate_without_a_grid(plt):
     """Axes that lie anywhere can't be divided, and stay empty."""
     ax = plt.figure().add_axes((0, 0, 1, 1))

@@ -137,6 +137,8 @@ class LossCurveDisplay:
         check_is_fitted(estimator)
         validated = estimator.validation_loss_curve_ is not None
         scoring = estimator.scoring
+        # Older pickles have no such attribute.
+        rates = getattr(estimator, "learning_rate_curve_", None)
         has_scores = validated and scoring != "loss"  # whose scores are -loss
         display = cls(
             estimator.loss_curve_,
@@ -145,7 +147,7 @@ class LossCurveDisplay:
             score_name=scoring if isinstance(scoring, str) else None,
             best_iter=estimator.best_iter_ if validated else None,
             learning_rate=estimator.learning_rate_,
-            learning_rate_curve=estimator.learning_rate_curve_,
+            learning_rate_curve=rates,
             estimator_name=type(estimator).__name__ if name is None else name,
         )
         return display.plot(ax=ax, plot_learning_rate=plot_learning_rate, **kwargs)
