@@ -128,8 +128,9 @@ def shared_threads():
 def threads_for(n_operations, side_by_side=1):
     """Divide the threads of a fit between BLAS and what runs side by side.
 
-    BLAS has one thread while the largest matrix product has few operations, or while
-    networks are trained next to one another.
+    BLAS has one thread while the largest matrix product has few operations, or where
+    several things could run side by side: even if none does, as BLAS may round in
+    another way on several threads, and may get them back when another fit ends.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def threads_for(n_operations, side_by_side=1):
         How many of them may be.
     """
     n_threads = min(side_by_side, _sharing.n_threads()) if side_by_side > 1 else 1
-    small = int(n_threads > 1 or n_operations < LARGE_PRODUCT)
+    small = int(side_by_side > 1 or n_operations < LARGE_PRODUCT)
     _sharing.count(small=small)
     try:
         yield n_threads

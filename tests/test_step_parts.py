@@ -13,6 +13,7 @@ from skdnn.nn.optimizers import LBFGS, OPTIMIZERS
 from skdnn.nn.step import Step
 from tests.tables import parameters
 from tests.test_recording import LOSSES, NETWORKS, N, assert_same, build, table, train
+from tests.threads import blas_threads, set_blas_threads
 
 pytestmark = [
     pytest.mark.skipif(not compiled.available, reason=f"{compiled.why_not}"),
@@ -141,6 +142,28 @@ def test_fits(make, early_stopping, cut, monkeypatch):
     assert fitted[0].loss_curve_ == fitted[1].loss_curve_
     assert_array_equal(parameters(fitted[0]), parameters(fitted[1]))
     assert threading.active_count() == before
+
+
+def test_one_thread_of_blas(cut, monkeypatch):
+    """A fit that has one thread leaves BLAS no more, which would round otherwise.
+
+    It has one beside another fit, which may end before it does.
+    """
+    monkeypatch.setattr("skdnn._threads._sharing.n_threads", lambda: 1)
+    found, run = set(), steps.RecordedSteps._run
+
+    def spy(self, *arguments):
+        found.update(blas_threads())
+        run(self, *arguments)
+
+    monkeypatch.setattr(steps.RecordedSteps, "_run", spy)
+    # A product that BLAS would have its threads for.
+    monkeypatch.setattr("skdnn._threads.LARGE_PRODUCT", 0)
+    X = np.random.default_rng(0).standard_normal((90, 5))
+    with set_blas_threads(2):
+        DNNRegressor((16,), n_members=1, max_iter=1).fit(X, X[:, 0])
+        assert set(blas_threads()) == {2}
+    assert found == {1}
 
 
 # Which steps are cut

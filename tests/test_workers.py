@@ -45,7 +45,7 @@ def test_errors(wrong):
 
 
 def test_an_error_ends_a_wait():
-    """Whoever waits for a thread that has failed, as parts of a step do, hears of it."""
+    """Whoever waits for a thread that failed, as parts of a step do, hears of it."""
     main, heard = threading.current_thread(), []
 
     def work(_):
