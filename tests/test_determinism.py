@@ -400,6 +400,7 @@ def test_fit_leaves_its_input_alone():
 # Processes
 
 
+@pytest.mark.slow
 def test_parallel_search():
     """A search in two processes finds the same scores as in one."""
     X, y = binary()

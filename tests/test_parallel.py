@@ -40,7 +40,13 @@ from tests.threads import PATIENCE, blas_threads, set_blas_threads
 #: Backends of joblib that start processes, which takes seconds.
 PROCESSES = ["loky", "multiprocessing"]
 BACKENDS = ["threading", *PROCESSES]
-backends = pytest.mark.parametrize("backend", BACKENDS)
+backends = pytest.mark.parametrize(
+    "backend",
+    [
+        "threading",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in PROCESSES),
+    ],
+)
 
 
 # From Python 3.12 on, a fork of a process with threads warns.
@@ -91,13 +97,7 @@ def assert_same(one, two):
     assert one.validation_scores_ == two.validation_scores_
 
 
-@pytest.mark.parametrize(
-    "backend",
-    [
-        "threading",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in PROCESSES),
-    ],
-)
+@backends
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
 def test_searches_agree(backend, task):
     """A search in two jobs finds what it finds in one, with all that is random on."""
@@ -142,7 +142,9 @@ def test_cross_validation_agrees(backend):
         assert_same(one, two)
 
 
-@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+@pytest.mark.parametrize(
+    "backend", ["loky", pytest.param("multiprocessing", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("table", [np.asarray, np.asfortranarray, sp.csr_array])
 def test_data_that_joblib_maps(backend, table):
     """Data that processes share, mapped into memory and read-only, are the same."""
