@@ -392,9 +392,15 @@ def test_a_fitted_estimator_has_no_trace_of_a_run():
 # With nothing but the constructor's defaults
 
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
-@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize(
+    ("Estimator", "warm_start"),
+    [
+        (DNNClassifier, False),
+        pytest.param(DNNClassifier, True, marks=pytest.mark.slow),
+        pytest.param(DNNRegressor, False, marks=pytest.mark.slow),
+        pytest.param(DNNRegressor, True, marks=pytest.mark.slow),
+    ],
+)
 def test_defaults_with_callbacks(Estimator, warm_start, capsys):
     """Callbacks hear the number of epochs that "auto" stands for."""
     monitor = ScoringMonitor(scoring="neg_mean_squared_error")

@@ -349,6 +349,7 @@ def assert_valid(est, said, case):
         np.testing.assert_array_equal(predicted, est.classes_[proba.argmax(axis=1)])
 
 
+@pytest.mark.slow
 @given(cases(long=False))
 @settings(PROFILE, max_examples=40)
 def test_draws(case):

@@ -39,7 +39,6 @@ from tests.threads import PATIENCE, blas_threads, set_blas_threads
 
 #: Backends of joblib that start processes, which takes seconds.
 PROCESSES = ["loky", "multiprocessing"]
-BACKENDS = ["threading", *PROCESSES]
 backends = pytest.mark.parametrize(
     "backend",
     [

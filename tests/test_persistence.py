@@ -399,6 +399,7 @@ PARTS = [
 ]
 
 
+@pytest.mark.slow
 def test_fault_19_estimators_go_to_other_processes():
     """Whatever an estimator is made of, it can be pickled, cloned and sent to loky.
 
