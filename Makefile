@@ -106,7 +106,7 @@ test-browser: $(INSTALLED) ## Test what notebooks show in Chromium (Debian: inst
 # Dask has an environment of its own, so that all else is tested without it. One process
 # after the other, as each test starts several.
 test-dask: ## Test on clusters of Dask
-	@$(MAKE) --no-print-directory VENV=.venv-dask EXTRA=,dask test-cluster
+	@$(MAKE) --no-print-directory VENV=.venv-dask EXTRA=,test-dask test-cluster
 
 test-cluster: $(INSTALLED)
 	@OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q tests/cluster \

@@ -1,8 +1,12 @@
-"""Parquet in, Parquet out, and a plain estimator in the end: a fit on a Dask cluster.
+"""
+A fit on a cluster
+==================
+
+Parquet in, Parquet out, and a plain estimator in the end: a fit on a Dask cluster.
 
 The table is made by this script, in files of unequal size, with numbers, holes and
-categories; two workers here stand for a cluster. Only `LocalCluster` is of this
-machine: with `Client("address:8786")` and a path that all workers can read, the same
+categories; two workers here stand for a cluster. Only ``LocalCluster`` is of this
+machine: with ``Client("address:8786")`` and a path that all workers can read, the same
 lines fit a table of any size.
 """
 

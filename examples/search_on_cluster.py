@@ -1,9 +1,14 @@
-"""A search whose fits run on a cluster, of Dask or of Ray, through joblib.
+"""
+A search on a cluster
+=====================
 
-`python examples/search_on_cluster.py` starts two workers of Dask here, and with `ray`
-behind it the same of Ray; `Client("address:8786")` and `ray.init("address")` are those
-of a cluster that is there already. The table and the folds are sent to the workers
-before the search, once: a worker that dies then costs the fits that it had not done.
+A search whose fits run on a cluster, of Dask or of Ray, through joblib.
+
+``python examples/search_on_cluster.py`` starts two workers of Dask here, and with
+``ray`` behind it the same of Ray; ``Client("address:8786")`` and
+``ray.init("address")`` are those of a cluster that is there already. The table and the
+folds are sent to the workers before the search, once: a worker that dies then costs the
+fits that it had not done.
 """
 
 import sys
