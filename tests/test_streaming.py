@@ -193,6 +193,8 @@ SOURCES = {
 }
 
 
+# Not all versions of scikit-learn see the names of polars' columns.
+@pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")
 @pytest.mark.sampled
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
