@@ -60,7 +60,7 @@ examples: $(INSTALLED) ## Run the examples of the gallery, for what they print
 	    MPLBACKEND=Agg $(RUN) -W "ignore:FigureCanvasAgg:UserWarning" $$script; \
 	done
 
-test: lint ## Run lint, unit tests, doctests, the examples and the code in the README
+test: lint ## Run lint, unit tests, doctests and the code in the README
 	@$(PYTEST) -m "$(FAST)"
 
 test-numpy: $(INSTALLED) ## Run the same tests without the compiled engine

@@ -52,6 +52,7 @@ def check_figures(plt):
     return len(numbers)
 
 
+@pytest.mark.slow
 @gallery
 def test_runs(script, plt, tmp_path, monkeypatch):
     """It runs without a warning, and draws each figure within a block.
