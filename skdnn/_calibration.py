@@ -103,6 +103,35 @@ def fit_temperature(loss, y, raw, weight=None, n=None):
     return exp(-s), mean_loss(exp(s))[0]
 
 
+def temperature_of_learned(loss, y, raw, weight=None):
+    """Return the temperature for rows that have been learned, where none is held out.
+
+    Of rows that are all predicted well, that of `fit_temperature` would only say so.
+    This one makes them as sure as their number allows: with `n` rows of `k` classes,
+    their loss is that beside `k` more rows, one of each class, which have the same
+    columns as they (Laplace's rule of succession: ``(n + 1) / (n + k)`` at most).
+
+    Parameters
+    ----------
+    loss, y, raw, weight
+        As in `MeanLoss`.
+
+    Returns
+    -------
+    temperature : float
+        No less than 1.
+    """
+    n, n_classes = len(y), max(2, raw.shape[-1] if loss.link == "softmax" else 2)
+    smoothed = loss.smoothed(n_classes / (n + n_classes))
+    mean_loss = MeanLoss(smoothed, y, raw, weight)
+
+    @cache
+    def slope(s):
+        return mean_loss(exp(s))[1]
+
+    return max(1.0, exp(-_downhill(slope)))
+
+
 def _downhill(slope):
     """Return where the slope changes its sign, or the limit on the way down from 0."""
     s, direction = 0.0, -np.sign(slope(0.0))

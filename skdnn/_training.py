@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skdnn._calibration import temperature_of_learned
 from skdnn._callbacks import ProgressLine
 from skdnn._clock import Clock
 from skdnn._ending import check_end
 from skdnn._model import Model
 from skdnn._parameters import from_name, is_auto
+from skdnn._recipe import FEWEST_TO_SPLIT
 from skdnn._stopping import StoppingRule
 from skdnn._threads import threads_for
 from skdnn._validation import Validator
@@ -116,6 +118,9 @@ class Training:
         self.batch = encoded.batch
         self._model = model
         self._train(encoded)
+        whole = held_out is None and self.n_epochs is not None
+        if whole and settings.temperature_scaling and rows.n_trained < FEWEST_TO_SPLIT:
+            self._doubt()
         return self
 
     def model(self):
@@ -217,6 +222,14 @@ class Training:
                 raise
             self.interrupted = True
         self.n_steps = self.rule.n_epochs * ceil(n_rows / size)
+
+    def _doubt(self):
+        """Be no surer than rows can be that are too few to hold any out."""
+        X, y, weight = self.batch
+        weight = None if weight is None else weight.mean(axis=1, keepdims=True)
+        raw = self.trainer.network.predict(X[:])
+        temperature = temperature_of_learned(self.trainer.loss, y, raw, weight)
+        self.rule.best = self.rule.best._replace(temperature=temperature)
 
     def _hooks(self, workers):
         """Return what the trainer calls at the end of an epoch, and at its start."""

@@ -219,7 +219,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Whether to divide the raw predictions by what makes the loss on the validation
         rows smallest. Epochs are then compared by the loss that they have with that, so
         that sharp probabilities do not end training (Berta et al., 2025). Needs early
-        stopping. `"auto"` does so in the tuned recipe.
+        stopping, but for fewer than 20 rows: they are made as sure as their number
+        allows, ``(n + 1) / (n + n_classes)`` by Laplace's rule. `"auto"` does so in the
+        tuned recipe.
 
     pretrained : DNNClassifier, DNNRegressor, FrozenEstimator or None, default=None
         A fitted estimator whose encoder, embeddings, input scaling and hidden layers

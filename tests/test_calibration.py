@@ -7,7 +7,8 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn.metrics import log_loss
 
-from skdnn._calibration import LIMIT, fit_temperature
+from skdnn import DNNClassifier
+from skdnn._calibration import LIMIT, fit_temperature, temperature_of_learned
 from skdnn.nn.losses import LogLoss, SquaredError
 from tests.tables import RECIPES, binary, classifier, multiclass, multilabel, numbers
 
@@ -242,3 +243,47 @@ def test_weights_of_validation_rows_are_repeated_rows():
     X_val, y_val = X_val.repeat(weight, axis=0), y_val.repeat(weight)
     two = clf.fit(X, y, X_val=X_val, y_val=y_val).temperature_
     np.testing.assert_allclose(one, two, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("link", "n_outputs"), [("sigmoid", 1), ("softmax", 4)])
+@pytest.mark.parametrize("n", [3, 10])
+def test_learned_rows_are_as_sure_as_their_number_allows(link, n_outputs, n):
+    """Rows that are all right have probability (n + 1) / (n + k), by Laplace's rule."""
+    loss, y = LogLoss(link=link), np.arange(n) % max(2, n_outputs)
+    if link == "sigmoid":
+        raw = np.where(y == 1, 5.0, -5.0)[:, None]
+        temperature = temperature_of_learned(loss, y[:, None].astype(float), raw)
+        p = expit(5 / temperature)
+    else:
+        raw = 5 * np.eye(n_outputs)[y]
+        temperature = temperature_of_learned(loss, y, raw)
+        p = softmax(raw[0] / temperature)[0]
+    assert p == pytest.approx((n + 1) / (n + max(2, n_outputs)), abs=2e-3)
+
+
+def test_learned_rows_are_no_surer_than_they_were():
+    """A network that is less sure than that stays as it is."""
+    y = np.array([[0.0], [1.0]])
+    assert temperature_of_learned(LogLoss(link="sigmoid"), y, y - 0.5) == 1
+
+
+@pytest.mark.parametrize("n", [2, 3, 19])
+def test_few_rows_are_not_certain(n, rng):
+    """Where no row can be held out, a default classifier doubts what it has learned."""
+    X, y = rng.standard_normal((n, 3)), np.arange(n) % 2
+    clf = DNNClassifier(random_state=0).fit(X, y)
+    sure = clf.predict_proba(X).max(axis=1)
+    assert clf.temperature_ > 1
+    assert clf.score(X, y) == 1
+    # Some rows a little surer than others.
+    assert sure.mean() == pytest.approx((n + 1) / (n + 2), abs=0.02)
+    bold = DNNClassifier(temperature_scaling=False, random_state=0).fit(X, y)
+    assert bold.temperature_ == 1
+    assert bold.predict_proba(X).max(axis=1).min() > 0.95
+
+
+def test_parts_of_a_longer_run_are_not_few_rows(rng):
+    """`partial_fit` does not know how many rows there will be."""
+    X, y = rng.standard_normal((4, 3)), np.arange(4) % 2
+    clf = DNNClassifier(random_state=0).partial_fit(X, y, classes=[0, 1])
+    assert clf.temperature_ == 1

@@ -260,6 +260,30 @@ def test_piecewise_linear_by_hand():
     assert not terms[1].any()  # a constant column has no bins
 
 
+def test_bins_beside_a_spike_by_hand():
+    """Where most rows have one value, the bins hold equal numbers of the others."""
+    network = Network([PiecewiseLinear(n_bins=4, width=1).layer(1, 1)])
+    network.adapt(np.array([[0.0] * 9 + [-1, 1, 2, 3, 4, 5, 6]]).T)
+    layer = network.layers[0]
+    # Zero is an edge, beside those of thirds of the seven others.
+    assert layer.low[0, 0].tolist() == [-1, 0, 2, 4]
+    assert (1 / layer.inverse_length[0, 0]).tolist() == [1, 2, 2, 2]
+    # With as many other rows, there is no spike, and no bin for the negative.
+    network.adapt(np.array([[0.0] * 8 + [-1, 1, 2, 3, 4, 5, 6, 6]]).T)
+    assert layer.low[0, 0, :3].tolist() == [-1, 0, 3]
+
+
+def test_few_rows_beside_a_spike():
+    """Bins are at most eight times as fine as they would be: few rows get few."""
+    network = Network([PiecewiseLinear(n_bins=32).layer(1, 1)])
+    x = np.zeros((1000, 1))
+    x[:16, 0] = np.arange(1, 17)
+    network.adapt(x)
+    # 16 of 1000 rows are 4 of 256 parts.
+    lengths = network.layers[0].inverse_length[0, 0]
+    assert (1 / lengths[lengths > 0]).tolist() == [1, 3, 4, 4, 4]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bins_of_no_length_to_speak_of(dtype):
     """Numbers that differ by less than can be divided by are at the ends of a bin."""
@@ -273,9 +297,11 @@ def test_bins_of_no_length_to_speak_of(dtype):
     np.testing.assert_allclose(terms[0], [[0, 0], [0, 0], [1, 1]], atol=1e-6)
 
 
-def test_bins_hold_as_much_weight(rng):
+@pytest.mark.parametrize("spike", [0, 25])
+def test_bins_hold_as_much_weight(spike, rng):
     """A row of weight 2 is two rows, to the bins as well."""
     x = rng.standard_normal((31, 1))
+    x[:spike] = 0
     bins = []
     for rows, weight in [
         (np.vstack([x, x[:10]]), None),

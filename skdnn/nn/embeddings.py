@@ -30,6 +30,10 @@ __all__ = [
     "PiecewiseLinearLayer",
 ]
 
+#: Where one value has most of the rows, the bins of the others may be so many times as
+#: fine as they would be.
+FINER = 8
+
 
 class EntityEmbeddingLayer(Layer):
     """Replace each column of codes by a vector that is learned for each code.
@@ -279,12 +283,8 @@ class PiecewiseLinearLayer(NumericEmbedding):
         self.statistics.update(low=shape, inverse_length=shape)
 
     def adapt(self, x, weight=None):
-        levels = np.linspace(0, 1, self.n_terms + 1)
         for j, column in enumerate(x[:, : self.n_numbers].T):
-            quantiles = np.quantile(
-                column, levels, weights=weight, method="inverted_cdf"
-            )
-            edges = np.unique(quantiles)
+            edges = edges_of_bins(column, weight, self.n_terms)
             # The inverse of a length below that is infinite.
             lengths = np.maximum(np.diff(edges), np.finfo(edges.dtype).tiny)
             self.low[j, 0, : len(lengths)] = edges[:-1]
@@ -302,6 +302,40 @@ class PiecewiseLinearLayer(NumericEmbedding):
         )
         terms *= self.inverse_length
         return np.clip(terms, 0, 1, out=terms)
+
+
+def edges_of_bins(column, weight, n_bins):
+    """Return the edges of bins that hold equal weights of a column, at most `n_bins`.
+
+    A value that more than half of the rows have would leave few bins to the others: it
+    becomes an edge, and bins hold equal weights of the others, each no less than one of
+    `FINER` parts of what a bin would hold otherwise.
+
+    Parameters
+    ----------
+    column : ndarray of shape (n,)
+    weight : ndarray of shape (n,), or None
+    n_bins : int
+
+    Returns
+    -------
+    edges : ndarray of shape (n_edges,)
+        In ascending order, each once.
+    """
+    edges = _quantiles(column, weight, n_bins)
+    common = _quantiles(column, weight, 2)[1]
+    others = column != common
+    share = np.average(others, weights=weight)
+    if 0 < share < 0.5:
+        n_others = max(1, min(n_bins - 1, round(FINER * n_bins * share)))
+        weight = None if weight is None else weight[others]
+        edges = np.append(_quantiles(column[others], weight, n_others), common)
+    return np.unique(edges)
+
+
+def _quantiles(column, weight, n):
+    levels = np.linspace(0, 1, n + 1)
+    return np.quantile(column, levels, weights=weight, method="inverted_cdf")
 
 
 class EntityEmbedding(BaseEstimator):
@@ -390,7 +424,10 @@ class PiecewiseLinear(Embedding):
     """Embed each number by how far it reaches into each of a row of bins.
 
     ``[x, e @ weight + bias]``, ``e_t = clip((x - low_t) / (high_t - low_t), 0, 1)``,
-    with bins that hold equal numbers of training rows (Gorishniy et al., 2022).
+    with bins that hold equal numbers of training rows (Gorishniy et al., 2022). Where
+    more than half of the rows have one value, as the zeros of a count often are, it is
+    an edge, and the bins hold equal numbers of the other rows, at most eight times as
+    few as otherwise.
 
     Parameters
     ----------
