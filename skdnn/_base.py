@@ -30,7 +30,7 @@ from skdnn._recipe import resolve
 from skdnn._sklearn_compat import CallbackSupportMixin, _fit_context, with_callbacks
 from skdnn._streamed import Source, check_streamed, read_stream
 from skdnn._threads import shared_threads
-from skdnn._training import Training, random_streams, refit
+from skdnn._training import Training, end_times, random_streams, refit
 from skdnn.encoding import TabularEncoder
 from skdnn.streaming import as_stream
 
@@ -154,8 +154,7 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
             model.targets.check_scoring(settings)
 
         refits = settings.refit and held_out is not None and val is None
-        end_time = None if settings.max_time is None else started + settings.max_time
-        first_end = started + settings.max_time / 2 if refits and end_time else end_time
+        first_end, end_time = end_times(settings.max_time, started, refits)
         n_epochs = settings.max_iter
         tasks.begin_fit(n_epochs, self._attributes)
         training = Training(
@@ -164,7 +163,11 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
         training.run(model, data, rows, held_out, self._as_estimator).check()
         self.__dict__ = self._attributes(training)
         if refits and not (training.interrupted or training.stopped):
-            self._model = refit(training, data, end_time) or self._model
+
+            def run(training, model):
+                training.run(model, data, data.rows)
+
+            self._model = refit(training, run, end_time) or self._model
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Train for one epoch, from where training stands."""

@@ -265,37 +265,68 @@ def random_streams(random_state, progress=None):
     return dict(zip(purposes, streams, strict=True))
 
 
-def refit(first, data, end_time):
+def end_times(max_time, started, refits):
+    """Return when the first training is to end, and when all is; None is never.
+
+    Parameters
+    ----------
+    max_time : float or None
+        Seconds that all may take.
+    started : float
+        As of `time.perf_counter`.
+    refits : bool
+        Whether there is another training, for which half of the time is left.
+    """
+    if max_time is None:
+        return None, None
+    return started + max_time / (2 if refits else 1), started + max_time
+
+
+def refit(first, run, end_time, make=Training):
     """Return a model trained anew on all rows, or None if something comes between.
 
     It is trained for as many epochs as were best in the first training, whose schedules
     it has; nothing but the clock may end it before.
+
+    Parameters
+    ----------
+    first : Training
+        Which has ended.
+    run : callable
+        ``run(training, model)`` trains a model, which has learned nothing, on all rows.
+    end_time : float or None
+    make : callable, default=Training
+        Returns a training of the kind that the first is.
+
+    Returns
+    -------
+    model : Model or None
     """
     model = first.model()
     clock = first.trainer.time_for
     if clock is not None and not clock.has_time(end_time):
         trouble = f"has no time (max_time={first.settings.max_time})"
     else:
-        second = Training(
-            SimpleNamespace(**{**vars(first.settings), "tol": None}),
-            random_streams(first.settings.random_state),
+        second = make(
+            settings=SimpleNamespace(**{**vars(first.settings), "tol": None}),
+            streams=random_streams(first.settings.random_state),
             n_epochs=max(1, first.rule.best.epoch),
             max_epochs=first.trainer.max_epochs,
             end_time=end_time,
         )
-        trouble = _run_again(second, model, data)
+        trouble = _run_again(second, model, run)
     if trouble is not None:
         warn(f"The refit {trouble}: the network from before it is kept.")
         return None
     return second.model()._replace(temperature=model.temperature)
 
 
-def _run_again(training, model, data):
+def _run_again(training, model, run):
     """Train a new network; return what went wrong, if anything."""
     # Copies, as the first model may yet be needed.
     model = Model(copy(model.encoder), copy(model.targets))
     try:
-        training.run(model, data, data.rows)
+        run(training, model)
     except KeyboardInterrupt:
         training.interrupted = True
     if training.interrupted:

@@ -50,9 +50,9 @@ def test_a_refit_that_diverges_keeps_the_first_network(monkeypatch):
     again = regressor(refit=True, **params)
     run_again = _training._run_again
 
-    def run_fast(training, model, data):
+    def run_fast(training, model, run):
         training.settings.learning_rate = 1e30
-        return run_again(training, model, data)
+        return run_again(training, model, run)
 
     monkeypatch.setattr(_training, "_run_again", run_fast)
     with pytest.warns(UserWarning, match="refit diverged: the network from before"):

@@ -1,6 +1,7 @@
 """The estimators of skdnn on Dask collections."""
 
 from copy import deepcopy
+from functools import partial
 from inspect import Parameter, signature
 from numbers import Integral
 
@@ -17,7 +18,7 @@ from skdnn._parameters import (
 )
 from skdnn._persistence import without_transient
 from skdnn._sklearn_compat import Interval, StrOptions
-from skdnn._training import random_streams
+from skdnn._training import end_times, random_streams, refit
 from skdnn.classifier import DNNClassifier
 from skdnn.dask._cluster import Cluster, clear_errors
 from skdnn.dask._partitions import is_collection, partitions_of
@@ -94,17 +95,40 @@ class DaskMixin:
             watches_metric = held_out is not None and settings.scoring != "loss"
             if watches_metric and isinstance(settings.scoring, str):
                 model.targets.check_scoring(settings)
-            n_epochs, end_time = settings.max_iter, None
-            if settings.max_time is not None:
-                end_time = started + settings.max_time
+            refits = settings.refit and held_out is not None and validation[0] is None
+            first_end, end_time = end_times(settings.max_time, started, refits)
+            n_epochs = settings.max_iter
             tasks.begin_fit(n_epochs, self._attributes)
             training = ClusterTraining(
-                **(run | {"n_epochs": n_epochs, "end_time": end_time, "tasks": tasks})
+                **(run | {"n_epochs": n_epochs, "end_time": first_end, "tasks": tasks})
             )
             training.run(
                 model, shards, table.sample, held_out, self._as_estimator
             ).check()
-        self.__dict__ = self._attributes(training)
+            self.__dict__ = self._attributes(training)
+            # What workers hold makes room, for a refit or for others.
+            del shards, held_out
+            training.forget()
+            if refits and not (training.interrupted or training.stopped):
+                again = self._refit(training, table, run["apart"], end_time)
+                self._model = again or self._model
+
+    def _refit(self, first, table, apart, end_time):
+        """Return a model trained anew on all rows of a table; see `refit`."""
+        # Of its own, so that no task is taken for one of the first training.
+        cluster = Cluster(self.client)
+
+        def run(training, model):
+            again, settings = table.anew(cluster, model), training.settings
+            again.gather_rows(apart, in_order=not self.shuffle)
+            again.divide(settings, None)
+            statistics = again.statistics()
+            model.learn(statistics, settings, is_whole=True)
+            shards, _ = again.encoded()
+            training.run(model, shards, statistics.sample)
+
+        make = partial(ClusterTraining, cluster, self.n_rounds, apart)
+        return refit(first, run, end_time, make)
 
     def _fit_an_epoch(self, train, classes):
         if not is_collection(train[0]):
@@ -195,11 +219,6 @@ class DaskMixin:
                 "optimizer='lbfgs' needs the gradient of all rows at each step, and no "
                 "worker has them all. Use another optimizer."
             )
-        if self.refit:
-            raise ValueError(
-                "refit=True is not there on a cluster. Set refit=False, and "
-                "early_stopping=False with max_iter=best_iter_ in a second fit."
-            )
         if callable(self.scoring) and not hasattr(self.scoring, "_score_func"):
             raise ValueError(
                 "scoring must be 'loss', the name of a scorer, or what make_scorer "
@@ -236,8 +255,8 @@ class DaskDNNClassifier(DaskMixin, DNNClassifier):
     those of anything in memory are there at once.
 
     Rows that are equal are joined where they are on one worker. No more than 131,072
-    rows are held out for early stopping. ``optimizer="lbfgs"``, ``refit=True`` and
-    scorers that look at `X` are not there on a cluster.
+    rows are held out for early stopping. `refit` reads the collections once more.
+    ``optimizer="lbfgs"`` and scorers that look at `X` are not there on a cluster.
 
     Parameters
     ----------
@@ -296,8 +315,8 @@ class DaskDNNRegressor(DaskMixin, DNNRegressor):
     those of anything in memory are there at once.
 
     Rows that are equal are joined where they are on one worker. No more than 131,072
-    rows are held out for early stopping. ``optimizer="lbfgs"``, ``refit=True`` and
-    scorers that look at `X` are not there on a cluster.
+    rows are held out for early stopping. `refit` reads the collections once more.
+    ``optimizer="lbfgs"`` and scorers that look at `X` are not there on a cluster.
 
     Parameters
     ----------

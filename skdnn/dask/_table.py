@@ -317,6 +317,12 @@ class Table:
         self._data = self._divided = None
         return shards, held_out
 
+    def anew(self, cluster, model):
+        """Return the same table, to be read again, for a model that is to learn."""
+        table = Table(cluster, self.estimator, model, self._partitions, self.storage)
+        table._names, table._n_rows = self._names, self._n_rows
+        return table
+
     def beside(self, partitions):
         """Return `HeldOutRows` of a table beside this one, to validate on."""
         table = Table(

@@ -168,6 +168,10 @@ class ClusterTraining(Training):
                 _set_member(self._model, self.trainer.step.state, name, value, i)
         return super().progress()
 
+    def forget(self):
+        """Let go of all that workers hold; no epoch can follow."""
+        self._shards = self._tracks = self._raw = None
+
     def _make_tracks(self, model, held_out, penalty):
         settings, trainer = self.settings, self.trainer
         size = {"bgd": None, "sgd": 1, "minibatch": settings.batch_size}

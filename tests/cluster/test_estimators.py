@@ -103,6 +103,7 @@ def test_fit_is_the_local_one(client, task, sizes):
         {"class_weight": "balanced"},
         {"numeric_scaling": "quantile"},
         {"max_iter": 40, "n_iter_no_change": 3, "tol": 1e-4},
+        {"refit": True, "max_time": 1000},
     ],
     ids=str,
 )
@@ -270,7 +271,6 @@ def test_no_client():
     "params, message",
     [
         ({"optimizer": "lbfgs", "solver": "bgd"}, "gradient of all rows"),
-        ({"refit": True, "early_stopping": True}, "refit=True"),
         ({"scoring": lambda estimator, X, y: 0.0}, "sees predictions"),
         ({"parallel": "members", "n_members": 1}, "needs several"),
     ],

@@ -4,19 +4,24 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
+from skdnn._clock import Clock
 from skdnn._model import Model
-from skdnn.dask import DaskDNNClassifier, DaskDNNRegressor
+from skdnn.dask import DaskDNNClassifier, DaskDNNRegressor, _table
 from skdnn.dask._partitions import groups
 from skdnn.dask._rounds import Epoch, Plan, State, average, run_round
 from skdnn.dask._shards import Shard
+from skdnn.dask._table import Table
+from skdnn.dask._training import ClusterTraining
 from skdnn.nn.batches import Batch
 from skdnn.nn.losses import LogLoss
 from skdnn.nn.optimizers import Adam
 from skdnn.nn.schedules import Constant
 from tests.cluster.lazy import arrays, frames, on_cluster, table
 from tests.networks import mlp
+from tests.same import assert_same_network
 from tests.tables import (
     UNSCALED,
+    WATCHED,
     binary,
     classifier,
     holes,
@@ -269,8 +274,6 @@ def test_verbose(client, capsys):
 
 def test_interruption_keeps_what_there_is(client, monkeypatch):
     """Ctrl-C undoes the epoch that it comes in."""
-    from skdnn.dask._training import ClusterTraining
-
     run = ClusterTraining._run_epoch
 
     def interrupted(self):
@@ -286,6 +289,75 @@ def test_interruption_keeps_what_there_is(client, monkeypatch):
     assert est.n_iter_ == 2
 
 
+# A refit
+
+REFIT = {"recipe": "plain", "schedule": "constant", "early_stopping": True}
+REFIT |= {"learning_rate": 0.05, "batch_size": 16, "max_iter": 3, "n_members": 1}
+REFIT |= {"n_rounds": 2, **ROWS}
+
+
+def refit_data():
+    return arrays(*binary(200), sizes=[120, 80])
+
+
+@pytest.fixture(scope="module")
+def first(processes):
+    """The training before a refit."""
+    return on_cluster(client=processes, **REFIT).fit(*refit_data())
+
+
+def test_a_refit_trains_on_all_rows(client, first, monkeypatch):
+    """As a fit to all of them does, for as many epochs as were best."""
+    held = []
+    anew = Table.anew
+
+    def seen(self, cluster, model):
+        held.extend(key for key in client.futures if "encode" in str(key))
+        return anew(self, cluster, model)
+
+    monkeypatch.setattr(Table, "anew", seen)
+    again = on_cluster(refit=True, **REFIT).fit(*refit_data())
+    for name in WATCHED:
+        assert getattr(again, name) == getattr(first, name), name
+    params = REFIT | {"early_stopping": False, "max_iter": first.best_iter_}
+    alone = on_cluster(**params).fit(*refit_data())
+    assert_same_network(again, alone)
+    assert not np.array_equal(parameters(again), parameters(first))
+    # Workers need not hold the rows of both trainings at once.
+    assert not held
+
+
+@pytest.mark.parametrize(
+    "owner, name, trouble, message",
+    [
+        (Table, "anew", KeyboardInterrupt, "was interrupted by user"),
+        (ClusterTraining, "_run_epoch", KeyboardInterrupt, "was interrupted by user"),
+        (Clock, "has_time", None, r"has no time \(max_time=1000\)"),
+    ],
+    ids=["reading", "an epoch", "time"],
+)
+def test_a_refit_that_fails(client, first, monkeypatch, owner, name, trouble, message):
+    """The network from before it is kept."""
+    n_watched = 0 if owner is not ClusterTraining else first.n_iter_ + 1
+    method = getattr(owner, name)
+    calls = []
+
+    def fails(*args):
+        calls.append(name)
+        if len(calls) <= n_watched:
+            return method(*args)
+        if trouble is not None:
+            raise trouble
+        return False
+
+    monkeypatch.setattr(owner, name, fails)
+    again = on_cluster(refit=True, max_time=1000, **REFIT)
+    with pytest.warns(UserWarning, match=f"The refit {message}: the network from"):
+        again.fit(*refit_data())
+    assert_same_network(again, first)
+    assert again.temperature_ == first.temperature_
+
+
 def test_divergence(client):
     """It is an error, as in memory, and leaves no trace."""
     X, y = binary(200)
@@ -298,8 +370,6 @@ def test_divergence(client):
 
 def test_a_share_is_held_out_everywhere(client):
     """In all classes, and no more than there is use for."""
-    from skdnn.dask import _table
-
     X, y = binary(400)
     collections = arrays(X, y, sizes=[200, 200])
     est = on_cluster(n_members=1, **ROWS)
