@@ -84,18 +84,21 @@ class DaskMixin:
         check_together(vars(self))
         self._check_for_cluster()
         check_validation_arguments(*validation, self.early_stopping)
+        val = None
+        if validation[0] is not None:
+            val = partitions_of(*validation, suffix="_val")
         with clear_errors():
             cluster = Cluster(self.client)
             table, run = self._prepare(cluster, train, goes_on, validation)
             shards, held_out = table.encoded()
-            if validation[0] is not None:
-                held_out = table.beside(partitions_of(*validation, suffix="_val"))
+            if val is not None:
+                held_out = table.beside(val)
             settings, model = run["settings"], table.model
-            warn_of_no_effect(vars(self), held_out, validation[0])
+            warn_of_no_effect(vars(self), held_out, val)
             watches_metric = held_out is not None and settings.scoring != "loss"
             if watches_metric and isinstance(settings.scoring, str):
                 model.targets.check_scoring(settings)
-            refits = settings.refit and held_out is not None and validation[0] is None
+            refits = settings.refit and held_out is not None and val is None
             first_end, end_time = end_times(settings.max_time, started, refits)
             n_epochs = settings.max_iter
             tasks.begin_fit(n_epochs, self._attributes)

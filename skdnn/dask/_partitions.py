@@ -54,6 +54,7 @@ def partitions_of(X, y, sample_weight=None, suffix=""):
                 f"{type(named[name]).__name__}. What is in memory, DNNClassifier and "
                 "DNNRegressor fit without a cluster."
             )
+        check_dense(getattr(named[name], "_meta", None), name)
     chunks = _row_chunks(X)
     parts = {name: _parts(value, chunks) for name, value in given.items()}
     n_parts = len(parts[f"X{suffix}"])
@@ -66,6 +67,19 @@ def partitions_of(X, y, sample_weight=None, suffix=""):
     is_frame = not hasattr(X, "chunks")
     example = X._meta_nonempty if is_frame and not _has_objects(X) else None
     return Partitions(*(parts.get(name) for name in named), example, is_frame)
+
+
+def check_dense(chunk, name):
+    """Raise an error if a chunk of an array, or what stands for one, is sparse."""
+    # Those of scipy.sparse, and sparse.COO.
+    if hasattr(chunk, "todense"):
+        method = "toarray" if hasattr(chunk, "toarray") else "todense"
+        raise TypeError(
+            f"{name} has sparse chunks ({type(chunk).__name__}), which can't be fitted "
+            f"on a cluster. Make them dense: {name}.map_blocks(lambda chunk: chunk."
+            f"{method}(), dtype={name}.dtype). A scipy.sparse array that memory holds, "
+            "DNNClassifier and DNNRegressor fit as it is."
+        )
 
 
 def _has_objects(X):

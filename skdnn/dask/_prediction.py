@@ -44,7 +44,8 @@ def _example(model, finish, options):
 
 
 def _of_rows(X, estimator, finish, options, example):
-    return estimator._predict(X, finish, **options) if len(X) else example
+    # A sparse chunk has no length.
+    return estimator._predict(X, finish, **options) if X.shape[0] else example
 
 
 def _of_partition(X, estimator, finish, options, example):

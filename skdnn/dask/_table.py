@@ -10,7 +10,7 @@ import numpy as np
 from skdnn._categories import in_order, is_from_dtype
 from skdnn._data import validation_size
 from skdnn._parts import Columns, warn_of_columns
-from skdnn.dask._partitions import groups
+from skdnn.dask._partitions import check_dense, groups
 from skdnn.dask._shards import (
     check,
     divide,
@@ -67,6 +67,9 @@ class Look(NamedTuple):
 
 def look(estimator, encoder, targets, X, y):
     """Return a `Look` at a partition; at columns that are known, only the labels."""
+    # Dask may not have known.
+    check_dense(X, "X")
+    check_dense(y, "y")
     n_rows = len(X)
     if not n_rows:
         return Look([0], {}, {}, None)

@@ -12,6 +12,8 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from dask import delayed
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, make_scorer
 
@@ -292,6 +294,32 @@ def test_what_is_no_collection(client):
     (lazy,) = arrays(X, sizes=[20])
     with pytest.raises(TypeError, match="y must be a Dask"):
         on_cluster().fit(lazy, y)
+
+
+def test_sparse_chunks(client):
+    """They are an error, before any is computed, that says how to make them dense."""
+    X, y = binary(40)
+    dense, target = arrays(X, y, sizes=[20, 20])
+    sparse = dense.map_blocks(csr_array)
+    broken = dense.map_blocks(lambda chunk: 1 / 0, meta=csr_array((0, 0)))
+    advice = r"Make them dense: X\.map_blocks\(lambda chunk: chunk\.toarray\(\), dtype"
+    est = on_cluster()
+    with pytest.raises(
+        TypeError, match=rf"X has sparse chunks \(csr_array\).*{advice}"
+    ):
+        est.fit(broken, target)
+    with pytest.raises(TypeError, match="X_val has sparse chunks"):
+        est.fit(dense, target, X_val=broken, y_val=target)
+    # Dask does not know what these are.
+    hidden = da.from_delayed(delayed(csr_array)(X), X.shape, dtype=float)
+    with pytest.raises(TypeError, match=advice):
+        est.fit(hidden, target)
+    assert not hasattr(est, "n_features_in_")
+    est.fit(sparse.map_blocks(lambda chunk: chunk.toarray(), dtype=X.dtype), target)
+    assert_same(est, classifier().fit(X, y))
+    # To predict, there is no need to.
+    for chunks in sparse, hidden:
+        np.testing.assert_array_equal(est.predict(chunks), est.predict(X))
 
 
 def test_partitions_that_do_not_match(client):
