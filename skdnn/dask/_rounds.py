@@ -163,10 +163,12 @@ def average(states):
     shares = [state.weight / total for state in states]
 
     def mean(arrays):
-        out = np.zeros(arrays[0].shape)
-        for share, array in zip(shares, arrays, strict=True):
-            out += share * array
-        return out.astype(arrays[0].dtype)
+        # Of what is the same in all, as frozen layers are, this changes no bit.
+        first, *others = arrays
+        out = first.astype(np.float64)
+        for share, array in zip(shares[1:], others, strict=True):
+            out += share * np.subtract(array, first, dtype=np.float64)
+        return out.astype(first.dtype)
 
     memories = [state.memory for state in states]
     return State(

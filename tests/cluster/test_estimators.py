@@ -165,6 +165,27 @@ def test_validation_data(client):
     )
 
 
+def test_pretrained(client):
+    """The columns are those of the network to begin with, and its layers can stay."""
+    X, y = mixed(80)
+    first = regressor().fit(X, y)
+    # A column of objects, and a category that it does not know.
+    X = X.assign(few=np.repeat(["x", "z"], 40))
+    lazy, target = frames(X, pd.Series(1 - y), sizes=[30, 0, 50])
+    params = {"pretrained": first, "n_frozen_layers": 1}
+    est = on_cluster("regression", **params).fit(lazy, target)
+    assert_same(est, regressor(**params).fit(X, 1 - y))
+    divided = on_cluster("regression", pretrained=est, n_frozen_layers=1)
+    divided.set_params(parallel="rows", refit=True, early_stopping=True, max_iter=2)
+    divided.fit(lazy, target)
+    for one in est, divided:
+        np.testing.assert_array_equal(
+            one.encoder_.transform(X), first.encoder_.transform(X)
+        )
+        np.testing.assert_array_equal(one.coefs_[0], first.coefs_[0])
+        assert (one.coefs_[1] != first.coefs_[1]).any()
+
+
 def test_warm_start(client):
     """A second fit goes on as the local one does, members apart or not."""
     for parallel in "auto", "members":

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, r2_score
 
 from skdnn._clock import Clock
 from skdnn._model import Model
@@ -20,6 +20,7 @@ from tests.cluster.lazy import arrays, frames, on_cluster, table
 from tests.networks import mlp
 from tests.same import assert_same_network
 from tests.tables import (
+    TASKS,
     UNSCALED,
     WATCHED,
     binary,
@@ -36,16 +37,19 @@ ROWS = {"parallel": "rows"}
 # An average of gradient steps is a step down the gradient of all rows
 
 
+EXACT = {
+    **{"recipe": "plain", "solver": "bgd", "optimizer": "sgd", "alpha": 0.1},
+    **{"learning_rate": 0.3, "dtype": "float64", "n_members": 1, "max_iter": 20},
+    **ROWS,
+}
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradient_descent_is_exact(client, task, weighted):
     """Of unequal shards, with weights of rows and of classes, and a penalty."""
-    exact = {
-        **{"recipe": "plain", "solver": "bgd", "optimizer": "sgd", "alpha": 0.1},
-        **{"learning_rate": 0.3, "dtype": "float64", "n_members": 1},
-        **{"class_weight": "balanced", "early_stopping": False, "max_iter": 20},
-    }
-    est, local, collections, data = table(task, [41, 11, 8], **exact, **ROWS)
+    params = EXACT | {"class_weight": "balanced", "early_stopping": False}
+    est, local, collections, data = table(task, [41, 11, 8], **params)
     if weighted:
         weight = np.linspace(0.5, 3, 60)
         data = *data, weight
@@ -54,6 +58,31 @@ def test_gradient_descent_is_exact(client, task, weighted):
     local.fit(*data)
     np.testing.assert_allclose(parameters(est), parameters(local), rtol=1e-9)
     np.testing.assert_allclose(est.loss_curve_, local.loss_curve_, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "task, scoring", [("multiclass", "loss"), ("regression", "r2")]
+)
+def test_validation_data(client, task, scoring):
+    """They are judged where they are, as they are in memory."""
+    params = EXACT | {"early_stopping": True, "scoring": scoring, "max_iter": 5}
+    est, local, collections, data = table(task, [41, 11, 8], **params)
+    X, y = TASKS[task][1](50, seed=1)
+    weight = np.linspace(0, 3, 50)
+    names = "X_val", "y_val", "sample_weight_val"
+    lazy = arrays(X, y, weight, sizes=[13, 0, 30, 7])
+    est.fit(*collections, **dict(zip(names, lazy, strict=True)))
+    local.fit(*data, **dict(zip(names, (X, y, weight), strict=True)))
+    for name in "validation_loss_curve_", "validation_scores_", "temperature_":
+        ours, theirs = getattr(est, name), getattr(local, name)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    assert len(est.validation_loss_curve_) == 5
+    if scoring == "loss":
+        loss = log_loss(y, est.predict_proba(X), sample_weight=weight)
+        assert min(est.validation_loss_curve_) == pytest.approx(loss, rel=1e-5)
+    else:
+        score = r2_score(y, est.predict(X), sample_weight=weight)
+        assert est.best_validation_score_ == pytest.approx(score, rel=1e-5)
 
 
 def test_average():
@@ -78,6 +107,13 @@ def test_average():
     assert both.orders == {0: "order of 0", 1: "order of 1"}
     assert both.weight == 4
     assert both.loss == (2 + 9 + 5) / (1 + 3 + 2)
+    # What is frozen stays as it is.
+    same = np.array([0.1, -0.3, 7e-9], np.float32)
+    states = [
+        state(0.0, 1, i, np.zeros(2), weight)._replace(params=same)
+        for i, weight in enumerate([0.7, 5.3, 2.9])
+    ]
+    np.testing.assert_array_equal(average(states).params, same)
 
 
 def rounds(shard, plan, epoch, first=0):
