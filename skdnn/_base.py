@@ -275,7 +275,7 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
         stream = as_stream(X)
         if stream is not None:
             check_is_fitted(self)
-            frames = stream.frames_of(getattr(self, "feature_names_in_", None))
+            frames = stream.frames_of(self._model.encoder.names_of_columns)
             parts = [self._predict(frame, finish, **options) for frame in frames]
             return np.concatenate(parts)
         model, X = self._read(X)

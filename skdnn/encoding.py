@@ -199,6 +199,7 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
             self.categorical_columns_ = categorical_columns(table, wanted)
             # The names of all categories, some of which `fit_rows` keeps.
             self.know([])
+            self._names = _names_of(table)
         n_categorical = len(self.categorical_columns_)
         if issparse(X) and n_categorical:
             raise ValueError("Columns of categories need a dense table, X is sparse.")
@@ -267,6 +268,15 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
     def names_of_codes(self):
         """The names of each column's categories, all of them; None after training."""
         return getattr(self, "_seen", None)
+
+    @property
+    def names_of_columns(self):
+        """What columns were called in training, or None where they had no names.
+
+        Of polars, scikit-learn sees them only if its version fits.
+        """
+        names = getattr(self, "feature_names_in_", None)
+        return vars(self).get("_names") if names is None else list(names)
 
     def forget(self):
         """Let go of the categories that have no place in the result."""
@@ -599,6 +609,13 @@ def _distinct(names):
         seen.add(name)
         out.append(name)
     return out
+
+
+def _names_of(table):
+    """Return the names of the columns of a table, None where they are not all text."""
+    columns = None if table is None else table.columns
+    is_named = columns and all(isinstance(name, str) for name in columns)
+    return columns if is_named else None
 
 
 def _names_seen_by(estimator):

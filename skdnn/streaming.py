@@ -88,7 +88,7 @@ class Stream:
                 yield frame
             else:
                 _check_names(frame, columns)
-                yield frame[list(columns)]
+                yield frame[columns]
 
 
 def as_stream(X):

@@ -193,6 +193,7 @@ SOURCES = {
 }
 
 
+# Of polars, not all versions of scikit-learn see the names of columns.
 @pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")
 @pytest.mark.sampled
 @pytest.mark.parametrize("shuffle", [False, True])
@@ -207,11 +208,26 @@ def test_sources(source, shuffle, tmp_path):
         assert est.score(X, table[y]) > 0.5
     else:
         assert_same(est, plain_classifier(**params).fit(X, table[y], table["w"]))
-    # Not all versions of scikit-learn see the names of polars' columns, by which those
-    # of a stream are chosen.
-    if not hasattr(est, "feature_names_in_"):
-        stream = Stream(source(X.reset_index(drop=True), tmp_path), buffer_rows=96)
     assert_outputs(est, stream, outputs(est, X))
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")
+def test_columns_are_chosen_by_name():
+    """Even where scikit-learn does not see them, as those of polars in some versions.
+
+    They may come in another order; a pickle knows them too.
+    """
+    X, y, table = parts(plain_classifier, frame())
+    est = plain_classifier(**IN_ORDER).fit(Stream([pl.from_pandas(table)]), y)
+    expected = est.predict_proba(pl.from_pandas(X))
+    vars(est).pop("feature_names_in_", None)
+    vars(est._model.encoder).pop("feature_names_in_", None)
+    mixed = pl.from_pandas(table[table.columns[::-1]].assign(other=1))
+    for one in est, pickle.loads(pickle.dumps(est)):
+        np.testing.assert_array_equal(one.predict_proba(Stream([mixed])), expected)
+    # Of an array, there are no names to choose by.
+    est = plain_classifier(**IN_ORDER).fit(X[["a", "b"]].to_numpy(), table[y])
+    assert est._model.encoder.names_of_columns is None
 
 
 def test_a_dataset_is_a_stream(tmp_path):
