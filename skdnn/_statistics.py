@@ -245,7 +245,10 @@ class Sample(NamedTuple):
     hashes: np.ndarray | None = None
 
     def cut(self):
-        """Return the sample without the rows that are too many."""
+        """Return the sample without the rows that are too many.
+
+        Where there are such, equal rows are one, and it is a sample for all members.
+        """
         if len(self.rows.index) <= SAMPLED_ROWS:
             return self
         hashes = self.row_hashes() if self.hashes is None else self.hashes
@@ -279,7 +282,7 @@ class Sample(NamedTuple):
         return self._replace(
             X=self.X[index],
             targets=self.targets[index],
-            rows=Rows(np.arange(len(index)), self.rows.weight),
+            rows=self.rows._replace(index=np.arange(len(index))),
         )
 
     def take(self, positions):
@@ -317,12 +320,15 @@ class Sample(NamedTuple):
         parts = [part.whole().recoded(names, classes) for part in parts]
         X = np.concatenate([part.X for part in parts])
         targets = np.concatenate([part.targets for part in parts])
-        weight = hashes = None
+        weight = trained_by = hashes = None
         if any(part.rows.weight is not None for part in parts):
             weight = np.concatenate([part._weights() for part in parts])
+        if all(part.rows.trained_by is not None for part in parts):
+            trained_by = np.concatenate([part.rows.trained_by for part in parts])
         if all(part.hashes is not None for part in parts):
             hashes = np.concatenate([part.hashes for part in parts])
-        return cls(X, targets, Rows(np.arange(len(X)), weight), names, classes, hashes)
+        rows = Rows(np.arange(len(X)), weight, trained_by)
+        return cls(X, targets, rows, names, classes, hashes)
 
     def recoded(self, names, classes):
         """Return the rows with the codes that others have."""

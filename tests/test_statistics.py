@@ -195,6 +195,23 @@ def test_equal_rows_have_one_place_in_a_sample():
     np.testing.assert_array_equal(one.rows.weight, two.rows.weight)
 
 
+def test_a_sample_of_all_rows_keeps_which_member_trains_on_them():
+    """Packed, taken and joined; with fewer rows than there are, all train on all."""
+    X, trained_by = np.arange(140.0)[:, None], np.arange(280).reshape(140, 2) % 3 > 0
+
+    def sample(some):
+        rows = Rows(np.arange(140), None, trained_by).take(some)
+        return Sample(X, X[:, 0], rows, [], None)
+
+    one, two = sample(np.arange(1, 140, 2)), sample(np.arange(0, 140, 2))
+    merged = Sample.merged([one.packed(), two.packed().take(np.arange(70))])
+    expected = trained_by[merged.X[:, 0].astype(int)]
+    np.testing.assert_array_equal(merged.rows.trained_by, expected)
+    assert merged.rows.n_trained == trained_by.sum(axis=0).mean()
+    many = sample(np.resize(np.arange(140), 200))
+    assert many.cut().rows.trained_by is None
+
+
 def test_a_sample_is_of_all_the_range():
     """Which rows it has has nothing to do with their numbers."""
     X = np.arange(30_000.0)[:, None]

@@ -167,13 +167,7 @@ def targets_of(data):
 def statistics_of(divided, model, names):
     """Return what there is to learn from the training rows of a shard."""
     model = model._replace(encoder=encoder_that_knows(model.encoder, names))
-    statistics = model.statistics(divided.data, divided.rows).packed()
-    sample, trained_by = statistics.sample, divided.rows.trained_by
-    if trained_by is not None and len(sample.rows.index) == len(trained_by):
-        # As in a local fit, where all rows are the sample.
-        rows = sample.rows._replace(trained_by=trained_by)
-        statistics = statistics._replace(sample=sample._replace(rows=rows))
-    return statistics
+    return model.statistics(divided.data, divided.rows).packed()
 
 
 def merge_statistics(parts):
