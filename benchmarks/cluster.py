@@ -4,7 +4,8 @@ Workers are processes here, of one thread each. Three parts, all by default:
 
     accuracy   1, 2 and 4 workers against the local fit, on three development tables,
                resampled to many rows, with a hundredth of a deviation of noise on their
-               numbers so that copies are none: mean and deviation over seeds
+               numbers so that copies are none: mean and deviation over seeds of the
+               local fit, and how many deviations the farthest of the others is away
     speed      rows a second with 1 and 2 workers on made-up rows, where the time goes,
                and what a round sends; with LightGBM on the same rows and cluster
     model      the cost of an epoch on paper, with the constants that `speed` measured
@@ -14,6 +15,7 @@ Workers are processes here, of one thread each. Three parts, all by default:
 """
 
 import argparse
+import os
 import pickle
 import warnings
 from contextlib import contextmanager
@@ -52,7 +54,7 @@ def cluster(n_workers):
     """Yield a client of so many workers, of one thread each."""
     with (
         LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
+            n_workers=n_workers, threads_per_worker=1, dashboard_address=None
         ) as workers,
         Client(workers) as client,
     ):
@@ -80,48 +82,44 @@ def loss_of(estimator, X, y):
     return 1 - r2_score(y, estimator.predict(X))
 
 
-def accuracy(n_rows, n_seeds):
-    print(f"\nLoss on new rows after {n_rows} rows, {n_seeds} seeds: log loss, 1 - R2")
-    workers = 1, 2, 4
+def accuracy(n_rows, n_seeds, n_epochs):
     print(
-        f"{'table':12} {'local':>16} "
-        + " ".join(f"{f'{n} workers':>16}" for n in workers)
+        f"\nLog loss, or 1 - R2, on new rows after {n_epochs} epochs of {n_rows} rows; "
+        f"locally of {n_seeds} seeds"
     )
+    workers = 1, 2, 4
+    columns = ["local", *(f"{n} workers" for n in workers), "farthest"]
+    print(f"{'table':12} " + " ".join(f"{name:>16}" for name in columns))
     for name in TABLES:
         X, y = tables.load(name)
-        is_regression = tables.TABLES[name].task == "regression"
+        task = tables.TABLES[name].task
+        is_regression = task == "regression"
         local, on_dask = (
             (DNNRegressor, DaskDNNRegressor)
             if is_regression
             else (DNNClassifier, DaskDNNClassifier)
         )
-        train, test = tables.split(y, tables.TABLES[name].task, 0, 10**9)
+        train, test = tables.split(y, task, 0, 10**9)
         X_train, y_train = resampled(X.iloc[train], y[train], n_rows, 0)
-        X_test, y_test = X.iloc[test], y[test]
-        columns = [
-            [
-                loss_of(local(random_state=s).fit(X_train, y_train), X_test, y_test)
-                for s in range(n_seeds)
-            ]
+        test = X.iloc[test], y[test]
+        losses = [
+            loss_of(
+                local(max_iter=n_epochs, random_state=s).fit(X_train, y_train), *test
+            )
+            for s in range(n_seeds)
         ]
+        center, spread = mean(losses), stdev(losses)
+        print(f"{name:12} {f'{center:.4f} ± {spread:.4f}':>16}", end=" ", flush=True)
+        far = 0.0
         for n in workers:
             with cluster(n):
                 frame = dd.from_pandas(X_train, npartitions=4 * n)
                 target = dd.from_pandas(pd.Series(y_train), npartitions=4 * n)
-                columns.append(
-                    [
-                        loss_of(
-                            on_dask(random_state=s, parallel="rows").fit(frame, target),
-                            X_test,
-                            y_test,
-                        )
-                        for s in range(n_seeds)
-                    ]
-                )
-        cells = [
-            f"{mean(c):.4f} ± {stdev(c) if len(c) > 1 else 0:.4f}" for c in columns
-        ]
-        print(f"{name:12} " + " ".join(f"{cell:>16}" for cell in cells), flush=True)
+                est = on_dask(max_iter=n_epochs, parallel="rows", random_state=0)
+                loss = loss_of(est.fit(frame, target), *test)
+            far = max(far, (loss - center) / spread, key=abs)
+            print(f"{f'{loss:.4f}':>16}", end=" ", flush=True)
+        print(f"{far:>+6.1f} deviations")
 
 
 # How fast
@@ -180,75 +178,102 @@ def overhead(client, n_tasks=500):
     return (perf_counter() - start) / n_tasks
 
 
+def seconds_of(stream, function):
+    """Return when each task of a function was at work, in order: (start, stop)."""
+    return [
+        (part["start"], part["stop"])
+        for task in stream.data
+        for part in task["startstops"]
+        if function in str(task["key"]) and part["action"] == "compute"
+    ]
+
+
+def timed_fit(client, X, y, n_epochs):
+    """Return a fitted estimator, and seconds: in all, of an epoch, by kind."""
+    est = DaskDNNClassifier(
+        max_iter=n_epochs, tol=None, parallel="rows", random_state=0
+    )
+    with get_task_stream(client) as stream:
+        start = perf_counter()
+        est.fit(X, y)
+        total = perf_counter() - start
+    begin = min(start for start, _ in seconds_of(stream, "run-round"))
+    end = max(stop for _, stop in seconds_of(stream, "judge"))
+    return est, total, (end - begin) / n_epochs, busy(stream)
+
+
+@contextmanager
+def on_cores(n_cores):
+    """Let this process, and those that it starts, have so many cores, on Linux."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:n_cores])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def speed(n_rows, n_epochs):
+    """Print seconds of one and two workers; return what the model needs.
+
+    The client, the scheduler and the workers' own threads need a part of a core: one
+    worker that has two cores leaves it to them, two workers don't.  So one worker is
+    timed on one core as well.
+    """
     print(
         f"\n{n_epochs} epochs of {n_rows} rows x 20, defaults: seconds of all workers"
     )
     kinds = [*KINDS, "transfers", "waiting"]
     print(
-        f"{'workers':>8} {'seconds':>8} {'epoch':>8} {'rows/s':>9} {'LightGBM':>9} "
+        f"{'workers':>8} {'cores':>6} {'seconds':>8} {'epoch':>8} {'rows/s':>9} "
+        f"{'LightGBM':>9} "
         + " ".join(f"{k:>10}" for k in kinds)
         + "  log loss, LightGBM's"
     )
-    rates = []
-    for n in 1, 2:
-        with cluster(n) as client:
+    rates = {}
+    for n, n_cores in (1, 1), (1, 2), (2, 2):
+        with on_cores(n_cores), cluster(n) as client:
             X, y = client.persist(made(n_rows))
             wait([X, y])
-            new = made(20_000)
-            X_new, y_new = (a.compute() for a in new)
-            est = DaskDNNClassifier(
-                max_iter=n_epochs, tol=None, parallel="rows", random_state=0
-            )
-            with get_task_stream(client) as stream:
-                start = perf_counter()
-                est.fit(X, y)
-                total = perf_counter() - start
-            seconds = busy(stream)
-            rounds = [
-                part
-                for task in stream.data
-                for part in task["startstops"]
-                if "run-round" in str(task["key"]) and part["action"] == "compute"
-            ]
-            judged = [
-                part
-                for task in stream.data
-                for part in task["startstops"]
-                if "judge" in str(task["key"]) and part["action"] == "compute"
-            ]
-            training = max(p["stop"] for p in judged) - min(p["start"] for p in rounds)
-            epoch = training / n_epochs
+            X_new, y_new = (a.compute() for a in made(20_000))
+            est, total, epoch, seconds = timed_fit(client, X, y, n_epochs)
             seconds["waiting"] = n * total - sum(seconds.values())
-            rates.append((n_rows / epoch, n_rows * n_epochs / seconds["training"]))
+            rates[n, n_cores] = n_rows / epoch
             loss = log_loss(y_new, est.predict_proba(X_new))
             other, boosted = lightgbm(client, X, y, X_new, y_new)
             of_kinds = " ".join(f"{seconds[k]:>10.2f}" for k in kinds)
             print(
-                f"{n:>8} {total:>8.1f} {epoch:>8.2f} {rates[-1][0]:>9.0f} "
-                f"{other:>9.1f} {of_kinds}"
+                f"{n:>8} {n_cores:>6} {total:>8.1f} {epoch:>8.2f} "
+                f"{rates[n, n_cores]:>9.0f} {other:>9.1f} {of_kinds}"
                 f"  {loss:.4f} {boosted:.4f}",
                 flush=True,
             )
-            if n == 2:
-                task_seconds = overhead(client)
-    network = est.network_
-    none = np.zeros(2)
-    memory = est.network_.params
-    state = State(
-        *network.snapshot(), {"m": memory, "v": memory.copy(), "t": 1}, {}, none, none
-    )
-    n_bytes = len(pickle.dumps(state))
+            if (n, n_cores) == (1, 2):
+                rows_a_second = n_rows * n_epochs / seconds["training"]
+            task_seconds = overhead(client)
+    both = rates[2, 2] / 2
     print(
         "efficiency of two workers, in rows a second: "
-        f"{rates[1][0] / rates[0][0] / 2:.2f}"
+        f"{both / rates[1, 1]:.2f} of one worker on one core, "
+        f"{both / rates[1, 2]:.2f} of one that leaves a core to all else"
     )
+    n_bytes = state_bytes(est.network_)
     print(
         f"a state has {n_bytes / 1e6:.2f} MB; in a round of n workers, n - 1 go up the "
         "tree, and n - 1 down"
     )
     print(f"a task among many takes the scheduler {1e3 * task_seconds:.2f} ms")
-    return Measured(rates[0][1], n_bytes, task_seconds)
+    return Measured(rows_a_second, n_bytes, task_seconds)
+
+
+def state_bytes(network):
+    """Return the size of what a round sends."""
+    none, memory = np.zeros(2), network.params
+    optimizer = {"m": memory, "v": memory.copy(), "t": 1}
+    return len(pickle.dumps(State(*network.snapshot(), optimizer, {}, none, none)))
 
 
 def lightgbm(client, X, y, X_new, y_new):
@@ -326,7 +351,7 @@ def main():
     print(machine.describe())
     measured = Measured()
     if "accuracy" in options.parts:
-        accuracy(*((20_000, 2) if options.quick else (1_000_000, 5)))
+        accuracy(*((20_000, 2, 10) if options.quick else (1_000_000, 5, 4)))
     if "speed" in options.parts:
         measured = speed(*((100_000, 4) if options.quick else (2_000_000, 8)))
     if "model" in options.parts:

@@ -11,6 +11,9 @@ from joblib import cpu_count
 from skdnn._sklearn_compat import _get_threadpool_controller
 from skdnn.nn.steps import LARGE_PRODUCT
 
+#: What users set to say how many threads each process has.
+VARIABLES = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
+
 
 class _Sharing:
     """The fits that run in this process, and what they have done to BLAS.
@@ -78,8 +81,10 @@ class _Sharing:
 
 def _is_forked():
     # joblib tells most of its processes how many threads they have, but not those that
-    # it forks, which are daemons.
-    return multiprocessing.current_process().daemon
+    # it forks, which are daemons.  Whoever sets a number for all processes has thought
+    # of it.
+    is_told = any(name in os.environ for name in VARIABLES)
+    return multiprocessing.current_process().daemon and not is_told
 
 
 def _threads_of_worker():
@@ -114,8 +119,9 @@ def shared_threads():
     """Share the threads of matrix products with the other fits of this process.
 
     `k` fits at once, in threads of their own, get one `k`-th of the threads each, and
-    one at least; in a process forked by joblib or multiprocessing, a fit gets one, and
-    all fits on a worker of Dask get no more than it has.
+    one at least; in a process forked by joblib or multiprocessing, a fit gets one, unless
+    the environment sets a number (`VARIABLES`), and all fits on a worker of Dask get no
+    more than it has.
     """
     _sharing.count(fits=1)
     try:

@@ -308,11 +308,22 @@ def n_blas_threads(estimator, X, y):
     return float(max(blas_threads()))
 
 
-def test_forked_processes_have_one_thread(six_threads, large):
+def test_forked_processes_have_one_thread(six_threads, large, monkeypatch):
     """A fit in a process that was forked, a daemon, runs on one thread."""
+    for name in _threads.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     with jobs("multiprocessing"):
         assert counts_in_cross_validation(n_blas_threads, cv=2) == [[1.0] * 3] * 2
     assert set(blas_threads()) == {6}
+
+
+def test_forked_processes_have_the_threads_that_are_set(
+    six_threads, large, monkeypatch
+):
+    """But where the environment says how many, as users set it, it holds for all."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "6")
+    with jobs("multiprocessing"):
+        assert counts_in_cross_validation(n_blas_threads, cv=2) == [[6.0] * 3] * 2
 
 
 def test_loky_sets_the_number_of_threads():
