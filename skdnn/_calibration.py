@@ -121,7 +121,7 @@ def temperature_of_learned(loss, y, raw, weight=None):
     temperature : float
         No less than 1.
     """
-    n, n_classes = len(y), max(2, raw.shape[-1] if loss.link == "softmax" else 2)
+    n, n_classes = len(y), raw.shape[-1] if loss.link == "softmax" else 2
     smoothed = loss.smoothed(n_classes / (n + n_classes))
     mean_loss = MeanLoss(smoothed, y, raw, weight)
 
