@@ -119,9 +119,9 @@ def shared_threads():
     """Share the threads of matrix products with the other fits of this process.
 
     `k` fits at once, in threads of their own, get one `k`-th of the threads each, and
-    one at least; in a process forked by joblib or multiprocessing, a fit gets one, unless
-    the environment sets a number (`VARIABLES`), and all fits on a worker of Dask get no
-    more than it has.
+    one at least; in a process forked by joblib or multiprocessing, a fit gets one,
+    unless the environment sets a number (`VARIABLES`), and all fits on a worker of Dask
+    get no more than it has.
     """
     _sharing.count(fits=1)
     try:
