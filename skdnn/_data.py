@@ -11,6 +11,9 @@ from skdnn._rows import Rows, canonical_rows, rows_with_weight
 from skdnn._sklearn_compat import _check_sample_weight
 from skdnn.nn.batches import Batch, Batches
 
+#: Of fewer rows, none is held out unless asked for: so few say nothing.
+FEWEST_TO_SPLIT = 20
+
 
 class Data(NamedTuple):
     """Data that has been checked.

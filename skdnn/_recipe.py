@@ -9,7 +9,7 @@ is off.  ``recipe="auto"`` is the tuned one where Adam takes mini-batches.
 from math import log2, sqrt
 from types import SimpleNamespace
 
-from skdnn._data import validation_size
+from skdnn._data import FEWEST_TO_SPLIT, validation_size
 from skdnn._parameters import from_name, is_auto, is_lbfgs
 from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
@@ -49,11 +49,8 @@ PLAIN = {
 }
 
 #: Above this many rows, ``early_stopping="auto"`` means True for a plain network, as in
-#: HistGradientBoosting.
+#: HistGradientBoosting; for the tuned recipe, from `FEWEST_TO_SPLIT` on.
 EARLY_STOPPING_ROWS = 10_000
-
-#: From so many rows on, it means True for the tuned recipe: less say nothing.
-FEWEST_TO_SPLIT = 20
 
 #: The learning rate of the tuned recipe.
 CLASSIFIER_RATE, REGRESSOR_RATE = 0.05, 0.12

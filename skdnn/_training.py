@@ -10,10 +10,10 @@ from sklearn.utils import check_random_state
 from skdnn._calibration import temperature_of_learned
 from skdnn._callbacks import ProgressLine
 from skdnn._clock import Clock
+from skdnn._data import FEWEST_TO_SPLIT
 from skdnn._ending import check_end
 from skdnn._model import Model
 from skdnn._parameters import from_name, is_auto
-from skdnn._recipe import FEWEST_TO_SPLIT
 from skdnn._stopping import StoppingRule
 from skdnn._threads import threads_for
 from skdnn._validation import Validator
