@@ -351,7 +351,7 @@ def main():
     print(machine.describe())
     measured = Measured()
     if "accuracy" in options.parts:
-        accuracy(*((20_000, 2, 10) if options.quick else (1_000_000, 5, 4)))
+        accuracy(*((20_000, 2, 10) if options.quick else (1_000_000, 5, 1)))
     if "speed" in options.parts:
         measured = speed(*((100_000, 4) if options.quick else (2_000_000, 8)))
     if "model" in options.parts:

@@ -1,14 +1,17 @@
 """What each part of the defaults brings on the development tables.
 
-``tables.py`` gets the tables.  Each variant is the default estimator with some
-parameters changed, fitted on the same splits with one thread; results are kept in
-``defaults.csv``, so that only what is missing is run.  ``peers.py`` has the estimators
-of other libraries, which run by name; one of them, scikit-learn's HistGradientBoosting
-(``hgb``), is what all others are compared with.
+``tables.py`` gets the tables.  Each variant is the default estimator with two members
+and some parameters changed, fitted on the same splits with one thread; results are kept
+in ``defaults.csv``, so that only what is missing is run.  ``peers.py`` has the
+estimators of other libraries, which run by name; one of them, scikit-learn's
+HistGradientBoosting (``hgb``), is what all others are compared with.
 
     python benchmarks/defaults.py                   run what is missing
     python benchmarks/defaults.py --only default    run these variants alone
-    python benchmarks/defaults.py --report          print the tables
+    python benchmarks/defaults.py --rows 500        with so many training rows at most
+    python benchmarks/defaults.py --report          print the tables, of 5,000 rows
+
+Of more than 5,000 rows, only the tables that have so many are run.
 
 The numbers are error (1 - accuracy, or the root mean squared error over the target's
 deviation), log loss and 1 - AUC, as shifted geometric means over tables relative to
@@ -41,8 +44,14 @@ from skdnn.nn.optimizers import Adam, AdamW
 from skdnn.nn.schedules import CosLog
 
 RESULTS = Path(__file__).with_name("defaults.csv")
-MAX_TRAIN = 5000
+HEADER = "variant,dataset,task,rows,split,metric,score,fit_s\n"
 SHIFT = 0.01
+
+#: Training rows at most, with which all tables are run.
+MAX_TRAIN = 5000
+
+#: What parts are taken from, so that the number of rows changes nothing but itself.
+TWO = {"n_members": 2}
 
 #: The default network without any part of the recipe, but with early stopping: rows
 #: held out, the best epoch kept.
@@ -54,7 +63,7 @@ STANDARD = {"parametrization": "standard", "learning_rate": 2e-3}
 #: Parameters that only the classifier has.
 CLASSIFIER_ONLY = {"temperature_scaling", "loss"}
 
-#: The default without one of its parts.
+#: Two members without one of their parts.
 REMOVED = {
     "embedding of numbers": {"numeric_embedding": None},
     "embedding of categories": {"categorical_embedding": None},
@@ -97,8 +106,9 @@ ALONE = {
     "ensemble": {"n_members": 2},
 }
 
-#: The default with something else in place of, or beside, what it has.
+#: Two members with something else in place of, or beside, what they have.
 TRIED = {
+    "four members": {"n_members": 4},
     "eight members": {"n_members": 8},
     "eight members that share matrices": {
         "n_members": 8,
@@ -123,25 +133,33 @@ TRIED = {
 #: name -> parameters
 VARIANTS = {
     "default": {},
-    **{f"without {name}": params for name, params in REMOVED.items()},
-    **{f"with {name}": params for name, params in TRIED.items()},
+    "two members": TWO,
+    **{f"without {name}": {**TWO, **params} for name, params in REMOVED.items()},
+    **{f"with {name}": {**TWO, **params} for name, params in TRIED.items()},
     **{f"plain and {name}": {**STOPPED, **params} for name, params in ALONE.items()},
 }
 
 
-def tasks(folds, names):
-    """List what is to be fitted: (variant, table, fold)."""
+def tasks(folds, names, max_train):
+    """List what is to be fitted: (variant, table, rows, fold)."""
     done = set()
     if RESULTS.exists():
-        rows = pd.read_csv(RESULTS)
-        done = set(zip(rows.variant, rows.dataset, rows.split, strict=True))
+        kept = pd.read_csv(RESULTS)
+        done = set(zip(kept.variant, kept.dataset, kept.rows, kept.split, strict=True))
+    tables = [t for t in TABLES if max_train <= MAX_TRAIN or has_rows(t, max_train)]
     every = (
-        (name, table, fold)
+        (name, table, max_train, fold)
         for fold in range(folds)
         for name in names
-        for table in TABLES
+        for table in tables
     )
     return [task for task in every if task not in done]
+
+
+def has_rows(table, n_rows):
+    """Whether a table has so many to train on."""
+    y = load(table)[1]
+    return len(split(y, TABLES[table].task, 0, len(y))[0]) >= n_rows
 
 
 def estimator(name, regression, fold, categories):
@@ -173,10 +191,10 @@ def class_scores(est, X, y):
 
 def fit(task):
     """Fit one variant on one split; return rows of results."""
-    variant, name, fold = task
+    variant, name, max_train, fold = task
     kind = TABLES[name].task
     X, y = load(name)
-    train, test = split(y, kind, fold, MAX_TRAIN)
+    train, test = split(y, kind, fold, max_train)
     categories = list(X.select_dtypes("category"))
     est = estimator(variant, kind == "regression", fold, categories)
     with threadpool_limits(1), warnings.catch_warnings():
@@ -189,18 +207,26 @@ def fit(task):
         else:
             values = class_scores(est, X.iloc[test], y[test])
     return [
-        [variant, name, kind, fold, metric, f"{value:.6g}", round(seconds, 2)]
+        [
+            variant,
+            name,
+            kind,
+            max_train,
+            fold,
+            metric,
+            f"{value:.6g}",
+            round(seconds, 2),
+        ]
         for metric, value in values.items()
     ]
 
 
-def run(folds, names, jobs):
+def run(folds, names, max_train, jobs):
     """Fit what is missing, and append the results."""
-    header = "variant,dataset,task,split,metric,score,fit_s\n"
     if not RESULTS.exists():
-        RESULTS.write_text(header)
-    todo = tasks(folds, names)
-    for name in {table for _, table, _ in todo}:
+        RESULTS.write_text(HEADER)
+    todo = tasks(folds, names, max_train)
+    for name in {table for _, table, *_ in todo}:
         load(name)  # so that no two processes prepare it
     context = multiprocessing.get_context("fork")
     with context.Pool(jobs, maxtasksperchild=20) as pool, RESULTS.open("a") as file:
@@ -230,10 +256,10 @@ def log_ratio(rows, variant, reference, metric):
     return ours - theirs
 
 
-def beside_default(rows, variant):
+def beside_two(rows, variant):
     """Return the change of the error in percent, and its standard error over splits."""
     splits = [
-        log_ratio(part, variant, "default", "error")
+        log_ratio(part, variant, "two members", "error")
         for _, part in rows.groupby("split")
         if variant in set(part.variant)
     ]
@@ -243,14 +269,15 @@ def beside_default(rows, variant):
     return f"{change:+.1f} ± {100 * np.std(splits, ddof=1) / len(splits) ** 0.5:.1f} %"
 
 
-def report():
-    """Print every variant beside HistGradientBoosting and the default."""
+def report(max_train):
+    """Print every variant beside HistGradientBoosting and two members."""
     rows = pd.read_csv(RESULTS)
+    rows = rows[rows.rows == max_train]
     n_tables = rows.dataset.nunique()
     # Splits that are not finished yet are left out.
     finished = rows.groupby(["variant", "split"]).dataset.transform("nunique")
     rows = rows[finished == n_tables]
-    print("| | splits | error | log loss | 1 - AUC | fit s | error beside default |")
+    print("| | splits | error | log loss | 1 - AUC | fit s | error beside two |")
     print("|---|---|---|---|---|---|---|")
     for name in [*PEERS, *VARIANTS]:
         own = rows[rows.variant == name]
@@ -263,7 +290,7 @@ def report():
             fits = own[own.metric.isin(["accuracy", "nrmse"])]
             cells.append(f"{fits.fit_s.sum() / n_splits:.0f}")
             print(f"| {name} | {n_splits} |", " | ".join(cells), end=" | ")
-            print(beside_default(rows, name), "|")
+            print(beside_two(rows, name), "|")
 
 
 if __name__ == "__main__":
@@ -276,10 +303,12 @@ if __name__ == "__main__":
         metavar="NAME",
         help="variants, or estimators of peers.py",
     )
+    parser.add_argument("--rows", type=int, default=MAX_TRAIN, metavar="N")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     if options.report:
-        report()
+        report(options.rows)
     else:
-        run(options.folds, options.only or ["hgb", *VARIANTS], options.jobs)
+        names = options.only or ["hgb", *VARIANTS]
+        run(options.folds, names, options.rows, options.jobs)

@@ -62,9 +62,9 @@ MAX_EMBEDDED = 200
 #: of the rows.
 EPOCHS, AT_ROWS, MOST_EPOCHS = 60, 5000, 90
 
-#: With fewer rows, where a network on its own is least sure of itself, and quickest,
-#: the ensemble has more members.
-FEW_ROWS, MEMBERS_OF_FEW_ROWS = 1000, 4
+#: How many members the ensemble has with fewer rows than that: where a network on its
+#: own is least sure of itself, and quickest, they are more than two.
+MEMBERS = {1000: 8, 10_000: 4}
 
 #: Batches hold about 1.6 times the root of the number of rows, as a power of two within
 #: these limits.
@@ -147,9 +147,9 @@ def _by_rows(n_rows, max_iter):
     if is_auto(max_iter):
         max_iter = round(EPOCHS * (AT_ROWS / n_rows) ** 0.25)
         max_iter = max(1, min(MOST_EPOCHS, max_iter))
-    few = {"n_members": MEMBERS_OF_FEW_ROWS} if n_rows < FEW_ROWS else {}
+    members = [number for limit, number in MEMBERS.items() if n_rows < limit]
     return {
-        **few,
+        **({"n_members": members[0]} if members else {}),
         "batch_size": min(max(batch_size, SMALLEST_BATCH), LARGEST_BATCH),
         "max_iter": max_iter,
         # From the end of the second wave of coslog, at a fifth, to that of the last.

@@ -40,7 +40,7 @@ class HiddenFeatures(DocLinkMixin, MetaEstimatorMixin, TransformerMixin, BaseEst
         connection.
 
     members : {"concatenate", "mean"}, default="concatenate"
-        What to do with several networks (`n_members`, by default 2 or 4): put their
+        What to do with several networks (`n_members`, by default 2 to 8): put their
         units side by side, or take the mean of the first units, of the second ones and
         so on. Units of networks that share no weights (`ensemble_weights="own"`) have
         nothing in common but their number, so that the mean is a random projection of

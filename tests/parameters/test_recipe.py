@@ -37,7 +37,7 @@ def everything(**params):
 def test_auto_is_tuned_where_adam_takes_mini_batches(params):
     """With Adam and mini-batches, `"auto"` is the tuned recipe."""
     assert is_tuned(everything(**params))
-    settings = resolve(everything(**params), 5, 1000)
+    settings = resolve(everything(**params), 5, 10_000)
     for name in set(TUNED) - {"optimizer"}:
         assert getattr(settings, name) == TUNED[name]
     # But not what was chosen.
@@ -107,7 +107,7 @@ def test_recipe_says_so_whatever_the_optimizer(optimizer, solver):
     """`"tuned"` and `"plain"` stand for all other choices but that of the optimizer."""
     for recipe, choices in ("tuned", TUNED), ("plain", PLAIN):
         params = everything(optimizer=optimizer, solver=solver, recipe=recipe)
-        settings = resolve(params, 5, 2000)
+        settings = resolve(params, 5, 10_000)
         for name in set(choices) - {"optimizer"}:
             assert getattr(settings, name) == choices[name], name
         assert type(settings.optimizer) is OPTIMIZERS[optimizer]
@@ -155,6 +155,15 @@ def test_recipe_tuned_learns_with_any_optimizer(Estimator, optimizer, solver):
         params |= {"max_iter": 5, "n_members": 1}
     est = Estimator((16,), recipe="tuned", **params).fit(X, y)
     assert est.score(X, y) > (0.9 if Estimator is DNNClassifier else 0.5)
+
+
+def test_fewer_rows_have_more_members():
+    """The fewer the rows, the more members, where nobody chose a number of them."""
+    rows = [20, 999, 1000, 9999, 10_000, None]
+    settings = [resolve(everything(), 5, n_rows) for n_rows in rows]
+    assert [each.n_members for each in settings] == [8, 8, 4, 4, 2, 2]
+    assert resolve(everything(n_members=3), 5, 20).n_members == 3
+    assert resolve(everything(recipe="plain"), 5, 20).n_members == 1
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
