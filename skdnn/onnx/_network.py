@@ -24,7 +24,7 @@ from skdnn.nn.layers import (
     Scale,
     SharedDense,
 )
-from skdnn.nn.network import HEADROOM
+from skdnn.nn.prediction import HEADROOM
 
 
 class Lane:
