@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from skdnn._rows import chunks
+from skdnn.nn.inputs import embed, input_gradient, sources
 
 #: Chords that the way to a row is cut into, and how often one may be halved, until
 #: attributions add up.
@@ -54,7 +55,7 @@ class Paths:
         encoder = model.encoder
         n_encoded, n_codes = encoder.n_features_out_, len(encoder.cardinalities_)
         self._codes = np.arange(n_encoded - n_codes, n_encoded)
-        self._sources = model.network.sources
+        self._sources = sources(model.network)
         self._is_of_code = np.isin(self._sources, self._codes)
         # Adds up what the columns of the table have become.
         n_embedded = len(self._sources)
@@ -68,7 +69,7 @@ class Paths:
         return self._model.encoder.encode_rows(X, rows).astype(np.float64)
 
     def end(self, encoded):
-        return Ends(encoded, self._model.network.embed(encoded))
+        return Ends(encoded, embed(self._model.network, encoded))
 
     def middle(self):
         """Return the middle of each column: of its numbers, or of its categories."""
@@ -164,7 +165,7 @@ class Paths:
         """Return points on the ways of rows, each a share of it, as embedded."""
         share = share[:, None]
         encoded = start.encoded + share * (ends.encoded[row] - start.encoded)
-        points = self._model.network.embed(encoded)
+        points = embed(self._model.network, encoded)
         # There is nothing between two codes, but there is between their vectors.
         first = start.embedded[..., self._is_of_code]
         last = ends.embedded[..., row, :][..., self._is_of_code]
@@ -178,5 +179,5 @@ class Paths:
         def slope(raw):
             return targets.number_slope(raw / temperature, self._position) / temperature
 
-        raw, gradient = self._model.network.input_gradient(points, slope)
+        raw, gradient = input_gradient(self._model.network, points, slope)
         return targets.number(raw / temperature, self._position), gradient

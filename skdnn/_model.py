@@ -21,8 +21,10 @@ from skdnn._targets import ClassStatistics, Targets
 from skdnn._threads import threads_for
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.batches import Batch, SparseRows
+from skdnn.nn.copying import copy_hidden, copy_member, cut_above
 from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS
-from skdnn.nn.network import Network, build_mlp
+from skdnn.nn.mlp import build_mlp
+from skdnn.nn.network import Network
 from skdnn.nn.workers import Workers
 
 #: Rows predicted at a time; with fewer, threads wait for Python's lock.
@@ -161,7 +163,8 @@ class Model(NamedTuple):
         network = build_mlp(**plan)
         network.initialize(rng)
         if settings.pretrained is not None:
-            network.copy_hidden(settings.pretrained.network_, n_transferred(settings))
+            other, n_hidden = settings.pretrained.network_, n_transferred(settings)
+            copy_hidden(network, other, n_hidden)
         elif network.adapts:
             (X, _, weight), _ = self.batch(sample, sample.rows)
             # Dense, even where the table is sparse.
@@ -176,12 +179,12 @@ class Model(NamedTuple):
         """Return a member of the ensemble, as a model with a network of its own."""
         plan = {**self.architecture, "n_members": None}
         network = build_mlp(**plan)
-        network.copy_member(self.network, index)
+        copy_member(network, self.network, index)
         return self._replace(architecture=plan, network=network)
 
     def up_to(self, hidden):
         """Return a model whose raw predictions are outputs of a hidden layer."""
-        return self._replace(network=self.network.up_to(hidden), temperature=1.0)
+        return self._replace(network=cut_above(self.network, hidden), temperature=1.0)
 
     def batch(self, data, rows):
         """Return rows of checked data as the network reads them.

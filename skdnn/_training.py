@@ -20,7 +20,7 @@ from skdnn._validation import Validator
 from skdnn._warnings import warn
 from skdnn.nn.optimizers import LBFGS
 from skdnn.nn.schedules import SCHEDULES
-from skdnn.nn.steps import steps
+from skdnn.nn.steps import largest_product, steps
 from skdnn.nn.trainer import Trainer
 from skdnn.nn.workers import Workers
 
@@ -207,7 +207,7 @@ class Training:
             order = self.streams["order"] if settings.shuffle else None
             taken = steps(trainer.step, encoded.batches(size, order))
         try:
-            largest = 2 * size * trainer.network.largest_matrix
+            largest = largest_product(trainer.network, size)
             side_by_side = threads_for(largest, 1 if taken is None else taken.n_apart)
             with side_by_side as n_threads, Workers(n_threads) as workers:
                 hooks = self._hooks(workers)

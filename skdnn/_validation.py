@@ -9,6 +9,7 @@ from sklearn.metrics import check_scoring
 from skdnn._calibration import MeanLoss, fit_temperature
 from skdnn._rows import Rows, chunks
 from skdnn._sklearn_compat import _safe_indexing
+from skdnn.nn.copying import copy_member
 
 #: Rows that pass through the network at a time.
 VALIDATED_ROWS = 1024
@@ -102,7 +103,7 @@ class Validator:
         """Return raw predictions (n, n_outputs), or (n_members, n, n_outputs)."""
         if len(self._models) > 1:
             for index, member in enumerate(self._models):
-                member.network.copy_member(self.model.network, index)
+                copy_member(member.network, self.model.network, index)
         networks = [model.network for model in self._models]
         return raw_predictions(networks, self._X, self._positions, workers)
 

@@ -5,6 +5,7 @@ import numpy as np
 from skdnn._data import check_data
 from skdnn._sklearn_compat import _safe_indexing
 from skdnn.nn.step import Step
+from skdnn.nn.workspace import weight_gradients
 
 #: Rows that are looked at, of those of `fit`.
 MEASURED_ROWS = 1000
@@ -107,7 +108,7 @@ def measure_layers(estimator, X, y, sample_weight=None):
     outputs = model.network.hidden_outputs(batch.X[:].astype(np.float64))
     step = Step(model.network, model.targets.loss, optimizer=None, penalty=0.0)
     step.loss_gradient(batch)
-    gradients = model.network.weight_gradients(step.grads)
+    gradients = weight_gradients(model.network, step.grads)
     return (
         np.array([_root_mean_square(units.std(axis=-2)) for units in outputs]),
         np.array([_root_mean_square(gradient) for gradient in gradients]),

@@ -19,7 +19,7 @@ from skdnn.nn.losses import (
     Quantile,
     SquaredError,
 )
-from skdnn.nn.network import build_mlp
+from skdnn.nn.mlp import build_mlp
 from tests.tables import binary, multiclass, numbers, regression
 
 #: 18 layers, no two of which are as wide.

@@ -6,9 +6,9 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from skdnn import WeightsDisplay
-from skdnn.nn.embeddings import EntityEmbedding, EntityEmbeddingLayer
+from skdnn.nn.embeddings import EntityEmbedding
+from skdnn.nn.inputs import first_weights
 from tests.plain import plain_classifier
-from tests.recipes import maker, networks, table
 from tests.tables import binary, classifier, holes
 
 #: Columns that are pixels of images of 2 x 3, the fourth of which is always dark.
@@ -19,54 +19,6 @@ PIXELS[:, 3] = 0
 def labels(display):
     """Return the names beside the bars."""
     return [tick.get_text() for tick in display.ax_.get_yticklabels()]
-
-
-@networks
-def test_first_weights(network):
-    """They are the slopes of what the first activation gets, by finite differences."""
-    X, y = table("binary")
-    clf = maker("binary", network, dtype="float64", hidden_layer_dims=(5,))().fit(X, y)
-    net, x = clf.network_, clf.encoder_.transform(X[:3])
-    weights, sources = net.first_weights()
-    below = [block[0] for block in net.blocks[:-2]]
-    n_embeddings = sum(type(ly).__name__.endswith("Layer") for ly in below)
-    for layer in net.layers[:n_embeddings]:
-        x = layer.forward(x)
-    rest = net.layers[n_embeddings : len(below) + 1]
-    before, after = x, x.copy()
-    after[..., 1] += 1
-    for layer in rest:
-        before, after = layer.forward(before), layer.forward(after)
-    np.testing.assert_allclose(
-        (after - before)[..., 0, :], weights[..., 1, :], atol=1e-12
-    )
-    assert len(sources) == weights.shape[-2]
-
-
-@networks
-def test_sources(network):
-    """What is made of a column changes with it, and nothing else does."""
-    X, y = table("binary")
-    net = maker("binary", network, dtype="float64")().fit(X, y).network_
-    _, sources = net.first_weights()
-    embeddings = [
-        block[0] for block in net.blocks if type(block[0]).__name__.endswith("Layer")
-    ]
-    x = np.ones((1, net.n_inputs))
-    for column in range(net.n_inputs):
-        before, after = x, x.copy()
-        after[:, column] += 1
-        for layer in embeddings:
-            before, after = layer.forward(before), layer.forward(after)
-        changed = (before != after).reshape(-1, len(sources)).any(axis=0)
-        assert changed.any()
-        assert set(sources[changed]) == {column}
-
-
-def test_sources_of_codes():
-    """The vectors of a column of codes follow one another."""
-    layer = EntityEmbeddingLayer(5, [3, 4], 2)
-    assert layer.sources.tolist() == [0, 1, 2, 3, 3, 4, 4]
 
 
 def test_images(plt):
@@ -110,7 +62,7 @@ def test_norms(plt):
     params = {"numeric_embedding": "periodic", "n_members": 2}
     clf = classifier((4,), **params).fit(holes(PIXELS), LABELS)
     display = WeightsDisplay.from_estimator(clf, image_shape=(2, 3))
-    weights, sources = clf.network_.first_weights()
+    weights, sources = first_weights(clf.network_)
     of_second = np.linalg.norm(np.hstack(weights)[sources == 1], axis=0)
     np.testing.assert_allclose(display.weights[1], of_second)
     assert display.weights.shape == (6, 8)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skdnn.nn.batches import Batch, Batches
+from skdnn.nn.copying import copy_member
 from skdnn.nn.embeddings import NUMERIC_EMBEDDINGS, PiecewiseLinear
 from skdnn.nn.layers import (
     BatchNorm,
@@ -14,55 +15,17 @@ from skdnn.nn.layers import (
     SharedDense,
 )
 from skdnn.nn.losses import LogLoss, SquaredError
-from skdnn.nn.network import Network, Workspace, build_mlp
+from skdnn.nn.network import Network
 from skdnn.nn.optimizers import SGD, Adam
 from skdnn.nn.schedules import Constant
 from skdnn.nn.step import Step
 from skdnn.nn.steps import steps
 from skdnn.nn.trainer import Trainer
+from skdnn.nn.workspace import Workspace
 from tests.gradcheck import assert_gradient
+from tests.networks import SWITCHES, make_network, make_rows
 
-#: Each switch alone, and all together.
-SWITCHES = {
-    "plain": {},
-    "batch_norm": {"batch_norm": True},
-    "input_scaling": {"input_scaling": True},
-    "ntk": {"ntk": True},
-    "parametric": {"activations": [("parametric", "tanh")] * 3},
-    "residual": {"residual": True},
-    "residual of other widths": {"residual": True, "hidden": [5, 3, 6]},
-    "periodic": {"numeric_embedding": ("periodic", {"frequency_scale": 0.3})},
-    "piecewise_linear": {
-        "numeric_embedding": ("piecewise_linear", {"n_bins": 3, "width": 2})
-    },
-    "categories": {"cardinalities": (3, 4), "category_width": 2},
-}
-SWITCHES["all"] = {k: v for options in SWITCHES.values() for k, v in options.items()}
 MEMBERS = [None, 3]
-N_NUMBERS, N_OTHERS = 2, 1
-
-
-def make_network(rng, activation="tanh", n_outputs=1, **options):
-    options.setdefault("n_numbers", N_NUMBERS)
-    n_inputs = N_NUMBERS + N_OTHERS + len(options.get("cardinalities", ()))
-    network = build_mlp(
-        n_inputs,
-        options.pop("hidden", [5, 5, 5]),
-        n_outputs,
-        activations=options.pop("activations", [activation] * 3),
-        initializers=["he_normal"] * 4,
-        dropout=options.pop("dropout", [0.0] * 3),
-        **options,
-    )
-    network.initialize(rng)
-    network.adapt(make_rows(rng, 50, options))
-    network.params += 0.1 * rng.standard_normal(len(network.params))
-    return network
-
-
-def make_rows(rng, n, options):
-    codes = [rng.integers(m, size=n) for m in options.get("cardinalities", ())]
-    return np.column_stack([rng.standard_normal((n, N_NUMBERS + N_OTHERS)), *codes])
 
 
 def make_trainer(network, loss=None, optimizer=None, penalty=0.0, **options):
@@ -130,7 +93,7 @@ def test_members_train_as_they_would_alone(switch, optimizer, n_weights, rng):
     ensemble.adapt(x)
     alone = [make_network(rng, n_outputs=4, **options) for _ in range(3)]
     for m, network in enumerate(alone):
-        network.copy_member(ensemble, m)
+        copy_member(network, ensemble, m)
     losses = []
     for m, network in enumerate((ensemble, *alone)):
         trainer = make_trainer(network, loss, optimizer, penalty=0.1)
@@ -345,28 +308,3 @@ def test_shared_members_have_few_parameters(rng):
         for n, shared in [(10, True), (2, False)]
     ]
     assert sizes[0] < 5 * sizes[1]
-
-
-@pytest.mark.parametrize("switch", SWITCHES)
-def test_members_can_be_set(switch, rng):
-    """One by one, from networks that are like them; the others stay as they are."""
-    options = SWITCHES[switch]
-    ensemble = make_network(rng, n_members=3, n_outputs=4, **options)
-    other = make_network(rng, n_members=3, n_outputs=4, **options)
-    other.params[...] = rng.standard_normal(other.params.shape)
-    alone = make_network(rng, n_outputs=4, **options)
-    x = make_rows(rng, 20, options)
-    for network in ensemble, other:
-        network.adapt(x)
-    before = ensemble.forward(x)
-
-    alone.copy_member(other, 1)
-    ensemble.set_member(1, alone)
-
-    after = ensemble.forward(x)
-    np.testing.assert_array_equal(after[1], other.forward(x)[1])
-    np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
-    for m in range(3):
-        alone.copy_member(other, m)
-        ensemble.set_member(m, alone)
-    np.testing.assert_array_equal(ensemble.params, other.params)

@@ -10,8 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, SquaredError
-from skdnn.nn.network import HEADROOM
 from skdnn.nn.optimizers import OPTIMIZERS
+from skdnn.nn.prediction import HEADROOM
 from skdnn.nn.schedules import Schedule
 from tests.plain import plain_classifier, plain_regressor
 from tests.tables import (

@@ -69,10 +69,17 @@ LEVELS = [
     },
     {"skdnn.nn.trainer"},
     {"skdnn.nn.step", "skdnn.nn.steps"},
+    {"skdnn.nn.copying", "skdnn.nn.mlp"},
     {"skdnn.nn.network"},
     {"skdnn.nn.prediction"},
     {"skdnn.nn.recording"},
-    {"skdnn.nn.batches", "skdnn.nn.embeddings", "skdnn.nn.program"},
+    {
+        "skdnn.nn.batches",
+        "skdnn.nn.embeddings",
+        "skdnn.nn.inputs",
+        "skdnn.nn.program",
+        "skdnn.nn.workspace",
+    },
     {"skdnn.nn.layers", "skdnn.nn.losses", "skdnn.nn.optimizers", "skdnn.nn.schedules"},
     {
         "skdnn.nn.activations",

@@ -5,7 +5,8 @@ import pytest
 
 from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.layers import Activate, BatchNorm, Dense, Dropout
-from skdnn.nn.network import Network, Workspace
+from skdnn.nn.network import Network
+from skdnn.nn.workspace import Workspace
 from tests.gradcheck import assert_gradient
 
 

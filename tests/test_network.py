@@ -17,26 +17,11 @@ from skdnn.nn.losses import (
     Quantile,
     SquaredError,
 )
-from skdnn.nn.network import Network, Workspace, build_mlp
+from skdnn.nn.mlp import build_mlp
+from skdnn.nn.network import Network
+from skdnn.nn.workspace import Workspace
 from tests.gradcheck import assert_gradient
-from tests.networks import mlp
-
-N_INPUTS = 4
-
-
-def make_network(rng, activation="tanh", batch_norm=False, dropout=0.0, n_outputs=3):
-    network = mlp(
-        (N_INPUTS, 6, 5, n_outputs),
-        [activation] * 2,
-        ["glorot_normal"] * 3,
-        batch_norm,
-        [dropout] * 2,
-        np.float64,
-    )
-    network.initialize(rng)
-    # Biases, gains and shifts off zero and one, so that their terms can be seen.
-    network.params += 0.1 * rng.standard_normal(len(network.params))
-    return network
+from tests.networks import N_INPUTS, mlp, small_network
 
 
 def check_gradient(network, loss, x, y, weight, rng):
@@ -75,7 +60,7 @@ LOSSES = {
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradient(activation, loss, batch_norm, weighted, rng):
     """Backpropagation computes the gradient of the loss in all parameters."""
-    network, n = make_network(rng, activation, batch_norm), 9
+    network, n = small_network(rng, activation, batch_norm), 9
     x = rng.standard_normal((n, N_INPUTS))
     y = rng.integers(3, size=n) if "softmax" in loss else rng.uniform(size=(n, 3))
     weight = rng.uniform(0.2, 2, (n, 1)) if weighted else None
@@ -84,7 +69,7 @@ def test_gradient(activation, loss, batch_norm, weighted, rng):
 
 def test_forward_is_the_formula(rng):
     """Each layer is an affine map and its activation: A = g(A W + b)."""
-    network = make_network(rng, "relu")
+    network = small_network(rng, "relu")
     x = a = rng.standard_normal((7, N_INPUTS))
     for weight, bias in zip(network.weights[:-1], network.shifts[:-1], strict=True):
         a = np.maximum(a @ weight + bias, 0)
@@ -96,7 +81,7 @@ def test_forward_is_the_formula(rng):
 
 def test_backward_stops_at_the_input(rng):
     """Nobody reads the gradient of the input, so it is not computed."""
-    network = make_network(rng)
+    network = small_network(rng)
     caches = Workspace(network).caches(7)
     network.forward(rng.standard_normal((7, N_INPUTS)), caches)
     assert network.layers[0].backward(np.ones((7, 6)), caches[0]) is None
@@ -141,43 +126,6 @@ def test_first_parameters(rng):
     np.testing.assert_array_equal(network.layers[-1].bias, 0)
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_layers_of_an_mlp(batch_norm):
-    """Each hidden layer has the activation and the dropout of its place, if any."""
-    network = mlp(
-        (9, 8, 7, 6, 5),
-        ["relu", "identity", "gelu"],
-        ["he_normal", "he_uniform", "glorot_normal", "lecun_normal"],
-        batch_norm,
-        [0.0, 0.2, 0.3],
-        np.float64,
-    )
-    norm = ["BatchNorm"] * batch_norm
-    names = [type(layer).__name__ for layer in network.layers]
-    assert names == [
-        *("Dense", *norm, "Activate"),
-        *("Dense", *norm, "Dropout"),
-        *("Dense", *norm, "Activate", "Dropout"),
-        "Dense",
-    ]
-    values = {
-        kind: [getattr(layer, name) for layer in network.layers if type(layer) is kind]
-        for kind, name in {
-            Activate: "activation",
-            Dropout: "rate",
-            Dense: "initializer",
-        }.items()
-    }
-    assert values == {
-        Activate: ["relu", "gelu"],
-        Dropout: [0.2, 0.3],
-        Dense: ["he_normal", "he_uniform", "glorot_normal", "lecun_normal"],
-    }
-    assert [layer.n_outputs for layer in network.layers if type(layer) is Dense] == [
-        *(8, 7, 6, 5)
-    ]
-
-
 @pytest.mark.parametrize("residual", [False, True])
 def test_blocks(residual):
     """A layer each up to the first dense one, then a block for each of these."""
@@ -204,26 +152,10 @@ def test_blocks(residual):
     assert network.n_hidden == 2
 
 
-def test_up_to(rng):
-    """A part of a network ends with a hidden layer, and has memory of its own."""
-    network = make_network(rng, batch_norm=True)
-    network.statistics += rng.uniform(size=len(network.statistics))
-    x = rng.standard_normal((7, N_INPUTS))
-    part = network.up_to(1)
-    expected = network.predict(x)
-    np.testing.assert_allclose(
-        network.layers[-1].forward(part.predict(x)), expected, rtol=1e-12
-    )
-    assert network.up_to(0).n_outputs == 6
-    part.params[...] = 0
-    part.statistics[...] = 0
-    np.testing.assert_array_equal(network.predict(x), expected)
-
-
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_couples_rows(batch_norm, rng):
     """Batch norm alone makes a row's output depend on its batch."""
-    network = make_network(rng, batch_norm=batch_norm, dropout=0.5)
+    network = small_network(rng, batch_norm=batch_norm, dropout=0.5)
     assert network.couples_rows is batch_norm
 
 
@@ -242,7 +174,7 @@ def test_input_of_the_wrong_shape(shape, rng):
     """An input that does not fit is an error that names both shapes."""
     message = rf"\(n, 4\), got \({shape[0]},"
     with pytest.raises(ValueError, match=message):
-        make_network(rng).forward(np.zeros(shape))
+        small_network(rng).forward(np.zeros(shape))
 
 
 def test_layers_that_do_not_fit():
@@ -254,14 +186,14 @@ def test_layers_that_do_not_fit():
 
 def test_shapes_are_known_in_advance(rng):
     """Weights are (n_in, n_out) and shifts (n_out,), of each layer."""
-    network = make_network(rng)
+    network = small_network(rng)
     assert [w.shape for w in network.weights] == [(4, 6), (6, 5), (5, 3)]
     assert [b.shape for b in network.shifts] == [(6,), (5,), (3,)]
 
 
 def test_shifts_of_batch_norm(rng):
     """Where there is batch norm, its beta is the layer's shift."""
-    network = make_network(rng, batch_norm=True)
+    network = small_network(rng, batch_norm=True)
     norms = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
     expected = [norms[0].beta, norms[1].beta, network.layers[-1].bias]
     assert all(a is b for a, b in zip(network.shifts, expected, strict=True))
@@ -270,7 +202,7 @@ def test_shifts_of_batch_norm(rng):
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_flat_vector(batch_norm, rng):
     """The layers' parameters are views of one vector, weights first."""
-    network = make_network(rng, batch_norm=batch_norm)
+    network = small_network(rng, batch_norm=batch_norm)
     views = [
         getattr(layer, name) for layer in network.layers for name in layer.parameters
     ]
@@ -295,7 +227,7 @@ def test_groups_follow_the_declarations():
 
 def test_pickle_keeps_the_views(rng):
     """The layers of an unpickled network hold views of its parameters again."""
-    network = make_network(rng, batch_norm=True, dropout=0.2)
+    network = small_network(rng, batch_norm=True, dropout=0.2)
     copy = pickle.loads(pickle.dumps(network))
     x = rng.standard_normal((3, N_INPUTS))
     np.testing.assert_array_equal(copy.forward(x), network.forward(x))
@@ -308,7 +240,7 @@ def test_pickle_keeps_the_views(rng):
 
 def test_pickle_holds_parameters_once(rng):
     """A pickle is little more than the parameters."""
-    network = make_network(rng, batch_norm=True)
+    network = small_network(rng, batch_norm=True)
     Workspace(network).caches(1000)
     n_bytes = network.params.nbytes + network.statistics.nbytes
     assert len(pickle.dumps(network)) < n_bytes + 3000
@@ -316,7 +248,7 @@ def test_pickle_holds_parameters_once(rng):
 
 def test_snapshot(rng):
     """A restored snapshot brings parameters and statistics back, in place."""
-    network = make_network(rng, batch_norm=True)
+    network = small_network(rng, batch_norm=True)
     params, statistics = network.params.copy(), network.statistics.copy()
     snapshot = network.snapshot()
     network.params += 1
@@ -329,7 +261,7 @@ def test_snapshot(rng):
 
 def test_snapshot_reuses_its_memory(rng):
     """A snapshot is made in the arrays of an older one, if given."""
-    network = make_network(rng, batch_norm=True)
+    network = small_network(rng, batch_norm=True)
     old = network.snapshot()
     network.params += 1
     network.statistics += 1
@@ -342,7 +274,7 @@ def test_snapshot_reuses_its_memory(rng):
 
 def test_inference_changes_nothing(rng):
     """A pass without caches leaves parameters, statistics and input as they are."""
-    network = make_network(rng, batch_norm=True, dropout=0.5)
+    network = small_network(rng, batch_norm=True, dropout=0.5)
     x = rng.standard_normal((5, N_INPUTS))
     before, state = x.copy(), network.snapshot()
     first, second = network.forward(x), network.forward(x)
@@ -354,36 +286,12 @@ def test_inference_changes_nothing(rng):
 
 def test_inference_repeats_the_training_pass(rng):
     """With the batch's own statistics, batch norm predicts what it trained on."""
-    network, n = make_network(rng, batch_norm=True), 7
+    network, n = small_network(rng, batch_norm=True), 7
     for layer in network.layers:
         layer.momentum = 0.0
     x = rng.standard_normal((n, N_INPUTS))
     trained = network.forward(x, Workspace(network).caches(n)).copy()
     np.testing.assert_allclose(network.forward(x), trained, rtol=1e-12)
-
-
-def test_no_bias_below_batch_norm(rng):
-    """Batch norm makes the bias below it redundant."""
-    network = make_network(rng, batch_norm=True)
-    assert [layer.has_bias for layer in network.layers if isinstance(layer, Dense)] == [
-        False,
-        False,
-        True,
-    ]
-
-
-def test_dropout_draws_anew(rng):
-    """No two passes leave the same entries out, but the same pass does."""
-    network = make_network(rng, dropout=0.5)
-    workspace = Workspace(network)
-    caches = workspace.caches(20)
-    x = rng.standard_normal((20, N_INPUTS))
-    raw = []
-    for draw in (0, 1, 0):
-        workspace.seek(draw)
-        raw.append(network.forward(x, caches).copy())
-    assert not np.array_equal(raw[0], raw[1])
-    np.testing.assert_array_equal(raw[0], raw[2])
 
 
 def test_activation_after_dropout_is_saved(rng):
@@ -405,10 +313,3 @@ def test_activation_after_dropout_is_saved(rng):
     value(params)
     network.backward(loss.loss_gradient(y, caches[3].z)[1], caches)
     assert_gradient(value, workspace.grads.copy(), params, rng)
-
-
-def test_caches_are_made_once(rng):
-    """The same batch size gets the same memory at every call."""
-    workspace = Workspace(make_network(rng))
-    assert workspace.caches(5) is workspace.caches(5)
-    assert workspace.caches(5) is not workspace.caches(6)

@@ -8,10 +8,12 @@ from skdnn.nn import step as step_module
 from skdnn.nn.batches import Batch
 from skdnn.nn.layers import Dense, Dropout
 from skdnn.nn.losses import SquaredError
-from skdnn.nn.network import Network, Workspace, build_mlp
+from skdnn.nn.mlp import build_mlp
+from skdnn.nn.network import Network
 from skdnn.nn.noise import Noise, mix, seed_of_member, stream_key
 from skdnn.nn.optimizers import SGD
 from skdnn.nn.step import Step
+from skdnn.nn.workspace import Workspace
 
 SEED = 0xFEDCBA9876543210
 

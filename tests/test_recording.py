@@ -12,7 +12,8 @@ from skdnn.nn.activations import ACTIVATIONS, Activation, tanh, tanh_backward
 from skdnn.nn.batches import Batches, SparseRows
 from skdnn.nn.layers import Dense
 from skdnn.nn.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss, SquaredError
-from skdnn.nn.network import Network, build_mlp
+from skdnn.nn.mlp import build_mlp
+from skdnn.nn.network import Network
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, SGD, AdamW, Momentum
 from skdnn.nn.recording import NotRecorded, record_step
 from skdnn.nn.schedules import SCHEDULES, Constant

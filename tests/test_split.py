@@ -10,7 +10,8 @@ from sklearn.model_selection import PredefinedSplit, cross_validate
 
 from skdnn._data import hold_out, validation_size
 from skdnn._rows import Rows, rows_with_weight
-from skdnn.nn.network import build_mlp
+from skdnn.nn.copying import copy_member
+from skdnn.nn.mlp import build_mlp
 from tests.plain import plain_classifier, plain_regressor
 from tests.same import assert_same_network
 from tests.tables import (
@@ -454,7 +455,7 @@ def test_best_weights_of_members_are_restored():
     assert clf.best_iter_ == 2
     for member in range(2):
         alone = build_mlp(**{**clf._model.architecture, "n_members": None})
-        alone.copy_member(clf.network_, member)
+        copy_member(alone, clf.network_, member)
         np.testing.assert_array_equal(alone.params, seen[2 + member])
 
 

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from skdnn.nn import step as module
 from skdnn.nn.batches import Batch, Batches, SparseRows
 from skdnn.nn.losses import LogLoss, SquaredError
-from skdnn.nn.network import build_mlp
+from skdnn.nn.mlp import build_mlp
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, SGD, Adam
 from skdnn.nn.schedules import Constant
 from skdnn.nn.step import Step

@@ -10,8 +10,9 @@ from sklearn.metrics import log_loss
 
 from skdnn.nn import compiled
 from skdnn.nn.layers import BatchNorm, Dense
-from skdnn.nn.network import Network, Workspace
+from skdnn.nn.network import Network
 from skdnn.nn.prediction import SLAB
+from skdnn.nn.workspace import Workspace
 from tests import tables
 from tests.plain import DNNClassifier, DNNRegressor, plain_classifier
 from tests.tables import binary, multiclass, regression

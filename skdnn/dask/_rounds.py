@@ -20,7 +20,7 @@ from skdnn.nn.batches import Batches
 from skdnn.nn.noise import mix
 from skdnn.nn.optimizers import Optimizer
 from skdnn.nn.schedules import Schedule
-from skdnn.nn.steps import steps
+from skdnn.nn.steps import largest_product, steps
 from skdnn.nn.trainer import Trainer
 from skdnn.nn.workers import Workers
 
@@ -137,7 +137,7 @@ def run_round(shard, plan, state, epoch, number, place):
     order = deepcopy(state.orders[place])
     batches = Batches(*shard.batch, size, order if plan.shuffle else None)
     taken = steps(trainer.step, batches)
-    largest = 2 * size * trainer.network.largest_matrix
+    largest = largest_product(trainer.network, size)
     with shared_threads(), _workers(largest, taken.n_apart) as workers:
         loss = trainer.run_part(taken, first, stop, workers)
     shard.trainer = trainer

@@ -21,6 +21,7 @@ from skdnn.dask._rounds import (
     run_round,
 )
 from skdnn.nn.batches import Batch
+from skdnn.nn.copying import set_member
 from skdnn.nn.noise import seed_of_member
 from skdnn.nn.trainer import PROBED_ROWS
 from skdnn.nn.workers import ALONE
@@ -284,7 +285,7 @@ class ClusterTraining(Training):
             track.memory.update(state.memory)
             track.orders.update(state.orders)
             if track.model.network is not trainer.network:
-                trainer.network.set_member(i, track.model.network)
+                set_member(trainer.network, i, track.model.network)
         trainer.step.draws += self._n_batches
         factor = trainer.schedule.factors(np.array([epoch.number]), epoch.max_epochs)
         rate = float(trainer.learning_rate * (epoch.plateau_factor * factor[0]))
@@ -410,4 +411,4 @@ def _set_member(model, memory, name, value, index):
     network, of_member = model.network.copy(), model.member(index).network
     network.adopt(memory[name], network.statistics)
     of_member.adopt(value, of_member.statistics)
-    network.set_member(index, of_member)
+    set_member(network, index, of_member)

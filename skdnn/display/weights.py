@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn.display.figures import begin
+from skdnn.nn.inputs import first_weights
 
 #: Longer names of columns are cut off.
 NAME_LENGTH = 30
@@ -214,7 +215,7 @@ class WeightsDisplay:
 
 def _weights_of_columns(estimator):
     """Return the weights of encoded columns, members side by side."""
-    weights, sources = estimator.network_.first_weights()
+    weights, sources = first_weights(estimator.network_)
     weights = weights if weights.ndim == 2 else np.hstack(weights)
     n_columns = estimator.network_.n_inputs
     if len(sources) == n_columns:

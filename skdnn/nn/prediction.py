@@ -9,10 +9,13 @@ from skdnn.nn import compiled
 from skdnn.nn.recording import NotRecorded, record_prediction
 from skdnn.nn.vectors import share_parameters, share_statistics
 
-__all__ = ["Predictor"]
+__all__ = ["HEADROOM", "Predictor", "predict_finite"]
 
 #: Rows that go through a program at a time.
 SLAB = 256
+
+#: How far raw predictions stay from the largest number.
+HEADROOM = 2.0**20
 
 
 class Predictor:
@@ -55,6 +58,27 @@ class Predictor:
         except NotRecorded:
             self._is_recorded = False
             return None
+
+
+def predict_finite(predictor, x, dtype):
+    """Return raw predictions in a dtype, finite for every finite row.
+
+    What overflows is limited, so that sums over members stay finite too.
+    """
+    raw, limit = predictor(x), np.finfo(dtype).max / HEADROOM
+    # A NaN is neither above nor below it.
+    if not np.abs(raw).max(initial=0) <= limit:
+        raw = _limited(predictor, x, raw, limit)
+    return raw.astype(dtype)
+
+
+def _limited(predictor, x, raw, limit):
+    """Return raw predictions for `x`, computed from smaller numbers if need be."""
+    if not np.isfinite(raw).all():
+        largest = np.finfo(np.float32).max
+        limited = predictor(np.clip(x, -largest, largest))
+        np.copyto(raw, limited, where=~np.isfinite(raw))
+    return np.clip(raw, -limit, limit)
 
 
 class _Recorded:

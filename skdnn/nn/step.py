@@ -13,8 +13,8 @@ import numpy as np
 
 from skdnn.nn.batches import SparseRows
 from skdnn.nn.layers import Fork, Join
-from skdnn.nn.network import Workspace
 from skdnn.nn.optimizers import BLOCK, Optimizer
+from skdnn.nn.workspace import Workspace
 
 __all__ = ["Step"]
 

@@ -9,10 +9,11 @@ from time import perf_counter
 import numpy as np
 
 from skdnn.nn import compiled
+from skdnn.nn.layers import Dense
 from skdnn.nn.recording import NotRecorded, record_step
 from skdnn.nn.workers import ALONE
 
-__all__ = ["LARGE_PRODUCT", "NumpySteps", "RecordedSteps", "steps"]
+__all__ = ["LARGE_PRODUCT", "NumpySteps", "RecordedSteps", "largest_product", "steps"]
 
 #: Seconds that a slice should take.
 SLICE = 0.05
@@ -193,6 +194,12 @@ class RecordedSteps(NumpySteps):
         step.draws += len(rates)
 
 
+def largest_product(network, batch_size):
+    """Return the operations of the largest matrix product of a step."""
+    dense = [layer for layer in network.layers if isinstance(layer, Dense)]
+    return 2 * batch_size * max(ly.n_inputs * ly.n_outputs for ly in dense)
+
+
 def _n_parts(network, batch_size):
     """Return how many programs share the rows of a batch.
 
@@ -201,6 +208,6 @@ def _n_parts(network, batch_size):
     """
     if network.members_apart or not compiled.engine.can_meet():
         return 1
-    if 2 * batch_size * network.largest_matrix < LARGE_PRODUCT:
+    if largest_product(network, batch_size) < LARGE_PRODUCT:
         return 1
     return max(1, min(MOST_PARTS, batch_size // ROWS_OF_PART))

@@ -3,7 +3,12 @@
 from math import prod
 from typing import NamedTuple
 
-__all__ = ["ParameterGroup", "share_parameters", "share_statistics"]
+__all__ = [
+    "ParameterGroup",
+    "share_parameters",
+    "share_statistics",
+    "without_views",
+]
 
 
 class ParameterGroup(NamedTuple):
@@ -47,3 +52,11 @@ def share_statistics(vector, layers, owners):
             stop = start + prod(shape)
             setattr(owner, name, vector[start:stop].reshape(shape))
             start = stop
+
+
+def without_views(layer):
+    """Return a copy of a layer that holds no parameters and no statistics."""
+    copy = object.__new__(type(layer))
+    views = {*layer.parameters, *layer.statistics}
+    copy.__dict__.update({k: v for k, v in layer.__dict__.items() if k not in views})
+    return copy

@@ -199,14 +199,6 @@ class Tensor:
         """Return it in another shape; a 0 keeps the axis that is there."""
         return self.graph.add("Reshape", self, np.array(shape))
 
-    def unsqueeze(self):
-        """Return it with one more axis, the last."""
-        return self.graph.add("Unsqueeze", self, np.array([-1]))
-
-    def expand(self, *shape):
-        """Return it repeated along the axes of a shape that it has not, or once."""
-        return self.graph.add("Expand", self, np.array(shape))
-
     def mean(self, axis):
         return self._reduced("ReduceMean", axis)
 
@@ -216,6 +208,6 @@ class Tensor:
     def _reduced(self, op, axis):
         return self.graph.add(op, self, np.array([axis]), keepdims=0)
 
-    def apply(self, op, **attributes):
-        """Return what a node of one input makes of it."""
-        return self.graph.add(op, self, **attributes)
+    def apply(self, op, *others, **attributes):
+        """Return what a node makes of it, and of other inputs."""
+        return self.graph.add(op, self, *others, **attributes)

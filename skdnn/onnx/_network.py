@@ -24,7 +24,7 @@ from skdnn.nn.layers import (
     Scale,
     SharedDense,
 )
-from skdnn.nn.network import HEADROOM
+from skdnn.nn.prediction import HEADROOM
 
 
 class Lane:
@@ -148,7 +148,7 @@ def _numeric_embedding(lane, layer, x, expand):
     """Return ``[x, expand(x) @ weight + bias, other columns]``."""
     j, lead = layer.n_numbers, _lead(layer)
     numbers = x.columns(0, j)
-    terms = expand(numbers.transpose(1, 0).unsqueeze())
+    terms = expand(numbers.transpose(1, 0).reshape(0, 0, 1))
     vectors = terms @ layer.weight + layer.bias
     # From numbers, rows, width to rows, numbers, width.
     axes = [k + len(lead) for k in (1, 0, 2)]
@@ -183,7 +183,8 @@ def _lead(layer):
 def _beside(lane, layer, parts):
     """Return tensors side by side, each with the axis of members if one has it."""
     if layer.n_members is not None:
-        parts = [part.expand(layer.n_members, 1, 1) for part in parts]
+        shape = np.array([layer.n_members, 1, 1])
+        parts = [part.apply("Expand", shape) for part in parts]
     return lane.graph.concat(parts)
 
 

@@ -14,7 +14,7 @@ from skdnn.nn.layers import (
     Join,
     ParametricActivate,
 )
-from skdnn.nn.network import Workspace
+from skdnn.nn.workspace import Workspace
 from tests import tables
 from tests.plain import plain_classifier, plain_regressor
 from tests.tables import STILL, UNSCALED, binary, layers, raw_predictions

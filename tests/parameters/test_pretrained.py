@@ -13,9 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn.nn import compiled
 from skdnn.nn.batches import Batch
+from skdnn.nn.copying import hidden_layers
 from skdnn.nn.layers import Dense, Layer
 from skdnn.nn.losses import SquaredError
-from skdnn.nn.network import build_mlp
+from skdnn.nn.mlp import build_mlp
 from skdnn.nn.optimizers import SGD
 from skdnn.nn.step import Step
 from tests.same import assert_same
@@ -49,7 +50,7 @@ def later(source, **params):
 
 def values(est, n_hidden):
     """Return all values of the first hidden layers, and of what lies below them."""
-    layers = est.network_._hidden(n_hidden)
+    layers = hidden_layers(est.network_, n_hidden)
     names = [(ly, name) for ly in layers for name in (*ly.parameters, *ly.statistics)]
     return [getattr(layer, name).copy() for layer, name in names]
 
@@ -103,7 +104,7 @@ def test_members(members, weights):
     source = earlier(n_members=n_before, **params)
     est = later(source, n_members=n_now, n_frozen_layers=2, **params)
     for own, old in zip(
-        est.network_._hidden(2), source.network_._hidden(2), strict=True
+        hidden_layers(est.network_, 2), hidden_layers(source.network_, 2), strict=True
     ):
         for name in (*own.parameters, *own.statistics):
             mine, theirs = getattr(own, name), getattr(old, name)

@@ -1,22 +1,17 @@
-"""Gradients of inference: in what enters a network, and in raw predictions."""
+"""Inputs of a network: gradients of inference, first weights, what comes of what."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skdnn._targets import ClassTargets, NumberTargets
 from skdnn.nn.activations import ACTIVATIONS
+from skdnn.nn.embeddings import EntityEmbeddingLayer
+from skdnn.nn.inputs import embed, first_weights, input_gradient, sources
 from skdnn.nn.layers import Layer
-from skdnn.nn.losses import (
-    Gamma,
-    Huber,
-    LogLoss,
-    Poisson,
-    Quantile,
-    SquaredError,
-)
-from skdnn.nn.network import Network, build_mlp
+from skdnn.nn.mlp import build_mlp
+from skdnn.nn.network import Network
 from tests.gradcheck import assert_gradient
+from tests.recipes import maker, networks, table
 
 N_NUMBERS, CARDINALITIES = 3, [4, 6]
 N_INPUTS = N_NUMBERS + 2 + len(CARDINALITIES)
@@ -92,7 +87,7 @@ def test_gradient(name, members, rng):
     """It is that of inference, by finite differences."""
     network, x = build(members, **NETWORKS[name]), rows()
     weight = rng.standard_normal(network.forward(x).shape)
-    raw, gradient = network.input_gradient(x, lambda raw: weight.copy())
+    raw, gradient = input_gradient(network, x, lambda raw: weight.copy())
     assert_allclose(raw, network.forward(x), rtol=1e-12)
 
     def total(x):
@@ -106,16 +101,16 @@ def test_gradient(name, members, rng):
 def test_gradient_in_embedded_rows(embedding, members, rng):
     """What is above the embeddings is differentiated in what they return."""
     network = build(members, **EMBEDDINGS[embedding])
-    embedded = network.embed(rows())
-    n = len(network.sources)
+    embedded = embed(network, rows())
+    n = len(sources(network))
     lead = (3,) if members == "own" and embedding != "none" else ()
     assert embedded.shape == (*lead, 6, n)
     weight = rng.standard_normal((*(() if members is None else (3,)), 6, 2))
-    raw, gradient = network.input_gradient(embedded, lambda raw: weight.copy())
+    raw, gradient = input_gradient(network, embedded, lambda raw: weight.copy())
     assert_allclose(raw, network.forward(rows()), rtol=1e-12)
 
     def total(embedded):
-        raw, _ = network.input_gradient(embedded, np.zeros_like)
+        raw, _ = input_gradient(network, embedded, np.zeros_like)
         return np.sum(weight * raw)
 
     assert_gradient(total, gradient, embedded, rng)
@@ -126,14 +121,62 @@ def test_gradient_in_embedded_rows(embedding, members, rng):
 def test_sources(embedding, members):
     """A change of an input changes what comes from it, and nothing else."""
     network, x = build(members, **EMBEDDINGS[embedding]), rows()
-    before = network.embed(x)
+    before = embed(network, x)
     for j in range(N_INPUTS):
         changed = x.copy()
         changed[:, j] = 1 - x[:, j].clip(0, 1).round()
-        differs = (network.embed(changed) != before).reshape(-1, len(network.sources))
+        differs = (embed(network, changed) != before).reshape(-1, len(sources(network)))
         assert_array_equal(
-            np.flatnonzero(differs.any(axis=0)), np.flatnonzero(network.sources == j)
+            np.flatnonzero(differs.any(axis=0)), np.flatnonzero(sources(network) == j)
         )
+
+
+@networks
+def test_first_weights(network):
+    """They are the slopes of what the first activation gets, by finite differences."""
+    X, y = table("binary")
+    clf = maker("binary", network, dtype="float64", hidden_layer_dims=(5,))().fit(X, y)
+    net, x = clf.network_, clf.encoder_.transform(X[:3])
+    weights, sources = first_weights(net)
+    below = [block[0] for block in net.blocks[:-2]]
+    n_embeddings = sum(type(ly).__name__.endswith("Layer") for ly in below)
+    for layer in net.layers[:n_embeddings]:
+        x = layer.forward(x)
+    rest = net.layers[n_embeddings : len(below) + 1]
+    before, after = x, x.copy()
+    after[..., 1] += 1
+    for layer in rest:
+        before, after = layer.forward(before), layer.forward(after)
+    np.testing.assert_allclose(
+        (after - before)[..., 0, :], weights[..., 1, :], atol=1e-12
+    )
+    assert len(sources) == weights.shape[-2]
+
+
+@networks
+def test_columns_of_first_weights(network):
+    """What is made of a column changes with it, and nothing else does."""
+    X, y = table("binary")
+    net = maker("binary", network, dtype="float64")().fit(X, y).network_
+    _, sources = first_weights(net)
+    embeddings = [
+        block[0] for block in net.blocks if type(block[0]).__name__.endswith("Layer")
+    ]
+    x = np.ones((1, net.n_inputs))
+    for column in range(net.n_inputs):
+        before, after = x, x.copy()
+        after[:, column] += 1
+        for layer in embeddings:
+            before, after = layer.forward(before), layer.forward(after)
+        changed = (before != after).reshape(-1, len(sources)).any(axis=0)
+        assert changed.any()
+        assert set(sources[changed]) == {column}
+
+
+def test_sources_of_codes():
+    """The vectors of a column of codes follow one another."""
+    layer = EntityEmbeddingLayer(5, [3, 4], 2)
+    assert layer.sources.tolist() == [0, 1, 2, 3, 3, 4, 4]
 
 
 @members
@@ -142,7 +185,7 @@ def test_nothing_is_changed(members):
     network, x = build(members, **NETWORKS["all at once"]), rows()
     before = network.snapshot()
     copy, slope = x.copy(), np.ones(network.forward(x).shape)
-    network.input_gradient(x, lambda raw: slope.copy())
+    input_gradient(network, x, lambda raw: slope.copy())
     assert_array_equal(x, copy)
     assert_array_equal(network.params, before[0])
     assert_array_equal(network.statistics, before[1])
@@ -152,8 +195,8 @@ def test_nothing_is_changed(members):
 def test_rows_know_nothing_of_each_other(members):
     """Batch norm has its running statistics, and each row its own gradient."""
     network, x = build(members, **NETWORKS["all at once"]), rows()
-    _, together = network.input_gradient(x, np.ones_like)
-    alone = [network.input_gradient(row, np.ones_like)[1] for row in x[:, None]]
+    _, together = input_gradient(network, x, np.ones_like)
+    alone = [input_gradient(network, row, np.ones_like)[1] for row in x[:, None]]
     assert_allclose(together, np.vstack(alone), rtol=1e-10)
 
 
@@ -166,73 +209,10 @@ def test_a_layer_without_a_gradient():
 
     network = Network([Doubles(2, 2)])
     with pytest.raises(NotImplementedError, match="Doubles has no input_gradient"):
-        network.input_gradient(np.ones((3, 2)), np.ones_like)
+        input_gradient(network, np.ones((3, 2)), np.ones_like)
 
 
-# From raw predictions to what is predicted
-
-
-def numbers(loss, n_targets=1, target_scaling=True):
-    """Return targets of numbers that have learned."""
-    targets = NumberTargets()
-    targets.loss, targets.n_targets, targets.multioutput = loss, n_targets, True
-    targets.n_outputs = n_targets if loss.levels is None else len(loss.levels)
-    targets.location = np.linspace(1, 2, targets.n_outputs)
-    targets.scale = np.linspace(3, 4, targets.n_outputs)
-    return targets
-
-
-def classes(loss, n_classes, multilabel=False):
-    """Return targets of classes that have learned."""
-    targets = ClassTargets()
-    targets.loss, targets.multilabel = loss, multilabel
-    targets.classes = np.arange(n_classes)
-    several = multilabel or n_classes > 2
-    targets.n_outputs = n_classes if several else 1
-    return targets
-
-
-TARGETS = {
-    "numbers": numbers(SquaredError("identity"), 3),
-    "bounded numbers": numbers(SquaredError("sigmoid"), 2),
-    "robust": numbers(Huber()),
-    "counts": numbers(Poisson(), 2),
-    "amounts": numbers(Gamma()),
-    "quantiles": numbers(Quantile([0.5, 0.9, 0.1])),
-    "two classes": classes(LogLoss(link="sigmoid"), 2),
-    "a single class": classes(LogLoss(link="sigmoid"), 1),
-    "classes": classes(LogLoss(link="softmax"), 4),
-    "classes by sigmoids": classes(LogLoss(link="sigmoid"), 4),
-    "Brier": classes(SquaredError("softmax"), 3),
-    "labels": classes(LogLoss(link="sigmoid"), 3, multilabel=True),
-}
-
-
-@pytest.mark.parametrize("n_members", [None, 1, 3])
-@pytest.mark.parametrize("name", TARGETS)
-def test_slope_of_a_number(name, n_members, rng):
-    """It is the gradient of what is predicted, at each position."""
-    targets = TARGETS[name]
-    lead = () if n_members is None else (n_members,)
-    raw = rng.standard_normal((*lead, 7, targets.n_outputs))
-    n_positions = getattr(targets, "classes", np.arange(targets.n_outputs))
-    for position in range(len(n_positions)):
-        slope = targets.number_slope(raw, position)
-        assert slope.shape == raw.shape
-        weight = rng.standard_normal(7)
-
-        def total(raw, position=position, weight=weight):
-            return weight @ targets.number(raw, position)
-
-        assert_gradient(total, weight[:, None] * slope, raw, rng)
-
-
-@pytest.mark.parametrize("name", TARGETS)
-def test_numbers_are_those_that_are_predicted(name, rng):
-    """Position by position, they are probabilities or predictions."""
-    targets = TARGETS[name]
-    raw = rng.standard_normal((7, targets.n_outputs))
-    of_classes = isinstance(targets, ClassTargets)
-    expected = targets.probabilities(raw) if of_classes else targets.predict(raw)
-    for position, column in enumerate(expected.T):
-        assert_array_equal(targets.number(raw, position), column)
+def test_embedding_rows_of_the_wrong_shape():
+    """Rows that do not fit are an error that names both shapes."""
+    with pytest.raises(ValueError, match=rf"\(n, {N_INPUTS}\), got \(3, 2\)"):
+        embed(build(), np.ones((3, 2)))
