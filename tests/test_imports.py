@@ -41,7 +41,7 @@ LEVELS = [
     {"skdnn._parts", "skdnn._validation"},
     {"skdnn._calibration", "skdnn._data", "skdnn._model"},
     {"skdnn._class_targets", "skdnn._number_targets", "skdnn.encoding"},
-    {"skdnn._class_predictions"},
+    {"skdnn._class_predictions", "skdnn._vocabulary"},
     {"skdnn._architecture", "skdnn._targets"},
     {"skdnn._pretrained"},
     {"skdnn._parameters", "skdnn._scoring", "skdnn._statistics"},
