@@ -7,7 +7,6 @@ from time import perf_counter
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
-from sklearn.utils.validation import check_is_fitted
 
 from skdnn._advice import AdviceMixin
 from skdnn._callbacks import FitTasks
@@ -29,13 +28,16 @@ from skdnn._pretrained import check_fits, pretrained_estimator, transferable
 from skdnn._recipe import resolve
 from skdnn._sklearn_compat import CallbackSupportMixin, _fit_context, with_callbacks
 from skdnn._streamed import Source, check_streamed, read_stream
+from skdnn._tables import TakesTablesMixin
 from skdnn._threads import shared_threads
 from skdnn._training import Training, end_times, random_streams, refit
 from skdnn.encoding import TabularEncoder
 from skdnn.streaming import as_stream
 
 
-class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseDNN(
+    AdviceMixin, FittedMixin, TakesTablesMixin, CallbackSupportMixin, BaseEstimator, ABC
+):
     """A network trained by gradient descent; subclasses say what they predict."""
 
     _parameter_constraints = CONSTRAINTS
@@ -137,7 +139,7 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
             source = Source(stream, *train[1:])
             check_streamed(vars(self), source, goes_on)
             holds_out = validation[0] is None and bool(self.early_stopping)
-            model, data = self._begin_stream(source, holds_out, streams["split"])
+            model, data = read_stream(self, source, holds_out, streams["split"])
         val = None
         if validation[0] is not None:
             val = check_data(self, model, *validation, suffix="_val")
@@ -148,10 +150,7 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
             # A copy, so that a warm start holds the same rows out.
             rng = deepcopy(streams["split"])
             rows, held_out = data.split(model, settings, rng)
-        warn_of_no_effect(vars(self), held_out, val)
-        watches_metric = held_out is not None and settings.scoring != "loss"
-        if watches_metric and isinstance(settings.scoring, str):
-            model.targets.check_scoring(settings)
+        self._check_validation(settings, model.targets, held_out, val)
 
         refits = settings.refit and held_out is not None and val is None
         first_end, end_time = end_times(settings.max_time, started, refits)
@@ -168,6 +167,17 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
                 training.run(model, data, data.rows)
 
             self._model = refit(training, run, end_time) or self._model
+
+    def _check_validation(self, settings, targets, held_out, val):
+        """Warn of parameters without effect; refuse scorers that don't fit targets.
+
+        `held_out` is what training is watched on, None is nothing; `val` is what of it
+        was given.
+        """
+        warn_of_no_effect(vars(self), held_out, val)
+        watches_metric = held_out is not None and settings.scoring != "loss"
+        if watches_metric and isinstance(settings.scoring, str):
+            targets.check_scoring(settings)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Train for one epoch, from where training stands."""
@@ -213,15 +223,6 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
         data = check_data(self, model, *train, learn=learn, classes=classes)
         return model, data.in_canonical_order() if self.shuffle else data
 
-    def _begin_stream(self, source, holds_out, rng):
-        """Return the model to train, and checked data, of which memory may hold a part.
-
-        `source` is the `Source`; `rng` chooses the rows that are held out, if any are.
-        """
-        seed = int(deepcopy(rng).integers(2**63))
-        model, data = read_stream(self, source, holds_out, seed)
-        return model, data.in_canonical_order() if self.shuffle else data
-
     def _new_encoder(self):
         """Return an encoder that knows nothing, or that of the pretrained estimator."""
         source = pretrained_estimator(self.pretrained, BaseDNN)
@@ -261,58 +262,11 @@ class BaseDNN(AdviceMixin, FittedMixin, CallbackSupportMixin, BaseEstimator, ABC
             "_progress": training.progress() if keeps_progress else None,
         }
 
-    def _as_estimator(self, model):
-        """Return an estimator like this one that predicts with a model."""
-        same = object.__new__(type(self))
-        same.__dict__ = vars(self) | {"_model": model}
-        return same
-
-    def _predict(self, X, finish, **options):
-        """Return what the model makes of `X`, by the name of a method of targets.
-
-        Of a stream, the columns that training had are read.
-        """
-        stream = as_stream(X)
-        if stream is not None:
-            check_is_fitted(self)
-            frames = stream.frames_of(self._model.encoder.names_of_columns)
-            parts = [self._predict(frame, finish, **options) for frame in frames]
-            return np.concatenate(parts)
-        model, X = self._read(X)
-        return model.predict(X, getattr(model.targets, finish), **options)
-
-    def _outputs_of_hidden(self, X, layer, finish):
-        """Return what `finish` makes of the outputs of a hidden layer, by its index.
-
-        These are of shape (n, n_units), or (n_members, n, n_units).
-        """
-        model, X = self._read(X)
-        return model.up_to(layer).predict(X, finish, dtype=None)
-
-    def _read(self, X):
-        """Return the model, and `X` as it takes it.
-
-        This is the estimator as it is now, whatever another thread makes of it:
-        training puts another ``__dict__`` in place of this one.
-        """
-        check_is_fitted(self)
-        fitted = object.__new__(type(self))
-        fitted.__dict__ = vars(self)
-        model = fitted._model
-        return model, model.encoder.validate(fitted, X, reset=False)
-
     def __getstate__(self):
         return pack(super().__getstate__())
 
     def __setstate__(self, state):
         super().__setstate__(unpack(state, type(self)))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.numeric_scaling is not None
-        tags.input_tags.sparse = True
-        tags.input_tags.categorical = self.categorical_features is not None
-        return tags
 
 
 def optimizer_takes_steps(estimator):

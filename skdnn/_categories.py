@@ -41,10 +41,6 @@ LOOKED_AT = 1000
 #: persons or things.
 ENOUGH_ROWS = 100
 
-#: Rows in which not one category is known before that is worth a warning; in fewer, it
-#: may be chance.
-UNKNOWN_ROWS = 10
-
 
 def categorical_columns(table, wanted):
     """Return the positions of the columns of a table that hold categories.

@@ -1,11 +1,15 @@
-"""What a fitted estimator has to show: attributes of its model, and itself as HTML."""
+"""What a fitted estimator does with its model: it shows it, and predicts with it."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from skdnn._doc_link import DocLinkMixin
 from skdnn._html import network_html
+from skdnn.streaming import as_stream
 
 
 class FittedMixin(DocLinkMixin):
-    """Reads the attributes of an estimator off its model, where there is one."""
+    """Reads attributes off the model, where there is one, and predicts with it."""
 
     def __sklearn_is_fitted__(self):
         return "_model" in vars(self)
@@ -63,3 +67,43 @@ class FittedMixin(DocLinkMixin):
         if not self.__sklearn_is_fitted__():
             return diagram
         return diagram + network_html(self)
+
+    def _as_estimator(self, model):
+        """Return an estimator like this one that predicts with a model."""
+        same = object.__new__(type(self))
+        same.__dict__ = vars(self) | {"_model": model}
+        return same
+
+    def _predict(self, X, finish, **options):
+        """Return what the model makes of `X`, by the name of a method of targets.
+
+        Of a stream, the columns that training had are read.
+        """
+        stream = as_stream(X)
+        if stream is not None:
+            check_is_fitted(self)
+            frames = stream.frames_of(self._model.encoder.names_of_columns)
+            parts = [self._predict(frame, finish, **options) for frame in frames]
+            return np.concatenate(parts)
+        model, X = self._read(X)
+        return model.predict(X, getattr(model.targets, finish), **options)
+
+    def _outputs_of_hidden(self, X, layer, finish):
+        """Return what `finish` makes of the outputs of a hidden layer, by its index.
+
+        These are of shape (n, n_units), or (n_members, n, n_units).
+        """
+        model, X = self._read(X)
+        return model.up_to(layer).predict(X, finish, dtype=None)
+
+    def _read(self, X):
+        """Return the model, and `X` as it takes it.
+
+        This is the estimator as it is now, whatever another thread makes of it:
+        training puts another ``__dict__`` in place of this one.
+        """
+        check_is_fitted(self)
+        fitted = object.__new__(type(self))
+        fitted.__dict__ = vars(self)
+        model = fitted._model
+        return model, model.encoder.validate(fitted, X, reset=False)

@@ -11,13 +11,14 @@ from skdnn._parameters import from_name
 from skdnn._pretrained import n_transferred
 from skdnn._rows import chunks
 from skdnn._statistics import (
+    ClassStatistics,
     Moments,
     Sample,
     TableStatistics,
     sum_of_blocks,
     sum_of_weights,
 )
-from skdnn._targets import ClassStatistics, Targets
+from skdnn._targets import Targets
 from skdnn._threads import threads_for
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.batches import Batch, SparseRows
@@ -101,6 +102,11 @@ class Model(NamedTuple):
     network: Network | None = None
     temperature: float = 1.0
 
+    def sample(self, data, rows):
+        """Return some rows of checked data, and what their codes stand for."""
+        names, labels = self.encoder.names_of_codes, self.targets.labels
+        return Sample(data.X, data.targets, rows, names, labels)
+
     def statistics(self, data, rows):
         """Return what there is to learn from some rows, which may be but a part.
 
@@ -113,9 +119,9 @@ class Model(NamedTuple):
         -------
         statistics : Statistics
         """
-        names = self.encoder.names_of_codes
-        columns = None if names is None else self.encoder.statistics(data.X, rows)
-        sample = Sample(data.X, data.targets, rows, names, self.targets.labels)
+        sample, columns = self.sample(data, rows), None
+        if sample.names is not None:
+            columns = self.encoder.statistics(data.X, rows)
         of_targets = self.targets.statistics(data.targets, rows)
         total = sum_of_weights(rows)
         return Statistics(columns, of_targets, sample.cut(), len(rows.index), total)

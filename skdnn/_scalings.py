@@ -53,6 +53,30 @@ def largest_square_root(dtype):
     return float(np.sqrt(np.finfo(dtype).max))
 
 
+def refuse_what_overflows(low, high, dtype, positions, names):
+    """Raise an error for columns of numbers that would be cut off.
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (n_columns,)
+        Their range.
+    dtype : {"float32", "float64"}
+    positions : ndarray of int of shape (n_columns,)
+        Where they stand in the table.
+    names : sequence of str, or None
+        Of all columns of the table.
+    """
+    limit = largest_square_root(dtype)
+    for j in np.flatnonzero((low < -limit) | (high > limit)):
+        position = positions[j]
+        name = position if names is None else repr(names[position])
+        raise ValueError(
+            f"Column {name} has numbers from {low[j]:.3g} to {high[j]:.3g}. With "
+            f"numeric_scaling=None and dtype={dtype!r}, they must be within "
+            f"{limit:.3g} of zero. Scale them, e.g. by numeric_scaling='robust'."
+        )
+
+
 def units(low, high):
     """Return powers of two that bring columns of that range to about one.
 

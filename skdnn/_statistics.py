@@ -88,6 +88,50 @@ class Moments(NamedTuple):
         return self.mean * factor, self.variance * np.square(factor)
 
 
+class ClassStatistics(NamedTuple):
+    """What there is to learn from some rows of a target of classes.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+    absent_present : ndarray of shape (2,), or None
+        What a label is, where there are several labels a row.
+    counts : ndarray of shape (1, n_classes) or (n_labels, 2)
+        How much the rows of each class weigh, or with and without each label.
+    """
+
+    classes: np.ndarray
+    absent_present: np.ndarray | None
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, targets, rows, classes, absent_present):
+        """Return those of some rows of targets."""
+        n_classes = len(classes) if absent_present is None else 2
+        columns = np.atleast_2d(targets[rows.index].T)
+        counts = [np.bincount(c, rows.weight, minlength=n_classes) for c in columns]
+        return cls(classes, absent_present, np.array(counts))
+
+    @classmethod
+    def merged(cls, parts):
+        """Return those of the rows of several parts."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        if first.absent_present is not None:
+            return first._replace(counts=sum(part.counts for part in parts))
+        classes = np.unique(np.concatenate([part.classes for part in parts]))
+        counts = np.zeros((1, len(classes)))
+        for part in parts:
+            counts[:, np.searchsorted(classes, part.classes)] += part.counts
+        return cls(classes, None, counts)
+
+    def of_sample(self, sample):
+        """Return those of a sample of the same targets."""
+        classes = self.classes if sample.classes is None else sample.classes
+        return self.of(sample.targets, sample.rows, classes, self.absent_present)
+
+
 class Categories(NamedTuple):
     """How often each category of a column comes.
 
@@ -118,6 +162,16 @@ class Categories(NamedTuple):
     def count(self):
         """How much each code weighs."""
         return self.n_rows if self.weight is None else self.weight
+
+    def share_known(self, codes):
+        """Return in what share of new rows one of these codes will stand, it seems.
+
+        It leaves out categories that came once: of these, the next rows have others
+        (Good, 1953).
+        """
+        n_rows = self.n_rows[-RARE:]
+        again = n_rows[codes][n_rows[codes] > 1].sum()
+        return float(again / max(1, n_rows.sum()))
 
     @classmethod
     def merged(cls, parts):

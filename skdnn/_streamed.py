@@ -7,7 +7,7 @@ buffer holds at most. Copies of a row are so on the same side, in each pass.
 """
 
 from contextlib import contextmanager
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial
 from numbers import Integral
 from typing import NamedTuple
@@ -102,7 +102,7 @@ def check_streamed(params, source, goes_on):
         )
 
 
-def read_stream(estimator, source, holds_out, seed):
+def read_stream(estimator, source, holds_out, rng):
     """Read a stream for the first time.
 
     Parameters
@@ -112,8 +112,8 @@ def read_stream(estimator, source, holds_out, seed):
     source : Source
     holds_out : bool
         Whether rows may have to be held out.
-    seed : int
-        Of which these are.
+    rng : numpy.random.Generator
+        Stays as it is; which rows these are is up to it.
 
     Returns
     -------
@@ -121,11 +121,12 @@ def read_stream(estimator, source, holds_out, seed):
         Which has not learned.
     data : Data or StreamedData
     """
-    columns = None
+    columns, seed = None, int(deepcopy(rng).integers(2**63))
     while True:
         first = FirstPass(estimator, source, columns, holds_out, seed)
         if first.run():
-            return first.result()
+            model, data = first.result()
+            return model, data.in_canonical_order() if estimator.shuffle else data
         # A column of objects was of numbers, until text came.
         columns = first.columns
 
@@ -186,10 +187,7 @@ class FirstPass:
     def _add(self, X, y, weight):
         """Take note of the rows of a batch."""
         self._model, data = read_part(self.estimator, X, y, weight, self.columns)
-        encoder, targets = self._model.encoder, self._model.targets
-        rows = Sample(
-            data.X, data.targets, data.rows, encoder.names_of_codes, targets.labels
-        ).whole()
+        rows = self._model.sample(data, data.rows).whole()
         self._n_rows += len(data.rows.index)
         self._first_rows.append(rows)
         if self._n_rows > self.source.stream.buffer_rows:
@@ -443,9 +441,8 @@ class StreamedData(NamedTuple):
                 data = check_data(self.estimator, model, X, y, weight, is_part=True)
             chosen = data.rows
             if rows.held is not None:
-                names = encoder.names_of_codes, targets.labels
-                sample = Sample(data.X, data.targets, chosen, *names)
-                chosen = chosen.take(~rows.held.are_held(sample))
+                is_held = rows.held.are_held(model.sample(data, chosen))
+                chosen = chosen.take(~is_held)
             if not len(chosen.index):
                 continue
             weight = targets.weigh(data.targets, chosen).weight

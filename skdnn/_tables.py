@@ -44,6 +44,17 @@ TIMES = {
 TYPES_OF_TIMES = date, time, timedelta, np.datetime64, np.timedelta64
 
 
+class TakesTablesMixin:
+    """Tells scikit-learn what tables an estimator takes, by its parameters."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.numeric_scaling is not None
+        tags.input_tags.sparse = True
+        tags.input_tags.categorical = self.categorical_features is not None
+        return tags
+
+
 def as_table(X):
     """Return a dense table of any kind as a `Table`."""
     if hasattr(X, "iloc"):

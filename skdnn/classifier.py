@@ -5,8 +5,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
+from skdnn._class_targets import ClassTargets
 from skdnn._sklearn_compat import StrOptions, _fit_context
-from skdnn._targets import ClassTargets
 from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
 
 

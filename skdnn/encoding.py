@@ -8,27 +8,24 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skdnn._categories import (
-    MISSING,
-    RARE,
-    UNKNOWN,
-    UNKNOWN_ROWS,
     categorical_columns,
-    codes_and_names,
     encode_levels,
-    index_of,
     is_from_dtype,
     learn_levels,
     level_names,
-    look_up,
-    warn_of,
-    warn_of_odd,
 )
 from skdnn._doc_link import DocLinkMixin
 from skdnn._rows import Rows, chunks, rows_with_weight
-from skdnn._scalings import SCALINGS, largest_square_root, units
+from skdnn._scalings import (
+    SCALINGS,
+    largest_square_root,
+    refuse_what_overflows,
+    units,
+)
 from skdnn._sklearn_compat import _check_feature_names_in, _check_sample_weight
 from skdnn._statistics import Sample, TableStatistics, blocks
-from skdnn._tables import as_array, as_table, object_array
+from skdnn._tables import TakesTablesMixin, as_array, as_table, object_array
+from skdnn._vocabulary import Vocabulary, warn_of_odd_text, warn_of_unknown
 from skdnn.nn.batches import SparseRows
 
 #: Decorates what computes with numbers of any size, whatever the user has made of
@@ -36,7 +33,7 @@ from skdnn.nn.batches import SparseRows
 rounding = np.errstate(over="ignore", under="ignore")
 
 
-class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
+class TabularEncoder(DocLinkMixin, TakesTablesMixin, TransformerMixin, BaseEstimator):
     """Turn a table of numbers, categories and holes into numbers for a network.
 
     A missing number becomes the column's median, and each column with holes in training
@@ -197,7 +194,6 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         if reset:
             wanted = self.categorical_features
             self.categorical_columns_ = categorical_columns(table, wanted)
-            # The names of all categories, some of which `fit_rows` keeps.
             self.know([])
             self._names = _names_of(table)
         n_categorical = len(self.categorical_columns_)
@@ -230,44 +226,17 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         numeric = np.delete(np.arange(table.shape[1]), self.categorical_columns_)
         out = np.empty(table.shape)
         table.write_numbers(numeric, out[:, : len(numeric)])
-        self._write_codes(table, out[:, len(numeric) :], reset)
+        columns, codes = self.categorical_columns_, out[:, len(numeric) :]
+        if reset:
+            # Of all categories that there are, some of which the result keeps.
+            self._vocabulary = Vocabulary.learned(table, columns, codes)
+            if is_from_dtype(self.categorical_features):
+                warn_of_odd_text(table, columns, self.names_of_codes, codes)
+        else:
+            self._vocabulary.write_codes(table, columns, codes)
+            known_shares = vars(self).get("known_shares_", 1)
+            warn_of_unknown(table, columns, codes, known_shares)
         return out
-
-    def _write_codes(self, table, out, reset):
-        """Write the codes of categories to `out`; learn them if `reset`."""
-        indexes = None if reset else self._indexes()
-        for k, j in enumerate(self.categorical_columns_):
-            column = table.values(j)
-            if reset:
-                out[:, k], names = codes_and_names(column)
-                self._seen.append(names)
-            else:
-                out[:, k] = look_up(column, indexes[k])
-        if not reset:
-            self._warn_of_unknown(table, out)
-        elif is_from_dtype(self.categorical_features):
-            self._warn_of_odd(table, out)
-
-    def _indexes(self):
-        """Return the codes of each column's categories, by their names.
-
-        They are made when they are first needed. Threads that make them at the same
-        time make the same.
-        """
-        index = vars(self).get("_index")
-        if index is None:
-            if hasattr(self, "_seen"):
-                index = [index_of(names, range(len(names))) for names in self._seen]
-            else:
-                kept = zip(self.categories_, self.levels_, strict=True)
-                index = [index_of(names, own[own >= 0].tolist()) for names, own in kept]
-            self._index = index
-        return index
-
-    @property
-    def names_of_codes(self):
-        """The names of each column's categories, all of them; None after training."""
-        return getattr(self, "_seen", None)
 
     @property
     def names_of_columns(self):
@@ -278,46 +247,35 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         names = getattr(self, "feature_names_in_", None)
         return vars(self).get("_names") if names is None else list(names)
 
+    @property
+    def names_of_codes(self):
+        """The names of each column's categories, all of them; None after training."""
+        return self._vocabulary.names_of_codes
+
+    def know(self, names):
+        """Take names for all categories that there are, in each column of codes."""
+        self._vocabulary = Vocabulary(names)
+
     def forget(self):
         """Let go of the categories that have no place in the result."""
-        if hasattr(self, "_seen"):
-            del self._seen
-            self._index = None
+        if self.names_of_codes is not None:
+            self._vocabulary = Vocabulary.of_levels(self.categories_, self.levels_)
 
     def __getstate__(self):
         # Categories without a place in the result are nobody's business.
         state = super().__getstate__()
-        return {k: v for k, v in state.items() if k not in ("_seen", "_index")}
+        return {k: v for k, v in state.items() if k != "_vocabulary"}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "levels_" in state:
+            self._vocabulary = Vocabulary.of_levels(self.categories_, self.levels_)
 
     def __copy__(self):
         # Unlike a pickle, a copy may learn from other rows of the same table.
         same = object.__new__(type(self))
         same.__dict__ = vars(self).copy()
         return same
-
-    def _warn_of_odd(self, table, codes):
-        """Warn of columns of text that were not meant as categories, it seems."""
-        columns = zip(self.categorical_columns_, self._seen, codes.T, strict=True)
-        warn_of_odd(
-            (table.title(j), names, (column != MISSING).sum())
-            for j, names, column in columns
-            if not table.is_declared(j)
-        )
-
-    def _warn_of_unknown(self, table, codes):
-        """Warn of columns in which training knows not one category."""
-        if len(codes) < UNKNOWN_ROWS:
-            return
-        share = np.array(vars(self).get("known_shares_", 1))
-        n_unknown = np.count_nonzero(codes == UNKNOWN, axis=0)
-        is_all = n_unknown == np.count_nonzero(codes != MISSING, axis=0)
-        columns = self.categorical_columns_
-        unknown = columns[is_all & (n_unknown * share >= UNKNOWN_ROWS)]
-        warn_of(
-            "Training knows not one of the categories that these columns hold now",
-            [table.title(j) for j in unknown],
-            "Are they written in another way?",
-        )
 
     def fit_rows(self, X, rows, weight=None, drop_constant=True):
         """Learn from some rows of an array that was checked before.
@@ -339,7 +297,7 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self : object
         """
         rows = Rows(rows, weight)
-        sample = Sample(X, np.zeros(X.shape[0]), rows, self._seen, None)
+        sample = Sample(X, np.zeros(X.shape[0]), rows, self.names_of_codes, None)
         return self.learn(self.statistics(X, rows), sample.cut(), drop_constant)
 
     @rounding
@@ -356,7 +314,7 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         -------
         statistics : TableStatistics
         """
-        how = self._seen, self.numeric_scaling == "standard"
+        how = self.names_of_codes, self.numeric_scaling == "standard"
         parts = [TableStatistics.of(X, block, *how) for block in blocks(rows)]
         return TableStatistics.merged(parts)
 
@@ -377,7 +335,7 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self : object
         """
         self.know([column.names for column in statistics.categories])
-        self.n_features_in_ = len(statistics.low) + len(self._seen)
+        self.n_features_in_ = len(statistics.low) + len(statistics.categories)
         columns = np.arange(self.n_features_in_)
         self.numeric_columns_ = np.delete(columns, self.categorical_columns_)
         low, high = self._choose_columns(statistics, drop_constant)
@@ -399,10 +357,6 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self.n_features_out_ = max(1, n_columns)
         return self
 
-    def know(self, names):
-        """Take names for all categories that there are, in each column of codes."""
-        self._seen, self._index = names, None
-
     def _choose_columns(self, statistics, drop_constant):
         """Learn which columns of numbers, and of holes in them, the result has.
 
@@ -414,7 +368,8 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         has_holes, low, high = statistics.has_holes, statistics.low, statistics.high
         varies = np.ones(len(low), dtype=bool)
         if self.numeric_scaling is None:
-            self._refuse_what_overflows(low, high)
+            names = getattr(self, "feature_names_in_", None)
+            refuse_what_overflows(low, high, self.dtype, self.numeric_columns_, names)
         elif drop_constant:
             varies = low < high
             # Of no number at all, low is above high.
@@ -424,19 +379,6 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self.n_numeric_out_ = len(self.varying_columns_)
         return low[varies], high[varies]
 
-    def _refuse_what_overflows(self, low, high):
-        """Raise an error for columns of numbers that would be cut off."""
-        limit = largest_square_root(self.dtype)
-        for j in np.flatnonzero((low < -limit) | (high > limit)):
-            position = self.numeric_columns_[j]
-            names = getattr(self, "feature_names_in_", None)
-            name = position if names is None else repr(names[position])
-            raise ValueError(
-                f"Column {name} has numbers from {low[j]:.3g} to {high[j]:.3g}. With "
-                f"numeric_scaling=None and dtype={self.dtype!r}, they must be within "
-                f"{limit:.3g} of zero. Scale them, e.g. by numeric_scaling='robust'."
-            )
-
     def _learn_levels(self, statistics):
         """Learn what becomes of the categories of each column."""
         how = statistics.mean_weight, self.max_one_hot, self.min_frequency
@@ -444,18 +386,11 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         self.levels_ = [levels for levels, _ in learned]
         self.coded_columns_ = np.flatnonzero([is_coded for _, is_coded in learned])
         self.cardinalities_ = [len(self.levels_[k]) for k in self.coded_columns_]
-        self._keep_categories(statistics)
-
-    def _keep_categories(self, statistics):
-        """Keep the names of categories that have a level, and how many rows do."""
         self.categories_, self.known_shares_ = [], []
         for column, levels in zip(statistics.categories, self.levels_, strict=True):
             own = levels[levels >= 0]
             self.categories_.append(object_array(column.names[code] for code in own))
-            count = column.n_rows[-RARE:]
-            # Of those that came once, the next rows have others (Good, 1953).
-            again = count[own][count[own] > 1].sum()
-            self.known_shares_.append(float(again / max(1, count.sum())))
+            self.known_shares_.append(column.share_known(own))
 
     @rounding
     def encode(self, X, out):
@@ -538,13 +473,6 @@ class TabularEncoder(DocLinkMixin, TransformerMixin, BaseEstimator):
         entry = np.append(scaled, np.ones(np.count_nonzero(hole >= 0)))
         row, column = np.tile(row, 2)[is_there], np.append(number, hole)[is_there]
         return row, column, entry.astype(self.dtype)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.numeric_scaling is not None
-        tags.input_tags.sparse = True
-        tags.input_tags.categorical = self.categorical_features is not None
-        return tags
 
     @property
     def source_columns_(self):

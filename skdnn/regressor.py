@@ -7,8 +7,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
+from skdnn._number_targets import NumberTargets
 from skdnn._sklearn_compat import StrOptions, _fit_context
-from skdnn._targets import NumberTargets
 from skdnn.nn.losses import REGRESSOR_LOSSES, Loss
 
 

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import TargetEncoder
 
-from skdnn import DNNClassifier, _categories, encoding
+from skdnn import DNNClassifier, _categories
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.embeddings import EntityEmbedding
 from tests.colors import DTYPES, WORDS, frame
@@ -376,20 +376,3 @@ def test_names_of_levels_that_are_kept(monkeypatch):
     assert list(enc.categories_[0]) == ["w", "z"]
     np.testing.assert_array_equal(enc.levels_[0], [_categories.RARE, 1, 3])
     np.testing.assert_allclose(enc.known_shares_, [5 / 7])
-
-
-def test_the_index_is_built_once(monkeypatch):
-    """What finds the code of a category is built when it is first needed, and once."""
-    built = []
-
-    def index_of(names, codes):
-        built.append(len(names))
-        return original(names, codes)
-
-    original = encoding.index_of
-    monkeypatch.setattr(encoding, "index_of", index_of)
-    clf = pickle.loads(pickle.dumps(classifier().fit(frame(), [0, 1] * 4)))
-    for _ in range(3):
-        clf.predict(frame()[:1])
-        clone(clf)
-    assert built == [3, 2]

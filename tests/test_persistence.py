@@ -359,7 +359,7 @@ def values_in(state):
     if isinstance(state, dict):
         state = [*state, *state.values()]
     elif hasattr(state, "get_params"):
-        state = list(vars(state).values())
+        state = list(state.__getstate__().values())
     elif isinstance(state, np.ndarray) and state.dtype.hasobject:
         state = state.tolist()  # words, of labels and categories
     if isinstance(state, (list, tuple)):

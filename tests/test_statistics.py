@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from skdnn import _statistics
+from skdnn._class_targets import ClassTargets
 from skdnn._data import check_data
 from skdnn._model import Model, Statistics
+from skdnn._number_targets import NumberTargets
 from skdnn._rows import Rows
 from skdnn._statistics import Moments, Sample
-from skdnn._targets import ClassTargets, NumberTargets
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.losses import Huber, SquaredError
 from tests.plain import plain_classifier, plain_regressor

@@ -15,8 +15,6 @@ from tests.tables import (
     TASKS,
     binary,
     classifier,
-    multiclass,
-    multilabel,
     parameters,
     regressor,
 )
@@ -137,52 +135,8 @@ def test_weights_that_are_not_finite(bad):
         classifier().fit(*binary(), np.r_[bad, np.ones(59)])
 
 
-def test_class_weights_that_are_all_zero():
-    """Class weights that leave nothing to learn from are an error that names them."""
-    with pytest.raises(ValueError, match="class_weight"):
-        classifier(class_weight={0: 0, 1: 0}).fit(*binary())
-
-
-def test_negative_class_weights():
-    """A negative class weight is an error that names the parameter."""
-    with pytest.raises(ValueError, match="class_weight"):
-        classifier(class_weight={0: -1, 1: 1}).fit(*binary())
-
-
-def test_class_weights_of_other_classes():
-    """Weights of classes that are not there are an error that names the classes."""
-    with pytest.raises(ValueError, match=r"\[0, 1\], are not in class_weight"):
-        classifier(class_weight={7: 1.0}).fit(*binary())
-
-
-def test_class_weights_of_another_number_of_labels():
-    """A list of class weights that is too short is an error that names both numbers."""
-    with pytest.raises(ValueError, match=r"class_weight .* 1 entries.* 3 columns"):
-        classifier(class_weight=[{0: 1, 1: 2}]).fit(*multilabel())
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_rows_that_all_weigh_nothing(early_stopping):
-    """Where class weights leave nothing to train or validate on, an error says so."""
-    X, y = multiclass()
-    clf = classifier(class_weight={0: 0, 1: 1, 2: 1}, early_stopping=early_stopping)
-    only_zeros = X[y == 0], y[y == 0]
-    with pytest.raises(ValueError, match="finite and not zero: 0"):
-        if early_stopping:
-            clf.fit(X, y, X_val=only_zeros[0], y_val=only_zeros[1])
-        else:
-            clf.fit(X, y, sample_weight=(y == 0).astype(float))
-
-
 def test_weights_whose_sum_is_not_finite():
     """Weights that overflow when they are added up are an error."""
     X, y = binary()
     with pytest.raises(ValueError, match="sum of the weights is not finite"):
         classifier().fit(X, y, sample_weight=np.full(60, 1e307))
-
-
-@pytest.mark.parametrize("weight", [np.nan, np.inf])
-def test_class_weights_that_are_not_finite(weight):
-    """A class weight is a number."""
-    with pytest.raises(ValueError, match=r"class_weight must be non-negative, finite"):
-        classifier(class_weight={0: weight, 1: 1}).fit(*binary())

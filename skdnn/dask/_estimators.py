@@ -10,12 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn._data import check_validation_arguments
 from skdnn._model import Model
-from skdnn._parameters import (
-    check_going_on,
-    check_together,
-    is_lbfgs,
-    warn_of_no_effect,
-)
+from skdnn._parameters import check_going_on, check_together, is_lbfgs
 from skdnn._persistence import without_transient
 from skdnn._sklearn_compat import Interval, StrOptions
 from skdnn._training import end_times, random_streams, refit
@@ -94,10 +89,7 @@ class DaskMixin:
             if val is not None:
                 held_out = table.beside(val)
             settings, model = run["settings"], table.model
-            warn_of_no_effect(vars(self), held_out, val)
-            watches_metric = held_out is not None and settings.scoring != "loss"
-            if watches_metric and isinstance(settings.scoring, str):
-                model.targets.check_scoring(settings)
+            self._check_validation(settings, model.targets, held_out, val)
             refits = settings.refit and held_out is not None and val is None
             first_end, end_time = end_times(settings.max_time, started, refits)
             n_epochs = settings.max_iter

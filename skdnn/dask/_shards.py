@@ -179,7 +179,7 @@ def encoder_that_knows(encoder, names):
     """Return an encoder with the names of all categories, which no pickle holds."""
     if names is not None:
         encoder = copy(encoder)
-        encoder._seen, encoder._index = names, None
+        encoder.know(names)
     return encoder
 
 

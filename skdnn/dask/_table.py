@@ -82,9 +82,8 @@ def look(estimator, encoder, targets, X, y):
             encoder, estimator = copy(encoder), copy(estimator)
             encoder.validate(estimator, X, reset=True)
             columns = {k: v for k, v in vars(estimator).items() if k in NOTED}
-            names = dict(
-                zip(encoder.categorical_columns_.tolist(), encoder._seen, strict=True)
-            )
+            positions = encoder.categorical_columns_.tolist()
+            names = dict(zip(positions, encoder.names_of_codes, strict=True))
         targets.check(y, learn=True)
     return Look([n_rows], columns, names, _labels(targets, y))
 
@@ -193,7 +192,7 @@ class Table:
         vars(self.estimator).update(seen.columns)
         encoder.categorical_columns_ = np.array(sorted(seen.names), dtype=np.intp)
         self._names = [seen.names[column] for column in sorted(seen.names)]
-        encoder._seen, encoder._index = self._names, None
+        encoder.know(self._names)
         if "feature_names_in_" in seen.columns:
             encoder.feature_names_in_ = seen.columns["feature_names_in_"]
 

@@ -1,22 +1,16 @@
-"""Gradients of what is predicted, in raw predictions."""
+"""What all targets tell of a row: one of its numbers, and the gradient of that."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skdnn._targets import ClassTargets, NumberTargets
-from skdnn.nn.losses import (
-    Gamma,
-    Huber,
-    LogLoss,
-    Poisson,
-    Quantile,
-    SquaredError,
-)
+from skdnn._class_targets import ClassTargets
+from skdnn._number_targets import NumberTargets
+from skdnn.nn.losses import Gamma, Huber, LogLoss, Poisson, Quantile, SquaredError
 from tests.gradcheck import assert_gradient
 
 
-def numbers(loss, n_targets=1, target_scaling=True):
+def numbers(loss, n_targets=1):
     """Return targets of numbers that have learned."""
     targets = NumberTargets()
     targets.loss, targets.n_targets, targets.multioutput = loss, n_targets, True
