@@ -3,6 +3,7 @@
 from abc import ABC
 from contextlib import contextmanager
 from copy import copy, deepcopy
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -31,6 +32,7 @@ from skdnn._streamed import Source, check_streamed, read_stream
 from skdnn._tables import TakesTablesMixin
 from skdnn._threads import shared_threads
 from skdnn._training import Training, end_times, random_streams, refit
+from skdnn._trial import leaves_members_open, members_in_time
 from skdnn.encoding import TabularEncoder
 from skdnn.streaming import as_stream
 
@@ -143,7 +145,11 @@ class BaseDNN(
         val = None
         if validation[0] is not None:
             val = check_data(self, model, *validation, suffix="_val")
-        settings = self._resolve(data.n_columns, data.n_rows, goes_on)
+        # A stream would be read once more for it.
+        in_time = stream is None and partial(
+            members_in_time, model, data, started=started
+        )
+        settings = self._resolve(data.n_columns, data.n_rows, goes_on, in_time)
 
         rows, held_out = data.rows, None if val is None else HeldOut([val])
         if val is None and settings.early_stopping:
@@ -236,8 +242,11 @@ class BaseDNN(
                 setattr(self, name, getattr(source, name))
         return copy(source.encoder_)
 
-    def _resolve(self, n_columns, n_rows, goes_on):
-        """Return the parameters with what ``"auto"`` stands for in its place."""
+    def _resolve(self, n_columns, n_rows, goes_on, members_in_time=None):
+        """Return the parameters with what ``"auto"`` stands for in its place.
+
+        `members_in_time` returns how many members there is time for.
+        """
         source = None if goes_on else pretrained_estimator(self.pretrained, BaseDNN)
         before = self._built_with if goes_on else transferable(source)
         settings = resolve(vars(self), n_columns, n_rows, is_classifier(self), before)
@@ -245,6 +254,8 @@ class BaseDNN(
         if source is not None:
             check_fits(settings)
         if not goes_on:
+            if members_in_time and leaves_members_open(vars(self), settings):
+                settings.n_members = members_in_time(settings)
             self._built_with = {
                 name: clone(getattr(settings, name), safe=False)
                 for name in (*self._fixed, *CALIBRATION)

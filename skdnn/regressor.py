@@ -127,7 +127,10 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     max_time : float > 0 or None, default=None
         Seconds that `fit` may take; no epoch begins that would end later, and schedules
         end with the last one. At least one epoch is run. With `refit`, each of the two
-        trainings has half of it.
+        trainings has half of it. With ``n_members="auto"``, the tuned recipe has as
+        many members as there is time for, from 1 to 16, told by a short trial, so that
+        a longer time is a better model; with a stream, and on a cluster, as many as
+        ever.
 
     tol : float >= 0 or None, default=1e-4
         What counts as progress, of the loss or of the validation score. None runs all

@@ -34,7 +34,7 @@ LEVELS = [
     {"skdnn._base"},
     {"skdnn._advice", "skdnn._attributions", "skdnn._fitted", "skdnn._persistence"},
     {"skdnn.dask._table"},
-    {"skdnn.dask._training"},
+    {"skdnn._trial", "skdnn.dask._training"},
     {"skdnn._html", "skdnn._recipe", "skdnn._streamed", "skdnn._training"},
     {"skdnn._callbacks", "skdnn._clock", "skdnn._ending", "skdnn._stopping"},
     {"skdnn.dask._rounds", "skdnn.dask._shards"},
