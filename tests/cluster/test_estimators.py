@@ -91,6 +91,21 @@ def test_fit_is_the_local_one(client, task, sizes):
     assert_same(est.fit(*collections), local.fit(*data))
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_few_rows_are_not_certain(client, task):
+    """Where no row can be held out, Laplace's rule says how sure to be, as locally."""
+    sizes = [5, 0, 7]
+    for params in {"n_members": 1}, {"parallel": "members"}:
+        params = {"learning_rate": 0.3, "max_iter": 30, **params}
+        est, local, collections, data = table(task, sizes, **params)
+        assert_same(est.fit(*collections), local.fit(*data))
+        assert est.temperature_ == local.temperature_ > 1
+    est.set_params(temperature_scaling=False).fit(*collections)
+    assert est.temperature_ == 1
+    est.set_params(temperature_scaling=True)
+    assert est.partial_fit(*collections, classes=est.classes_).temperature_ == 1
+
+
 @pytest.mark.parametrize(
     "params",
     [
