@@ -18,6 +18,7 @@ from skdnn._parameters import (
 )
 from skdnn._persistence import without_transient
 from skdnn._recipe import resolve
+from skdnn._scoring import check_sees_predictions
 from skdnn._sklearn_compat import Interval, StrOptions
 from skdnn._training import end_times, random_streams, refit
 from skdnn.classifier import DNNClassifier
@@ -231,12 +232,7 @@ class DaskMixin:
                 "optimizer='lbfgs' needs the gradient of all rows at each step, and no "
                 "worker has them all. Use another optimizer."
             )
-        if callable(self.scoring) and not hasattr(self.scoring, "_score_func"):
-            raise ValueError(
-                "scoring must be 'loss', the name of a scorer, or what make_scorer "
-                "returns: on a cluster, a scorer sees predictions, not the rows of X. "
-                f"Got {self.scoring!r}."
-            )
+        check_sees_predictions(self.scoring, "on a cluster")
 
     def _predict(self, X, finish, **options):
         if not is_collection(X):
