@@ -212,6 +212,33 @@ def test_sources(source, shuffle, tmp_path):
     assert_outputs(est, stream, outputs(est, X))
 
 
+@pytest.mark.parametrize("weight", [None, "w"])
+@makes
+def test_score(make, weight):
+    """Targets and weights are read from the stream, or are arrays."""
+    X, y, table = parts(make, frame(), weight)
+    own = None if weight is None else table[weight].to_numpy()
+    est = make(**IN_ORDER).fit(X, table[y])
+    expected = est.score(X, table[y], own)
+    stream = Stream([*cut(table), table[:0]])
+    assert est.score(stream, y, weight) == expected
+    assert est.score(stream, table[y].to_numpy(), own) == expected
+    with pytest.raises(ValueError, match=r"no column 'z'"):
+        est.score(stream, "z")
+    # Of a table, they are what they are.
+    labels = ["x", "y", "x", "y"]
+    clf = classifier(early_stopping=False).fit(X[:4], labels)
+    assert clf.score(X[:4], labels) == np.mean(clf.predict(X[:4]) == labels)
+
+
+def test_score_of_several_targets():
+    """They are a list of names."""
+    table = frame()[["a", "b", "y"]].assign(z=np.arange(300.0))
+    reg = regressor().fit(table[["a", "b"]], table[["y", "z"]])
+    expected = reg.score(table[["a", "b"]], table[["y", "z"]])
+    assert reg.score(Stream(cut(table)), ["y", "z"]) == expected
+
+
 @pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")
 def test_columns_are_chosen_by_name():
     """Even where scikit-learn does not see them, as those of polars in some versions.
