@@ -27,8 +27,8 @@ class Data(NamedTuple):
         Those to use.
     n_rows : int
         How many observations they stand for.
-    X_given : array-like
-        `X` as it came, for scorers.
+    X_given : array-like, or None
+        `X` as it came, for scorers; None where it has gone.
     is_weighted : bool
         Whether the user gave weights.
     n_codes : int

@@ -52,6 +52,23 @@ def check_scoring_of_classes(scoring, classes, multilabel):
     _check(scoring, _OracleOfClasses(np.roll(y, 1, axis=0), classes), y, kind)
 
 
+def check_sees_predictions(scoring, where):
+    """Raise an error for a scorer that may look at the rows of X.
+
+    Parameters
+    ----------
+    scoring : str or callable
+    where : str
+        Where there are none to look at, as the error says it.
+    """
+    if callable(scoring) and not hasattr(scoring, "_score_func"):
+        raise ValueError(
+            "scoring must be 'loss', the name of a scorer, or what make_scorer "
+            f"returns: {where}, a scorer sees predictions, not the rows of X. Got "
+            f"{scoring!r}."
+        )
+
+
 def _check(scoring, oracle, y, kind):
     example = "'accuracy'" if is_classifier(oracle) else "'r2'"
     try:

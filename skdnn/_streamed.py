@@ -20,6 +20,7 @@ from skdnn._model import Model, Statistics
 from skdnn._parameters import is_auto, is_lbfgs
 from skdnn._parts import Columns, begin, read_part
 from skdnn._rows import Rows, mixed
+from skdnn._scoring import check_sees_predictions
 from skdnn._statistics import Sample
 from skdnn.nn.batches import Batch, StreamedBatches
 from skdnn.streaming import Stream, column_of, without_columns
@@ -86,8 +87,6 @@ def check_streamed(params, source, goes_on):
     need_all = {
         "optimizer": is_lbfgs(params["optimizer"]),
         "solver": params["solver"] == "bgd",
-        "refit": params["refit"],
-        "scoring": params["scoring"] != "loss",
         "class_weight": len(names) > 1 and params.get("class_weight") is not None,
     }
     for name, needs_all in need_all.items():
@@ -95,6 +94,7 @@ def check_streamed(params, source, goes_on):
             raise ValueError(
                 f"{name}={params[name]!r} needs all rows in memory, but X is a stream."
             )
+    check_sees_predictions(params["scoring"], "with a stream")
     if goes_on:
         raise ValueError(
             "warm_start=True can't go on with a stream. Train a clone, or call "

@@ -118,9 +118,7 @@ class Training:
         self.batch = encoded.batch
         self._model = model
         self._train(encoded)
-        whole = held_out is None and self.n_epochs is not None
-        if whole and settings.temperature_scaling and rows.n_trained < FEWEST_TO_SPLIT:
-            self._doubt()
+        self._doubt(rows.n_trained)
         return self
 
     def model(self):
@@ -223,8 +221,13 @@ class Training:
             self.interrupted = True
         self.n_steps = self.rule.n_epochs * ceil(n_rows / size)
 
-    def _doubt(self):
-        """Be no surer than rows can be that are too few to hold any out."""
+    def _doubt(self, n_trained):
+        """Be no surer than rows can be, if these are too few to hold any out."""
+        is_whole = self.rule.validate is None and self.n_epochs is not None
+        if not is_whole or n_trained >= FEWEST_TO_SPLIT:
+            return
+        if not self.settings.temperature_scaling:
+            return
         X, y, weight = self.batch
         weight = None if weight is None else weight.mean(axis=1, keepdims=True)
         raw = self.trainer.network.predict(X[:])

@@ -1,5 +1,6 @@
 """What the network is worth, as it is, on rows that it does not learn from."""
 
+from functools import partial
 from inspect import signature
 from typing import NamedTuple
 
@@ -158,9 +159,14 @@ def scorer_of(model, data, scoring, as_estimator):
     options = {} if weight is None else {"sample_weight": weight}
 
     def score(temperature):
-        estimator = as_estimator(model._replace(temperature=temperature))
+        scaled = model._replace(temperature=temperature)
+        estimator = as_estimator(scaled)
         # Taken anew each time: the rows of all members may be many.
-        X = _safe_indexing(data.X_given, rows.index)
+        if data.X_given is None:
+            estimator._predict = partial(_predict_checked, scaled)
+            X = data.X[rows.index]
+        else:
+            X = _safe_indexing(data.X_given, rows.index)
         try:
             value = float(scorer(estimator, X, labels, **options))
         except ValueError as error:
@@ -172,6 +178,11 @@ def scorer_of(model, data, scoring, as_estimator):
         return value
 
     return score
+
+
+def _predict_checked(model, X, finish, **options):
+    """Return what a model makes of rows that are as it takes them."""
+    return model.predict(X, getattr(model.targets, finish), **options)
 
 
 def _takes_weights(scorer):

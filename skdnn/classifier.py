@@ -3,11 +3,13 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._class_targets import ClassTargets
 from skdnn._sklearn_compat import StrOptions, _fit_context
 from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
+from skdnn.streaming import named_columns
 
 
 class DNNClassifier(ClassifierMixin, BaseDNN):
@@ -547,6 +549,28 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             what the softmax turns into probabilities.
         """
         return self._predict(X, "decisions", dtype=None)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of rows whose prediction is right, all labels of it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Stream
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), str or list
+            Their classes. With a stream, the name of their column, or a list of names.
+
+        sample_weight : array-like of shape (n_samples,) or str, default=None
+            Weights of the rows. With a stream, the name of their column.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        y, sample_weight = named_columns(X, y, sample_weight)
+        return super().score(X, y, sample_weight)
 
     @property
     def classes_(self):

@@ -10,6 +10,7 @@ from skdnn._base import BaseDNN, optimizer_takes_steps
 from skdnn._number_targets import NumberTargets
 from skdnn._sklearn_compat import StrOptions, _fit_context
 from skdnn.nn.losses import REGRESSOR_LOSSES, Loss
+from skdnn.streaming import named_columns
 
 
 class DNNRegressor(RegressorMixin, BaseDNN):
@@ -491,17 +492,18 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         X : {array-like, sparse matrix} of shape (n_samples, n_features), or Stream
             Rows to predict.
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their targets.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), str or list
+            Their targets. With a stream, the name of their column, or a list of names.
 
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        sample_weight : array-like of shape (n_samples,) or str, default=None
+            Weights of the rows. With a stream, the name of their column.
 
         Returns
         -------
         score : float
         """
         check_is_fitted(self)
+        y, sample_weight = named_columns(X, y, sample_weight)
         levels = self._model.targets.loss.levels
         if levels is None:
             return super().score(X, y, sample_weight)

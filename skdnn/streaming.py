@@ -98,6 +98,30 @@ def as_stream(X):
     return Stream(X) if _is_dataset(X) else None
 
 
+def named_columns(X, *columns):
+    """Return columns as arrays, those of a stream by their names.
+
+    Parameters
+    ----------
+    X : Stream, Dataset or array-like
+    *columns : str, list of str, array-like or None
+        With a stream, a name, or several, are read from it; all else stays as it is.
+    """
+    stream = as_stream(X)
+    names = [] if stream is None else list(filter(_is_name, columns))
+    if not names:
+        return columns
+    parts = [[column_of(f, own) for own in names] for f in stream.frames_of(None)]
+    read = map(np.concatenate, zip(*parts, strict=True))
+    return [next(read) if _is_name(own) else own for own in columns]
+
+
+def _is_name(columns):
+    """Whether this names a column, or several."""
+    names = columns if isinstance(columns, list) else [columns]
+    return bool(names) and all(isinstance(name, str) for name in names)
+
+
 def column_of(frame, names):
     """Return a column of a frame as an array, or several, by name."""
     _check_names(frame, names)

@@ -11,13 +11,14 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from sklearn.base import clone
+from sklearn.metrics import accuracy_score, make_scorer
 
 from skdnn import _statistics, _streamed
 from skdnn.nn import compiled
 from skdnn.streaming import Stream
 from tests.plain import plain_classifier, plain_regressor
 from tests.same import assert_outputs, assert_same, outputs
-from tests.tables import classifier, regressor
+from tests.tables import WATCHED, classifier, parameters, regressor
 
 MAKES = {
     "plain classifier": plain_classifier,
@@ -211,6 +212,33 @@ def test_sources(source, shuffle, tmp_path):
     assert_outputs(est, stream, outputs(est, X))
 
 
+@pytest.mark.parametrize("weight", [None, "w"])
+@makes
+def test_score(make, weight):
+    """Targets and weights are read from the stream, or are arrays."""
+    X, y, table = parts(make, frame(), weight)
+    own = None if weight is None else table[weight].to_numpy()
+    est = make(**IN_ORDER).fit(X, table[y])
+    expected = est.score(X, table[y], own)
+    stream = Stream([*cut(table), table[:0]])
+    assert est.score(stream, y, weight) == expected
+    assert est.score(stream, table[y].to_numpy(), own) == expected
+    with pytest.raises(ValueError, match=r"no column 'z'"):
+        est.score(stream, "z")
+    # Of a table, they are what they are.
+    labels = ["x", "y", "x", "y"]
+    clf = classifier(early_stopping=False).fit(X[:4], labels)
+    assert clf.score(X[:4], labels) == np.mean(clf.predict(X[:4]) == labels)
+
+
+def test_score_of_several_targets():
+    """They are a list of names."""
+    table = frame()[["a", "b", "y"]].assign(z=np.arange(300.0))
+    reg = regressor().fit(table[["a", "b"]], table[["y", "z"]])
+    expected = reg.score(table[["a", "b"]], table[["y", "z"]])
+    assert reg.score(Stream(cut(table)), ["y", "z"]) == expected
+
+
 @pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")
 def test_columns_are_chosen_by_name():
     """Even where scikit-learn does not see them, as those of polars in some versions.
@@ -332,6 +360,57 @@ def test_encoding_learns_nothing_from_rows_held_out(monkeypatch, small_blocks):
     np.testing.assert_allclose(trained[:, 1].std(), 1, rtol=1e-12)
 
 
+SCORED = [(classifier, "accuracy"), (classifier, "roc_auc"), (regressor, "r2")]
+
+
+@pytest.mark.parametrize(("make", "scoring"), SCORED)
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_scoring(make, scoring, weight):
+    """What the buffer holds is scored as a table is."""
+    X, y, table = parts(make, frame(), weight)
+    table = table.assign(**{y: np.where(table[y] == "new", "low", table[y])})
+    params = {"early_stopping": True, "scoring": scoring}
+    own = table[weight] if weight else None
+    expected = make(**params).fit(X, table[y], own)
+    assert_same(make(**params).fit(Stream(cut(table)), y, weight), expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "scoring"), [*SCORED[::2], (classifier, make_scorer(accuracy_score))]
+)
+def test_scores_are_of_rows_held_out(make, scoring, monkeypatch):
+    """Of all of these, by predictions as they will be."""
+    X, y, table = parts(make, frame()[["a", "b", "w", "y", "label"]])
+    params = {"early_stopping": True, "validation_fraction": 0.2, "batch_size": 16}
+    est = make(scoring=scoring, **params)
+    held, _ = held_rows(est, Stream(cut(table), buffer_rows=64), y, monkeypatch)
+    target = held.targets
+    target = est.classes_[target] if hasattr(est, "classes_") else target
+    score = est.score(pd.DataFrame(held.X, columns=X.columns), target)
+    assert len(target) > 20
+    assert max(est.validation_scores_) == est.best_validation_score_
+    assert est.best_validation_score_ == pytest.approx(score, rel=1e-6)
+
+
+@makes
+@pytest.mark.parametrize("buffer_rows", [64, 1000])
+def test_refit(make, buffer_rows):
+    """It is a fit to all rows, for as many epochs as were best."""
+    _, y, table = parts(make, frame())
+    stream = Stream(cut(table), buffer_rows=buffer_rows)
+    params = {"batch_size": 16, "schedule": "constant", "random_state": 0}
+    first = make(early_stopping=True, **params).fit(stream, y)
+    again = make(early_stopping=True, refit=True, **params).fit(stream, y)
+    for name in WATCHED:
+        assert getattr(again, name, None) == getattr(first, name, None), name
+    params |= {"early_stopping": False, "max_iter": first.best_iter_}
+    alone = make(**params).fit(stream, y)
+    assert not np.array_equal(parameters(again), parameters(first))
+    np.testing.assert_allclose(
+        parameters(again), parameters(alone), rtol=1e-4, atol=1e-5
+    )
+
+
 def test_validation_data():
     """X_val and y_val are a frame and an array, as ever."""
     X, y, table = parts(classifier, frame())
@@ -416,8 +495,6 @@ def test_an_iterator_is_refused():
 ALL_ROWS = {
     "solver": {"solver": "bgd"},
     "optimizer": {"optimizer": "lbfgs", "solver": "bgd"},
-    "refit": {"refit": True, "early_stopping": True},
-    "scoring": {"scoring": "r2", "early_stopping": True},
 }
 
 
@@ -449,6 +526,8 @@ def test_arguments_that_are_refused():
         plain_regressor(batch_size=65).fit(stream, "y")
     with pytest.raises(ValueError, match="partial_fit takes some rows"):
         est.partial_fit(stream, "y")
+    with pytest.raises(ValueError, match="with a stream, a scorer sees predictions"):
+        plain_regressor(scoring=lambda est, X, y: 0.0).fit(stream, "y")
     with pytest.raises(ValueError, match=r"class_weight='balanced' needs all rows"):
         plain_classifier(class_weight="balanced").fit(stream, ["a", "b"])
     assert not hasattr(est, "n_features_in_")

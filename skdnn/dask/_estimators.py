@@ -5,13 +5,15 @@ from functools import partial
 from inspect import Parameter, signature
 from numbers import Integral
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn._data import check_validation_arguments
 from skdnn._model import Model
 from skdnn._parameters import check_going_on, check_together, is_lbfgs
 from skdnn._persistence import without_transient
+from skdnn._recipe import resolve
+from skdnn._scoring import check_sees_predictions
 from skdnn._sklearn_compat import Interval, StrOptions
 from skdnn._training import end_times, random_streams, refit
 from skdnn.classifier import DNNClassifier
@@ -78,6 +80,7 @@ class DaskMixin:
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         check_together(vars(self))
         self._check_for_cluster()
+        self._check_members(goes_on)
         check_validation_arguments(*validation, self.early_stopping)
         val = None
         if validation[0] is not None:
@@ -190,22 +193,29 @@ class DaskMixin:
 
     def _goes_apart(self, table, goes_on):
         """Whether each worker trains members on all rows, not all on some rows."""
-        settings = self._resolve(self.n_features_in_, table.n_samples, goes_on)
-        own = settings.ensemble_weights == "own" and settings.n_members > 1
         if self.parallel != "auto":
-            if self.parallel == "members" and not own:
-                raise ValueError(
-                    "parallel='members' trains members on their own, and needs several "
-                    "with ensemble_weights='own'; got "
-                    f"n_members={settings.n_members}, "
-                    f"ensemble_weights={settings.ensemble_weights!r}."
-                )
             return self.parallel == "members"
+        settings = self._resolve(self.n_features_in_, table.n_samples, goes_on)
         n_workers = len(table.cluster.workers)
         if COPIES * 8 * table.n_samples * self.n_features_in_ > table.cluster.memory():
             return False
         few = table.n_samples < ENOUGH_ROWS * n_workers
-        return few or (own and settings.n_members >= n_workers)
+        many = settings.n_members >= n_workers
+        return few or (has_own_members(settings) and many)
+
+    def _check_members(self, goes_on):
+        """Raise an error if members are to be trained apart, and there are none."""
+        if self.parallel != "members":
+            return
+        before = self._built_with if goes_on else None
+        # Neither columns nor rows say whether there are several.
+        settings = resolve(vars(self), 1, None, is_classifier(self), before)
+        if not has_own_members(settings):
+            raise ValueError(
+                "parallel='members' trains members on their own, and needs several "
+                f"with ensemble_weights='own'; got n_members={settings.n_members}, "
+                f"ensemble_weights={settings.ensemble_weights!r}."
+            )
 
     def _check_for_cluster(self):
         """Raise an error for what can't be done on a cluster."""
@@ -214,12 +224,7 @@ class DaskMixin:
                 "optimizer='lbfgs' needs the gradient of all rows at each step, and no "
                 "worker has them all. Use another optimizer."
             )
-        if callable(self.scoring) and not hasattr(self.scoring, "_score_func"):
-            raise ValueError(
-                "scoring must be 'loss', the name of a scorer, or what make_scorer "
-                "returns: on a cluster, a scorer sees predictions, not the rows of X. "
-                f"Got {self.scoring!r}."
-            )
+        check_sees_predictions(self.scoring, "on a cluster")
 
     def _predict(self, X, finish, **options):
         if not is_collection(X):
@@ -356,6 +361,11 @@ class DaskDNNRegressor(DaskMixin, DNNRegressor):
     _parameter_constraints = DNNRegressor._parameter_constraints | CONSTRAINTS
     _local_class = DNNRegressor
     __init__ = constructor(DNNRegressor)
+
+
+def has_own_members(settings):
+    """Whether there are several members, with parameters of their own."""
+    return settings.ensemble_weights == "own" and settings.n_members > 1
 
 
 def noted(estimator):

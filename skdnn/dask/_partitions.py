@@ -51,8 +51,8 @@ def partitions_of(X, y, sample_weight=None, suffix=""):
         if not is_collection(named[name]):
             raise TypeError(
                 f"{name} must be a Dask DataFrame, Series or Array, got "
-                f"{type(named[name]).__name__}. What is in memory, DNNClassifier and "
-                "DNNRegressor fit without a cluster."
+                f"{type(named[name]).__name__}. What is in memory, and streams, "
+                "DNNClassifier and DNNRegressor fit without a cluster."
             )
         check_dense(getattr(named[name], "_meta", None), name)
     chunks = _row_chunks(X)

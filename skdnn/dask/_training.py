@@ -157,6 +157,8 @@ class ClusterTraining(Training):
         self.batch, _ = model.batch(sample, sample.rows)
         self._model = model
         self._train()
+        # Few rows are all in the sample.
+        self._doubt(shards.n_trained)
         return self
 
     def progress(self):

@@ -20,6 +20,7 @@ from sklearn.metrics import accuracy_score, make_scorer
 from skdnn import DNNClassifier, DNNRegressor
 from skdnn.dask import DaskDNNClassifier, DaskDNNRegressor, _estimators
 from skdnn.dask._estimators import OWN
+from skdnn.streaming import Stream
 from tests.cluster.lazy import arrays, frames, on_cluster, table
 from tests.same import assert_same_network
 from tests.tables import (
@@ -89,6 +90,21 @@ def test_fit_is_the_local_one(client, task, sizes):
     """Where all rows are in one place, partitions make no difference."""
     est, local, collections, data = table(task, sizes)
     assert_same(est.fit(*collections), local.fit(*data))
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_few_rows_are_not_certain(client, task):
+    """Where no row can be held out, Laplace's rule says how sure to be, as locally."""
+    sizes = [5, 0, 7]
+    for params in {"n_members": 1}, {"parallel": "members"}:
+        params = {"learning_rate": 0.3, "max_iter": 30, **params}
+        est, local, collections, data = table(task, sizes, **params)
+        assert_same(est.fit(*collections), local.fit(*data))
+        assert est.temperature_ == local.temperature_ > 1
+    est.set_params(temperature_scaling=False).fit(*collections)
+    assert est.temperature_ == 1
+    est.set_params(temperature_scaling=True)
+    assert est.partial_fit(*collections, classes=est.classes_).temperature_ == 1
 
 
 @pytest.mark.parametrize(
@@ -283,6 +299,11 @@ def test_local_twin(client):
 # What is refused
 
 
+def never(chunk):
+    """Compute a chunk that nobody should ask for."""
+    raise AssertionError
+
+
 def test_no_client():
     """It says how to make one."""
     X, y = arrays(*binary(20), sizes=[20])
@@ -295,14 +316,22 @@ def test_no_client():
     [
         ({"optimizer": "lbfgs", "solver": "bgd"}, "gradient of all rows"),
         ({"scoring": lambda estimator, X, y: 0.0}, "sees predictions"),
-        ({"parallel": "members", "n_members": 1}, "needs several"),
+        ({"parallel": "members", "n_members": 1}, "several.* got n_members=1"),
+        (
+            {"parallel": "members", "n_members": "auto", "recipe": "plain"},
+            "several.* got n_members=1",
+        ),
+        (
+            {"parallel": "members", "ensemble_weights": "shared"},
+            "several.* ensemble_weights='shared'",
+        ),
     ],
 )
 def test_what_a_cluster_can_not_do(client, params, message):
     """It is an error before anything is computed, and leaves no trace."""
-    est, _, collections, _ = table("binary", [30], **params)
+    est, _, (X, y), _ = table("binary", [30], **params)
     with pytest.raises(ValueError, match=message):
-        est.fit(*collections)
+        est.fit(X.map_blocks(never, dtype=X.dtype, meta=X._meta), y)
     assert not hasattr(est, "classes_")
     assert not hasattr(est, "n_features_in_")
 
@@ -315,6 +344,12 @@ def test_what_is_no_collection(client):
     (lazy,) = arrays(X, sizes=[20])
     with pytest.raises(TypeError, match="y must be a Dask"):
         on_cluster().fit(lazy, y)
+    (target,) = arrays(y, sizes=[20])
+    with pytest.raises(TypeError, match="X_val must be a Dask"):
+        on_cluster(early_stopping=True).fit(lazy, target, X_val=X, y_val=y)
+    stream = Stream([pd.DataFrame(X, columns=list("abcd")).assign(y=y)])
+    with pytest.raises(TypeError, match="streams, DNNClassifier and DNNRegressor fit"):
+        on_cluster().fit(stream, "y")
 
 
 def test_sparse_chunks(client):

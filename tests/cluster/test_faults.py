@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from threading import Timer
 
 import numpy as np
 import pytest
 
 from skdnn.dask import _cluster
+from skdnn.dask._table import Table
 from skdnn.dask._training import ClusterTraining
 from tests.cluster.lazy import arrays, on_cluster
 from tests.tables import binary, parameters
@@ -34,20 +36,38 @@ def estimator(**params):
 
 
 @contextmanager
-def in_epoch(number, action):
-    """Do something soon after an epoch has begun; wait for that in the end."""
-    run, timers = ClusterTraining._run_epoch, []
+def soon_after(owner, name, is_time, action):
+    """Do something soon after a method has begun; wait for that in the end.
 
-    def run_epoch(self):
-        if self.trainer.epoch == number and not timers:
+    `is_time` says of its object whether that is the time.
+    """
+    method, timers = getattr(owner, name), []
+
+    def run(self, *args):
+        if not timers and is_time(self):
             timers.append(Timer(SOON, action))
             timers[0].start()
-        return run(self)
+        return method(self, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ClusterTraining, "_run_epoch", run_epoch)
+        patch.setattr(owner, name, run)
         yield
     timers[0].join(PATIENCE)
+
+
+def in_epoch(number, action, in_refit=False):
+    """Do something soon after an epoch has begun."""
+
+    def is_time(training):
+        refits = training.rule.validate is None
+        return training.trainer.epoch == number and refits == in_refit
+
+    return soon_after(ClusterTraining, "_run_epoch", is_time, action)
+
+
+def in_reading_again(action):
+    """Do something soon after a refit has begun to read all rows."""
+    return soon_after(Table, "anew", lambda table: True, action)
 
 
 def local_cluster(**options):
@@ -104,6 +124,23 @@ def test_killed_worker_of_members(collections):
         with in_epoch(1, lambda: os.kill(pid, signal.SIGKILL)):
             est.fit(*collections)
         np.testing.assert_array_equal(parameters(est), expected)
+
+
+def test_killed_worker_in_a_refit(collections):
+    """It is the same, to the bit, while all rows are read again and while it trains."""
+    with local_cluster() as cluster, distributed.Client(cluster) as client:
+        est = estimator(refit=True, early_stopping=True)
+        expected = parameters(est.fit(*collections))
+        curve = est.validation_loss_curve_
+        for moment in in_reading_again, partial(in_epoch, 0, in_refit=True):
+            pid = min(client.run(os.getpid).values())
+            with moment(partial(os.kill, pid, signal.SIGKILL)):
+                est.fit(*collections)
+            # With one worker less, the next fit would be another.
+            client.wait_for_workers(2, timeout=PATIENCE)
+            assert pid not in client.run(os.getpid).values()
+            np.testing.assert_array_equal(parameters(est), expected)
+            assert est.validation_loss_curve_ == curve
 
 
 def test_processes_that_do_not_come_again(collections, tmp_path, monkeypatch):

@@ -60,6 +60,19 @@ def test_gradient_descent_is_exact(client, task, weighted):
     np.testing.assert_allclose(est.loss_curve_, local.loss_curve_, rtol=1e-9)
 
 
+def test_few_rows_are_not_certain(client):
+    """They are too few, and weigh what they do, wherever they are."""
+    own = {"recipe": "tuned", "dropout": 0, "alpha": 0, "learning_rate": 6}
+    params = EXACT | own | {"class_weight": {0: 1, 1: 3}}
+    est, local, collections, data = table("binary", [10, 9], **params)
+    weight = np.linspace(0.5, 3, 19)
+    est.fit(*collections, *arrays(weight, sizes=[10, 9]))
+    local.fit(*data, weight)
+    np.testing.assert_allclose(parameters(est), parameters(local), rtol=1e-9)
+    assert est.temperature_ > 1.1
+    assert est.temperature_ == pytest.approx(local.temperature_, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     "task, scoring", [("multiclass", "loss"), ("regression", "r2")]
 )
