@@ -208,9 +208,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     n_members : int or "auto", default="auto"
         Number of networks that are trained side by side, on the same batches, from
         different initial parameters; the mean of their predictions, for a classifier of
-        their probabilities, is the prediction. `"auto"` is, in the tuned recipe, 8 for
-        fewer than 1,000 rows, 4 for fewer than 10,000 and 2 for more; else 1. Time
-        grows in proportion.
+        their probabilities, is the prediction. `"auto"` is 2 in the tuned recipe, 4 for
+        fewer than 10,000 rows and 8 for fewer than 1,000, else 1. Time grows in
+        proportion.
 
     ensemble_weights : {"own", "shared"}, default="own"
         Whether each member has parameters of its own, or all have the matrices of the

@@ -119,7 +119,7 @@ def test_lbfgs_after_dropout():
         ("parametrization", "ntk", "standard"),
         ("numeric_embedding", "piecewise_linear", None),
         ("input_scaling", True, False),
-        ("n_members", 4, 2),
+        ("n_members", 8, 2),
         ("loss", LogLoss(), LogLoss(label_smoothing=0.1)),
     ],
 )
@@ -152,7 +152,7 @@ def test_members_stay_as_many_with_more_rows():
     X, y = binary(60)
     clf = classifier(n_members="auto", warm_start=True).fit(X, y)
     clf.fit(*binary(1000))
-    assert clf.network_.n_members == 4
+    assert clf.network_.n_members == 8
     clf = classifier(n_members="auto").partial_fit(X, y, [0, 1])
     assert clf.network_.n_members == 2
     clf.partial_fit(X, y)

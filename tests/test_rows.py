@@ -165,9 +165,9 @@ def test_the_number_of_rows_is_that_of_the_rows_given():
     """Members follow the number of rows, not that of the different ones."""
     X, y = cells(1200)
     clf = DNNClassifier((4,), max_iter=1).fit(X, y)
-    assert clf.coefs_[0].shape[0] == 2
-    clf.fit(X[:900], y[:900])
     assert clf.coefs_[0].shape[0] == 4
+    clf.fit(X[:900], y[:900])
+    assert clf.coefs_[0].shape[0] == 8
 
 
 @pytest.mark.parametrize("fraction, n_held_out", [(50, 50), (0.25, 100)])

@@ -429,7 +429,7 @@ def test_members_are_kept_by_a_warm_start(first):
     """Going on with more or fewer rows keeps their number, whatever "auto" would be."""
     X, y = binary(1200)
     params = {"n_members": "auto", "warm_start": True, "max_iter": 1}
-    for n, then, n_members in (300, 1200, 4), (1200, 300, 2):
+    for n, then, n_members in (300, 1200, 8), (1200, 300, 4):
         clf = classifier(**params)
         n_members = n_members if first == "fit" else 2
         classes = {} if first == "fit" else {"classes": [0, 1]}
