@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 
 from skdnn._advice import AdviceMixin
 from skdnn._callbacks import FitTasks
-from skdnn._data import HeldOut, check_data, check_validation_arguments
+from skdnn._data import FEWEST_TO_SPLIT, HeldOut, check_data, check_validation_arguments
 from skdnn._fitted import FittedMixin
 from skdnn._model import Model
 from skdnn._parameters import (
@@ -156,7 +156,7 @@ class BaseDNN(
             # A copy, so that a warm start holds the same rows out.
             rng = deepcopy(streams["split"])
             rows, held_out = data.split(model, settings, rng)
-        self._check_validation(settings, model.targets, held_out, val)
+        self._check_validation(settings, model.targets, data.n_rows, held_out, val)
 
         refits = settings.refit and held_out is not None and val is None
         first_end, end_time = end_times(settings.max_time, started, refits)
@@ -174,13 +174,13 @@ class BaseDNN(
 
             self._model = refit(training, run, end_time) or self._model
 
-    def _check_validation(self, settings, targets, held_out, val):
+    def _check_validation(self, settings, targets, n_rows, held_out, val):
         """Warn of parameters without effect; refuse scorers that don't fit targets.
 
         `held_out` is what training is watched on, None is nothing; `val` is what of it
         was given.
         """
-        warn_of_no_effect(vars(self), held_out, val)
+        warn_of_no_effect(vars(self), held_out, val, n_rows < FEWEST_TO_SPLIT)
         watches_metric = held_out is not None and settings.scoring != "loss"
         if watches_metric and isinstance(settings.scoring, str):
             targets.check_scoring(settings)

@@ -198,9 +198,14 @@ def set_for_validation(params):
     return [n for n in idle if n in params and params[n] not in idle[n]]
 
 
-def warn_of_no_effect(params, held_out, val):
-    """Warn of parameters set by hand that need rows to be held out."""
+def warn_of_no_effect(params, held_out, val, few_rows=False):
+    """Warn of parameters set by hand that need rows to be held out.
+
+    With `few_rows`, the temperature follows from their number.
+    """
     for name in set_for_validation(params):
+        if few_rows and name == "temperature_scaling":
+            continue
         if held_out is None and params["early_stopping"]:
             why = (
                 "no rows are held out, of so few or with this optimizer. Set "

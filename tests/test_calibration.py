@@ -282,6 +282,14 @@ def test_few_rows_are_not_certain(n, rng):
     assert bold.predict_proba(X).max(axis=1).min() > 0.95
 
 
+@pytest.mark.parametrize("value", [True, "auto"])
+def test_few_rows_have_a_temperature_without_a_warning(value, rng):
+    """Set by hand, it is what it is by itself, and there is nothing to warn of."""
+    X, y = rng.standard_normal((12, 3)), np.arange(12) % 2
+    params = {"temperature_scaling": value, "random_state": 0, "n_members": 2}
+    assert DNNClassifier(**params).fit(X, y).temperature_ > 1
+
+
 def test_parts_of_a_longer_run_are_not_few_rows(rng):
     """`partial_fit` does not know how many rows there will be."""
     X, y = rng.standard_normal((4, 3)), np.arange(4) % 2

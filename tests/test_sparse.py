@@ -237,8 +237,8 @@ def test_sparse_encoding(scaling, n, weight):
     weight = None if weight is None else np.full(n, weight)
     one = TabularEncoder(scaling).fit(X, sample_weight=weight)
     two = TabularEncoder(scaling).fit(sp.csc_array(X), sample_weight=weight)
-    assert vars(one).keys() == vars(two).keys()
-    for name, learned in vars(one).items():
+    assert one.__getstate__().keys() == two.__getstate__().keys()
+    for name, learned in one.__getstate__().items():
         np.testing.assert_equal(getattr(two, name), learned, err_msg=name)
     np.testing.assert_array_equal(two.transform(sp.coo_array(X)), one.transform(X))
 

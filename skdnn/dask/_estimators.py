@@ -92,7 +92,9 @@ class DaskMixin:
             if val is not None:
                 held_out = table.beside(val)
             settings, model = run["settings"], table.model
-            self._check_validation(settings, model.targets, held_out, val)
+            self._check_validation(
+                settings, model.targets, shards.n_trained, held_out, val
+            )
             refits = settings.refit and held_out is not None and val is None
             first_end, end_time = end_times(settings.max_time, started, refits)
             n_epochs = settings.max_iter
