@@ -11,6 +11,8 @@ CHECKS = parametrize_with_checks([DNNClassifier(), DNNRegressor()]).mark
 
 #: Fit time and again, on containers that are checked elsewhere in the fast suite too.
 LONG = {
+    "check_array_api_input",
+    "check_classifiers_multilabel_representation_invariance",
     "check_estimator_sparse_array",
     "check_estimator_sparse_matrix",
     "check_regressor_data_not_an_array",
