@@ -12,9 +12,17 @@ import pytest
 import sklearn
 
 from tests.sampling import sample
-from tests.steps import by_numpy, one_at_a_time, step_sizes, steps
+from tests.steps import by_numpy, one_at_a_time, runs, step_sizes, steps
+from tests.threads import many_threads
 
-__all__ = ["by_numpy", "one_at_a_time", "step_sizes", "steps"]
+__all__ = [
+    "by_numpy",
+    "many_threads",
+    "one_at_a_time",
+    "runs",
+    "step_sizes",
+    "steps",
+]
 
 # scikit-learn has callbacks since 1.9.
 has_callbacks = find_spec("sklearn.callback") is not None

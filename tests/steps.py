@@ -1,5 +1,7 @@
 """What the steps of a training were, and who takes them."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,16 @@ def steps(monkeypatch):
 def step_sizes(steps):
     """Number of rows of each step: a function, as they are there after training."""
     return lambda: [len(rows) for rows in steps["rows"]]
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Count the programs that have run, for training and for predictions."""
+    count, run_programs = Counter(), compiled.run_programs
+
+    def run(programs, **options):
+        count["predicted" if options.get("rates") is None else "trained"] += 1
+        return run_programs(programs, **options)
+
+    monkeypatch.setattr(compiled, "run_programs", run)
+    return count

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 #: Seconds after which what should have happened is taken to hang.
@@ -23,3 +24,12 @@ def set_blas_threads(n_threads):
         limit = pool.submit(threadpool_limits, n_threads, "blas").result(PATIENCE)
     assert set(blas_threads()) == {n_threads}
     return limit
+
+
+@pytest.fixture
+def many_threads():
+    """BLAS has six threads, and a fit too."""
+    limit = set_blas_threads(6)
+    yield
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(limit.restore_original_limits).result(PATIENCE)
