@@ -201,6 +201,7 @@ def test_lbfgs(task, activation, alpha, weighted):
     assert_close(network.loss_, peer.loss_, RTOL_LBFGS)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("task", TASKS)
 def test_first_epochs_of_lbfgs(task):
     """Each of the first epochs is scikit-learn's, in a deep network too."""

@@ -141,17 +141,9 @@ def test_cross_validation_agrees(backend):
         assert_same(one, two)
 
 
-@pytest.mark.parametrize(
-    "backend", ["loky", pytest.param("multiprocessing", marks=pytest.mark.slow)]
-)
-@pytest.mark.parametrize(
-    "table",
-    [
-        np.asarray,
-        pytest.param(np.asfortranarray, marks=pytest.mark.slow),
-        pytest.param(sp.csr_array, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+@pytest.mark.parametrize("table", [np.asarray, np.asfortranarray, sp.csr_array])
 def test_data_that_joblib_maps(backend, table):
     """Data that processes share, mapped into memory and read-only, are the same."""
     X, y = regression(200)
