@@ -430,6 +430,19 @@ def test_average(link, n_members, rng):
     np.testing.assert_allclose(loss.inverse_link(average), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_members", [2, 8, 9, 40])
+@every_link
+def test_a_row_alone_is_the_same_as_among_others(link, n_members, rng):
+    """Members are added up in the same order, however many rows there are."""
+    raw = rng.standard_normal((n_members, 50, 1)).astype(np.float32)
+    loss, _ = LINKS[link]
+    average, predicted = loss.average(raw), loss.predict(raw)
+    for row in range(50):
+        alone = raw[:, [row]]
+        np.testing.assert_array_equal(loss.average(alone), average[[row]])
+        np.testing.assert_array_equal(loss.predict(alone), predicted[[row]])
+
+
 @every_link
 def test_slope_of_the_average(link, rng):
     """It is the derivative in a factor, and finite where the average is."""

@@ -8,6 +8,7 @@ To add a loss, write a class with `pointwise` and its row in `CLASSIFIER_LOSSES`
 """
 
 from copy import copy
+from functools import reduce
 from numbers import Real
 from types import SimpleNamespace
 
@@ -58,13 +59,22 @@ INVERSE_LINKS = {
 }
 
 
+def mean_of_members(values):
+    """Return the mean over the first axis, added up in its order.
+
+    NumPy's own adds eight numbers at a time where there is one a member, so that a row
+    alone would have another mean than among others.
+    """
+    return reduce(np.add, values) / values.dtype.type(len(values))
+
+
 def log_mean_exp(raw):
     """Return ``log(mean_k(exp(raw_k)))``, over the first axis."""
     largest = raw.max(axis=0)
     # What overflowed stays infinite, and does not become NaN.
     largest[~np.isfinite(largest)] = 0
     with np.errstate(divide="ignore"):
-        return largest + np.log(np.exp(raw - largest).mean(axis=0))
+        return largest + np.log(mean_of_members(np.exp(raw - largest)))
 
 
 def logit_mean_sigmoid(raw):
@@ -101,7 +111,7 @@ def log_mean_softmax_slope(raw):
 #: name -> function that averages the predictions of members, from raw (n_members, n,
 #: n_outputs) to raw (n, n_outputs); on a logarithmic scale, where none underflows
 AVERAGES = {
-    "identity": lambda raw: raw.mean(axis=0),
+    "identity": mean_of_members,
     "sigmoid": logit_mean_sigmoid,
     "softmax": log_mean_softmax,
     "exp": log_mean_exp,
@@ -257,7 +267,7 @@ class Loss(BaseEstimator):
         if raw.ndim == 2:
             return predictions
         # What `mean` does, which takes twice as long for one row.
-        return predictions.sum(axis=0) / len(predictions)
+        return mean_of_members(predictions)
 
 
 class _SoftmaxMixin:
