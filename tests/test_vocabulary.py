@@ -20,7 +20,9 @@ from tests.tables import classifier
 
 def table(*columns, dtype=object):
     """Return a table of some columns."""
-    return as_table(pd.DataFrame(dict(enumerate(columns))).astype(dtype))
+    # pandas before 3 would make text of None, by `astype("str")`.
+    series = [pd.Series(column, dtype=dtype) for column in columns]
+    return as_table(pd.DataFrame(dict(enumerate(series))))
 
 
 def learned(columns, positions=(0, 1), dtype=object):
