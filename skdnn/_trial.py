@@ -31,8 +31,9 @@ def leaves_members_open(params, settings):
         What they stand for.
     """
     is_open = params["max_time"] is not None and is_auto(params["n_members"])
-    trains_in_steps = settings.solver != "bgd"
-    return is_open and trains_in_steps and settings.recipe == "tuned"
+    # A pretrained network has as many as it has.
+    is_new = settings.recipe == "tuned" and settings.pretrained is None
+    return is_open and is_new and settings.solver != "bgd"
 
 
 def members_in_time(model, data, settings, started):

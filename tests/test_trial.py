@@ -97,6 +97,13 @@ def test_a_warm_start_keeps_its_members():
     assert n_members(clf) == 16
 
 
+def test_a_pretrained_network_keeps_its_members():
+    """They are as many as it has, whatever the time."""
+    source = DNNClassifier(**SHORT, max_iter=1, n_members=3, tol=None).fit(*binary())
+    params = SHORT | {"max_iter": 1, "tol": None, "pretrained": source}
+    assert n_members(DNNClassifier(**params, max_time=PLENTY).fit(*binary())) == 3
+
+
 def test_a_stream_has_no_trial():
     """It would be read once more."""
     X, y = binary()
