@@ -29,6 +29,7 @@ def test_state():
     assert compiled.available == (compiled.why_not == "")
 
 
+@pytest.mark.slow
 def test_turned_off():
     """With SKDNN_COMPILED=0 it is not used, whatever the level."""
     code = "print(compiled.available, compiled.level, compiled.why_not)"

@@ -9,13 +9,15 @@ from skdnn import DNNClassifier, DNNRegressor
 CHECKS = parametrize_with_checks([DNNClassifier(), DNNRegressor()]).mark
 
 
-#: Fit time and again, on containers that are checked elsewhere in the fast suite too.
+#: Fit time and again, on containers and dtypes that the fast suite has elsewhere too.
 LONG = {
     "check_array_api_input",
     "check_classifiers_multilabel_representation_invariance",
+    "check_estimators_dtypes",
     "check_estimator_sparse_array",
     "check_estimator_sparse_matrix",
     "check_regressor_data_not_an_array",
+    "check_supervised_y_2d",
 }
 
 

@@ -392,6 +392,7 @@ def test_scores_are_of_rows_held_out(make, scoring, monkeypatch):
     assert est.best_validation_score_ == pytest.approx(score, rel=1e-6)
 
 
+@pytest.mark.sampled
 @makes
 @pytest.mark.parametrize("buffer_rows", [64, 1000])
 def test_refit(make, buffer_rows):
