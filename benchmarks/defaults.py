@@ -261,8 +261,10 @@ def beside_two(rows, variant):
     splits = [
         log_ratio(part, variant, "two members", "error")
         for _, part in rows.groupby("split")
-        if variant in set(part.variant)
+        if {variant, "two members"} <= set(part.variant)
     ]
+    if not splits:
+        return ""
     change = 100 * np.expm1(np.mean(splits))
     if len(splits) < 2:
         return f"{change:+.1f} %"

@@ -145,10 +145,10 @@ class BaseDNN(
         val = None
         if validation[0] is not None:
             val = check_data(self, model, *validation, suffix="_val")
-        # A stream would be read once more for it.
-        in_time = stream is None and partial(
-            members_in_time, model, data, started=started
-        )
+        in_time = None
+        if stream is None:
+            # A stream would be read once more for it.
+            in_time = partial(members_in_time, model, data, started=started)
         settings = self._resolve(data.n_columns, data.n_rows, goes_on, in_time)
 
         rows, held_out = data.rows, None if val is None else HeldOut([val])
@@ -254,7 +254,9 @@ class BaseDNN(
         if source is not None:
             check_fits(settings)
         if not goes_on:
-            if members_in_time and leaves_members_open(vars(self), settings):
+            if members_in_time is not None and leaves_members_open(
+                vars(self), settings
+            ):
                 settings.n_members = members_in_time(settings)
             self._built_with = {
                 name: clone(getattr(settings, name), safe=False)

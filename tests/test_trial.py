@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -113,7 +114,6 @@ def test_a_stream_has_no_trial():
 
 
 def _frame(X, y):
-    pd = pytest.importorskip("pandas")
     return pd.DataFrame(X).rename(columns=str).assign(y=y)
 
 
