@@ -200,7 +200,7 @@ class BaseDNN(
             )
         goes_on = self.__sklearn_is_fitted__()
         check_together(vars(self))
-        self._refuse_early_stopping()
+        self._refuse_for_parts(goes_on)
         model, data = self._begin(train, goes_on, classes)
         settings = self._resolve(data.n_columns, None, goes_on)
         progress = deepcopy(self._progress) if goes_on else None
@@ -211,12 +211,15 @@ class BaseDNN(
         training.run(model, data, data.rows).check()
         self.__dict__ = self._attributes(training)
 
-    def _refuse_early_stopping(self):
-        if self.early_stopping and not is_auto(self.early_stopping):
-            raise ValueError(
-                "partial_fit does not support early_stopping=True, as it never sees "
-                "all the data."
-            )
+    def _refuse_for_parts(self, goes_on):
+        """Raise an error for what needs all the data, which `partial_fit` has not."""
+        names = ("early_stopping",) if goes_on else ("early_stopping", "linear_share")
+        for name in names:
+            if getattr(self, name) and not is_auto(getattr(self, name)):
+                raise ValueError(
+                    f"partial_fit does not support {name}=True, as it never sees all "
+                    "the data."
+                )
 
     def _begin(self, train, goes_on, classes=None):
         """Return the model to train, and checked data."""

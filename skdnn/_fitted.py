@@ -38,6 +38,10 @@ class FittedMixin(DocLinkMixin):
         return self._model.temperature
 
     @property
+    def linear_share_(self):
+        return self._model.architecture.get("linear_share") or 0.0
+
+    @property
     def n_outputs_(self):
         return self._model.targets.n_outputs
 

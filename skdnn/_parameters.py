@@ -79,6 +79,7 @@ CONSTRAINTS = {
     "min_frequency": [Interval(Integral, 1, None, closed="left")],
     "n_members": [AUTO, Interval(Integral, 1, None, closed="left")],
     "ensemble_weights": [StrOptions({"own", "shared"})],
+    "linear_share": [AUTO, "boolean"],
     "pretrained": [BaseEstimator, None],
     "n_frozen_layers": [Interval(Integral, 0, None, closed="left")],
     "dtype": [StrOptions({"float32", "float64"})],
@@ -116,7 +117,7 @@ FIXED = (
 )
 
 #: What can change, though ``"auto"`` goes on to mean what it meant.
-CALIBRATION = ("temperature_scaling",)
+CALIBRATION = ("temperature_scaling", "linear_share")
 
 
 def check_together(params):
@@ -151,12 +152,28 @@ def check_together(params):
             "refit=True trains a network anew on all rows, while warm_start=True goes "
             "on with the one there is: choose one of them."
         )
+    if params["linear_share"] is True:
+        _check_linear_share(params)
     for name in set_for_validation(params):
         if not params["early_stopping"] and name != "scoring":
             raise ValueError(
                 f"{name}={params[name]!r} needs rows that are held out, got "
                 "early_stopping=False."
             )
+
+
+def _check_linear_share(params):
+    """Raise an error for what a linear model can't be beside."""
+    if params["residual"] is True:
+        raise ValueError(
+            "linear_share=True is a shortcut around the network, and residual=True "
+            "around its layers: shortcuts do not nest. Choose one of them."
+        )
+    if params["warm_start"]:
+        raise ValueError(
+            "linear_share=True adds a linear model when training has ended, while "
+            "warm_start=True goes on with it: choose one of them."
+        )
 
 
 def check_going_on(params, before, fixed):

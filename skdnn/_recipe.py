@@ -66,6 +66,9 @@ EPOCHS, AT_ROWS, MOST_EPOCHS = 60, 5000, 90
 #: own is least sure of itself, and quickest, they are more than two.
 MEMBERS = {1000: 8, 10_000: 4}
 
+#: With fewer rows, a linear model has a share in the raw predictions.
+LINEAR_ROWS = 1000
+
 #: Batches hold about 1.6 times the root of the number of rows, as a power of two within
 #: these limits.
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
@@ -120,6 +123,8 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True, before=None):
             rate = CLASSIFIER_RATE if is_classifier else REGRESSOR_RATE
         settings["learning_rate"] = rate
     settings.setdefault("temperature_scaling", False)
+    if "linear_share" in autos:
+        settings["linear_share"] = tuned and _shares(settings, n_rows)
     settings["recipe"] = "tuned" if tuned else "plain"
     return SimpleNamespace(**settings)
 
@@ -137,6 +142,14 @@ def _splits(params, tuned, n_rows):
     """Return whether rows are held out."""
     enough = n_rows >= FEWEST_TO_SPLIT if tuned else n_rows > EARLY_STOPPING_ROWS
     return enough and validation_size(params["validation_fraction"], n_rows) < n_rows
+
+
+def _shares(settings, n_rows):
+    """Return whether a linear model is of use, and there are rows to tell how much."""
+    if n_rows is None or settings["warm_start"] or settings["residual"]:
+        return False
+    few = n_rows < FEWEST_TO_SPLIT
+    return few or (n_rows < LINEAR_ROWS and bool(settings["early_stopping"]))
 
 
 def _by_rows(n_rows, max_iter):

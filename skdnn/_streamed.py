@@ -87,6 +87,7 @@ def check_streamed(params, source, goes_on):
     need_all = {
         "optimizer": is_lbfgs(params["optimizer"]),
         "solver": params["solver"] == "bgd",
+        "linear_share": params["linear_share"] is True,
         "class_weight": len(names) > 1 and params.get("class_weight") is not None,
     }
     for name, needs_all in need_all.items():

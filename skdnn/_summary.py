@@ -13,7 +13,8 @@ from skdnn.nn.layers import (
     BatchNorm,
     Dense,
     Dropout,
-    Fork,
+    Join,
+    LinearJoin,
     ParametricActivate,
     Scale,
 )
@@ -64,12 +65,12 @@ def summary(estimator):
         is_dense = any(isinstance(layer, Dense) for layer in block)
         position = sum(layer.is_dense for layer in layers)
         if not is_dense:
-            name, details = _name_below(block[0])
+            name, details = _name_below(block[-1])
             details = (*details, "frozen") if block[0].frozen else details
         elif position < network.n_hidden:
             name, details = f"hidden {position + 1}", tuple(_details(block))
         else:
-            name, details = "output", (estimator.out_activation_,)
+            name, details = "output", tuple(_details_above(estimator, block[-1]))
         n_units = block[-1].n_outputs
         layers.append(LayerSummary(name, n_units, is_dense, details, n_parameters))
     return layers
@@ -100,7 +101,14 @@ def _details(block):
     for layer in block:
         if isinstance(layer, Dropout):
             yield f"dropout {layer.rate:g}"
-    if isinstance(block[0], Fork):
+    if isinstance(block[-1], Join):
         yield "residual"
     if block[0].frozen:
         yield "frozen"
+
+
+def _details_above(estimator, layer):
+    """Yield what becomes of the raw predictions, from the last layer on."""
+    if isinstance(layer, LinearJoin):
+        yield f"linear share {layer.share:.2g}"
+    yield estimator.out_activation_

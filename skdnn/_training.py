@@ -12,6 +12,7 @@ from skdnn._callbacks import ProgressLine
 from skdnn._clock import Clock
 from skdnn._data import FEWEST_TO_SPLIT
 from skdnn._ending import check_end
+from skdnn._linear_share import choose_linear_share, fit_linear_share
 from skdnn._model import Model
 from skdnn._parameters import from_name, is_auto
 from skdnn._stopping import StoppingRule
@@ -61,6 +62,9 @@ class Training:
         How many have been taken.
     interrupted : bool
         Whether Ctrl-C ended it.
+    linear_share : LinearShare or None
+        What a linear model does beside the network; before `run`, that of an earlier
+        training, whose strength and share are known.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Training:
         self.end_time = end_time
         self.tasks = tasks
         self.interrupted = False
+        self.linear_share = None
         self._progress = progress or {}
 
     def run(self, model, data, rows, held_out=None, as_estimator=None):
@@ -100,8 +105,8 @@ class Training:
         -------
         self : object
         """
-        settings = self.settings
-        if model.network is None:
+        settings, is_new = self.settings, model.network is None
+        if is_new:
             statistics = data.statistics(model, rows)
             model.learn(statistics, settings, is_whole=self.n_epochs is not None)
             rng = self.streams["weights"]
@@ -118,6 +123,8 @@ class Training:
         self.batch = encoded.batch
         self._model = model
         self._train(encoded)
+        if is_new and settings.linear_share and len(self.batch.X) == encoded.n_rows:
+            self._share(max(rows.n_trained, encoded.total_weight))
         self._doubt(rows.n_trained)
         return self
 
@@ -126,7 +133,8 @@ class Training:
         network, best = self._model.network.copy(), self.rule.best
         if best.snapshot is not None:
             network.restore(best.snapshot)
-        return self._model._replace(network=network, temperature=best.temperature)
+        model = self._model._replace(network=network, temperature=best.temperature)
+        return model if self.linear_share is None else self.linear_share.added_to(model)
 
     def attributes(self):
         """Return the fitted attributes that tell of training, as if it ended here."""
@@ -221,6 +229,19 @@ class Training:
             self.interrupted = True
         self.n_steps = self.rule.n_epochs * ceil(n_rows / size)
 
+    def _share(self, n_rows):
+        """Train a linear model beside the network, on rows that stand for `n_rows`."""
+        known, self.linear_share = self.linear_share, None
+        model = self.model()
+        if known is None and self.rule.validate is not None:
+            chosen = choose_linear_share(model, self.batch, n_rows, self.rule.validate)
+        else:
+            known = (known.strength, known.share) if known else ()
+            chosen = fit_linear_share(model, self.batch, n_rows, *known)
+        if chosen is not None:
+            best = self.rule.best._replace(temperature=chosen.temperature)
+            self.rule.best, self.linear_share = best, chosen
+
     def _doubt(self, n_trained):
         """Be no surer than rows can be, if these are too few to hold any out."""
         is_whole = self.rule.validate is None and self.n_epochs is not None
@@ -230,7 +251,7 @@ class Training:
             return
         X, y, weight = self.batch
         weight = None if weight is None else weight.mean(axis=1, keepdims=True)
-        raw = self.trainer.network.predict(X[:])
+        raw = self.model().network.predict(X[:])
         temperature = temperature_of_learned(self.trainer.loss, y, raw, weight)
         self.rule.best = self.rule.best._replace(temperature=temperature)
 
@@ -310,13 +331,15 @@ def refit(first, run, end_time, make=Training):
     if clock is not None and not clock.has_time(end_time):
         trouble = f"has no time (max_time={first.settings.max_time})"
     else:
+        changed = {"tol": None, "linear_share": first.linear_share is not None}
         second = make(
-            settings=SimpleNamespace(**{**vars(first.settings), "tol": None}),
+            settings=SimpleNamespace(**{**vars(first.settings), **changed}),
             streams=random_streams(first.settings.random_state),
             n_epochs=max(1, first.rule.best.epoch),
             max_epochs=first.trainer.max_epochs,
             end_time=end_time,
         )
+        second.linear_share = first.linear_share
         trouble = _run_again(second, model, run)
     if trouble is not None:
         warn(f"The refit {trouble}: the network from before it is kept.")

@@ -96,6 +96,7 @@ def _seconds_an_epoch(model, data, settings):
         "n_members": N_MEMBERS,
         "tol": None,
         "temperature_scaling": False,
+        "linear_share": False,
         "verbose": False,
     }
     settings = SimpleNamespace(**{**vars(settings), **changed})

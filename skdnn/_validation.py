@@ -31,6 +31,36 @@ class Validation(NamedTuple):
     temperature: float = 1.0
 
 
+class ValidationRows(NamedTuple):
+    """The rows that a validator measures on.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, n_features)
+        As the network reads them.
+    y : ndarray of shape (n,) or (n, n_outputs)
+    weight : ndarray of shape (n, 1), or None
+    n_rows : float
+        How many they stand for.
+    n_members : int or None
+        Into as many parts of equal length they fall, one for each member; None is that
+        all members predict all rows.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None
+    n_rows: float
+    n_members: int | None
+
+    def own(self, raw):
+        """Return of the raw predictions of all members those that count."""
+        if self.n_members is None:
+            return raw
+        parts = np.split(raw, self.n_members, axis=1)
+        return np.concatenate([part[i] for i, part in enumerate(parts)])
+
+
 class Validator:
     """Measures loss and score on validation rows; called at the end of each epoch.
 
@@ -90,6 +120,13 @@ class Validator:
     def targets(self):
         """Targets of the validation rows, and their weights."""
         return self._y, self._weight
+
+    @property
+    def held_out(self):
+        """The validation rows, as `ValidationRows`."""
+        n_members = len(self._models) if len(self._models) > 1 else None
+        X = self._X[self._positions]
+        return ValidationRows(X, self._y, self._weight, self._n_rows, n_members)
 
     def _loss(self, workers):
         """Return the loss, and the temperature that it has it with."""

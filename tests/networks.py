@@ -23,6 +23,10 @@ SWITCHES = {
     "categories": {"cardinalities": (3, 4), "category_width": 2},
 }
 SWITCHES["all"] = {k: v for options in SWITCHES.values() for k, v in options.items()}
+SWITCHES["linear share"] = {"linear_share": 0.3}
+# Shortcuts do not nest.
+SWITCHES["linear share of all"] = SWITCHES["all"] | SWITCHES["linear share"]
+SWITCHES["linear share of all"] |= {"residual": False, "batch_norm": False}
 N_NUMBERS, N_OTHERS = 2, 1
 
 

@@ -200,7 +200,7 @@ def test_probabilities_have_the_loss_that_was_watched(task, recipe):
     X[:, 3] = X_val[:, 3] = np.arange(len(X)) % 7  # for a recipe with categories
     weight = 1.0 + np.arange(len(X)) % 3
     clf = classifier(**RECIPES[recipe] | {"dtype": "float64", "max_iter": 8})
-    clf.set_params(early_stopping=True, temperature_scaling=True)
+    clf.set_params(early_stopping=True, temperature_scaling=True, linear_share=False)
     val = {"X_val": X_val, "y_val": y_val, "sample_weight_val": weight}
     clf.fit(X, y, **val)
     assert clf.temperature_ != 1
@@ -268,15 +268,20 @@ def test_learned_rows_are_no_surer_than_they_were():
 
 
 @pytest.mark.parametrize("n", [2, 3, 19])
-def test_few_rows_are_not_certain(n, rng):
+@pytest.mark.parametrize("linear_share", [False, "auto"])
+def test_few_rows_are_not_certain(n, linear_share, rng):
     """Where no row can be held out, a default classifier doubts what it has learned."""
     X, y = rng.standard_normal((n, 3)), np.arange(n) % 2
-    clf = DNNClassifier(n_members=4, random_state=0).fit(X, y)
+    params = {"n_members": 4, "random_state": 0, "linear_share": linear_share}
+    clf = DNNClassifier(**params).fit(X, y)
     sure = clf.predict_proba(X).max(axis=1)
     assert clf.temperature_ > 1
     assert clf.score(X, y) == 1
     # Some rows a little surer than others.
-    assert sure.mean() == pytest.approx((n + 1) / (n + 2), abs=0.02)
+    if linear_share:
+        assert sure.mean() < (n + 1) / (n + 2)
+    else:
+        assert sure.mean() == pytest.approx((n + 1) / (n + 2), abs=0.02)
     bold = DNNClassifier(temperature_scaling=False, random_state=0).fit(X, y)
     assert bold.temperature_ == 1
     assert bold.predict_proba(X).max(axis=1).min() > 0.95

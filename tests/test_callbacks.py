@@ -183,6 +183,7 @@ def test_snapshots_are_shorter_fits(network, task, early_stopping):
     recorder = Recorder()
     params = NETWORKS[network] | OPEN
     params |= {"early_stopping": early_stopping, "batch_norm": True}
+    params["linear_share"] = False
     _, X, y = fitted(task, recorder, **params | {"max_iter": 3})
     for k, snapshot in enumerate(recorder.fitted[:-1], 1):
         shorter = TASKS[task][0](**params | {"max_iter": k}).fit(X, y)
@@ -309,6 +310,8 @@ def test_scoring_monitor(task, early_stopping):
     name = SCORING[task]
     monitor = ScoringMonitor(scoring=name)
     params = {"early_stopping": early_stopping, "learning_rate": 0.03}
+    # Which comes when the last epoch has ended.
+    params["linear_share"] = False
     estimator, X, y = fitted(task, monitor, **params)
     log = monitor.get_logs().data_as_pandas
     assert list(log["task_name"]) == ["fit"] + 5 * ["epoch"]
@@ -344,7 +347,7 @@ def test_pipeline(capsys):
     """A pipeline passes its callbacks on, and hears of our epochs."""
     X, y = binary()
     monitor = ScoringMonitor(scoring="accuracy")
-    network = classifier().set_callbacks(monitor)
+    network = classifier(linear_share=False).set_callbacks(monitor)
     pipeline = make_pipeline(StandardScaler(), network)
     pipeline.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, y)
     assert "DNNClassifier" in capsys.readouterr().out

@@ -74,7 +74,7 @@ def test_fault_38_later_training_leaves_a_callbacks_estimator_alone(network, tas
     """
     X, y = table(task)
     # Schedules would end sooner in a shorter fit.
-    ends = {"schedule": "constant"}
+    ends = {"schedule": "constant", "linear_share": False}
     make = maker(task, network, batch_norm=True, **ends)
     recorder = Recorder()
     est = make().set_callbacks(recorder).fit(X, y)

@@ -322,7 +322,7 @@ def test_what_numpy_trains(what, n_members, runs, monkeypatch):
         monkeypatch.setitem(constraints, "activation", [StrOptions({*ACTIVATIONS})])
     params, is_predicted = BY_NUMPY[what]
     X, y = regression()
-    params = SMALL | SHORT | params | {"n_members": n_members}
+    params = SMALL | SHORT | params | {"n_members": n_members, "linear_share": False}
     one = DNNRegressor(**params).fit(X, y)
     one.predict(X)
     assert not runs["trained"]

@@ -55,7 +55,7 @@ def test_deep_regressors_learn(options):
 
 
 def residual_blocks(estimator):
-    return sum(isinstance(ly, Join) for ly in estimator.network_.layers)
+    return sum(type(ly) is Join for ly in estimator.network_.layers)
 
 
 @pytest.mark.parametrize(("depth", "n_blocks"), [(0, 0), (2, 0), (4, 0), (5, 4)])

@@ -158,7 +158,7 @@ def test_dropout_and_order_do_not_change_the_weights():
 
 def test_initial_weights_do_not_depend_on_the_dtype():
     """A seed starts the same network in float32 and in float64."""
-    start = {"max_iter": 1, "learning_rate": 1e-30}
+    start = {"max_iter": 1, "learning_rate": 1e-30, "linear_share": False}
     one = plain_classifier(**start, dtype="float32").fit(*binary())
     two = plain_classifier(**start, dtype="float64").fit(*binary())
     np.testing.assert_array_equal(one.coefs_[0], two.coefs_[0].astype(np.float32))

@@ -150,7 +150,8 @@ def test_best_weights_are_restored(task):
         seen.append(parameters(estimator))
         return SCORES[len(seen) - 1]
 
-    est = make(scoring=score, batch_norm=True, **TOGETHER).fit(*data())
+    params = {"batch_norm": True, "linear_share": False}
+    est = make(scoring=score, **params, **TOGETHER).fit(*data())
     assert est.best_iter_ == 2
     np.testing.assert_array_equal(parameters(est), seen[1])
 
@@ -167,6 +168,7 @@ def test_best_score_is_that_of_the_final_network(make, scoring, metric):
     """The score of the fitted estimator on the held-out rows is the best one."""
     X, y = binary()
     params = {"learning_rate": 0.1, "max_iter": 30, "dtype": "float64"}
+    params["linear_share"] = False
     X_val, y_val = held_out(make, X, y)
     est = make(scoring=scoring, **params, **TOGETHER).fit(X, y)
     assert est.best_validation_score_ == max(est.validation_scores_)

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skdnn.nn.activations import ACTIVATIONS
 from skdnn.nn.embeddings import EntityEmbeddingLayer
 from skdnn.nn.inputs import embed, first_weights, input_gradient, sources
-from skdnn.nn.layers import Layer
+from skdnn.nn.layers import Fork, Layer
 from skdnn.nn.mlp import build_mlp
 from skdnn.nn.network import Network
 from tests.gradcheck import assert_gradient
@@ -140,9 +140,10 @@ def test_first_weights(network):
     weights, sources = first_weights(net)
     below = [block[0] for block in net.blocks[:-2]]
     n_embeddings = sum(type(ly).__name__.endswith("Layer") for ly in below)
-    for layer in net.layers[:n_embeddings]:
+    layers = [layer for layer in net.layers if not isinstance(layer, Fork)]
+    for layer in layers[:n_embeddings]:
         x = layer.forward(x)
-    rest = net.layers[n_embeddings : len(below) + 1]
+    rest = layers[n_embeddings : len(below) + 1]
     before, after = x, x.copy()
     after[..., 1] += 1
     for layer in rest:

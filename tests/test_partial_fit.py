@@ -99,7 +99,7 @@ def test_partial_fit_after_fit(task):
     est = make().fit(X, y)
     before = est.network_.params.copy()
     est.set_params(optimizer="sgd", learning_rate=1e-12).partial_fit(X, y)
-    np.testing.assert_allclose(est.network_.params, before, rtol=1e-5)
+    np.testing.assert_allclose(est.network_.params, before, rtol=1e-5, atol=1e-10)
 
 
 @tasks

@@ -217,7 +217,7 @@ def test_held_out_rows_do_not_train():
     """What is in the validation rows has no effect on the weights."""
     X, y = regression()
     params = {"scoring": lambda est, X, y: 0.0, "shuffle": False, **TOGETHER}
-    params |= {"target_scaling": True}
+    params |= {"target_scaling": True, "linear_share": False}
     reg = regressor(**params).fit(X, y)
     _, labels = held_out(regressor, X, y, shuffle=False)
     changed = np.isin(y, labels)
@@ -356,7 +356,7 @@ def test_members_do_not_learn_from_the_rows_that_they_hold_out(weighted):
         return 0.0
 
     params = {"early_stopping": True, "n_members": 3, "target_scaling": False}
-    params |= {"scoring": score, "shuffle": False}
+    params |= {"scoring": score, "shuffle": False, "linear_share": False}
     one = members_of(regressor(**params).fit(X, y, weight))
     assert [len(labels) for labels in seen] == [6] * 15
     assert len(np.unique(np.concatenate(seen[:3]))) == 18
@@ -381,6 +381,7 @@ def test_members_are_validated_on_the_rows_that_they_hold_out(weighted):
         return log_loss(y, estimator.predict_proba(X), sample_weight=sample_weight)
 
     params = {"n_members": 3, "dtype": "float64", "batch_norm": True}
+    params["linear_share"] = False
     clf = classifier(scoring=score, max_iter=1, early_stopping=True, **params)
     clf.fit(X, y, weight)
     scores = [log_loss(y, e.predict_proba(X), sample_weight=w) for X, y, w, e in seen]
@@ -451,7 +452,7 @@ def test_best_weights_of_members_are_restored():
         seen.append(estimator.network_.params.copy())
         return SCORES[(len(seen) - 1) // 2]
 
-    clf = classifier(scoring=score).fit(X, y)
+    clf = classifier(scoring=score, linear_share=False).fit(X, y)
     assert clf.best_iter_ == 2
     for member in range(2):
         alone = build_mlp(**{**clf._model.architecture, "n_members": None})
@@ -462,7 +463,8 @@ def test_best_weights_of_members_are_restored():
 def test_members_of_much_validation_data():
     """What goes through the network in several parts is put together again."""
     X, y = binary(1500)
-    clf = classifier(max_iter=1).fit(X[:60], y[:60], X_val=X, y_val=y)
+    clf = classifier(max_iter=1, linear_share=False)
+    clf.fit(X[:60], y[:60], X_val=X, y_val=y)
     expected = log_loss(y, clf.predict_proba(X))
     np.testing.assert_allclose(clf.validation_loss_curve_, expected, rtol=1e-5)
 

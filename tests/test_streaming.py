@@ -400,6 +400,7 @@ def test_refit(make, buffer_rows):
     _, y, table = parts(make, frame())
     stream = Stream(cut(table), buffer_rows=buffer_rows)
     params = {"batch_size": 16, "schedule": "constant", "random_state": 0}
+    params["linear_share"] = False
     first = make(early_stopping=True, **params).fit(stream, y)
     again = make(early_stopping=True, refit=True, **params).fit(stream, y)
     for name in WATCHED:

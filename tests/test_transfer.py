@@ -81,6 +81,7 @@ def test_output_layer_makes_predictions_of_them(network, residual):
     """The last layer of each member turns the last hidden one into raw predictions."""
     X, y = table("binary")
     params = {"hidden_layer_dims": (8, 6), "batch_norm": True, "dtype": "float64"}
+    params["linear_share"] = False
     clf = maker("binary", network, **params, residual=residual)().fit(X, y)
     _, units = frozen(clf, X)
     n_members = clf.network_.n_members or 1

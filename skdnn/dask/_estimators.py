@@ -137,7 +137,7 @@ class DaskMixin:
         goes_on = self.__sklearn_is_fitted__()
         check_together(vars(self))
         self._check_for_cluster()
-        self._refuse_early_stopping()
+        self._refuse_for_parts(goes_on)
         with clear_errors():
             cluster = Cluster(self.client)
             table, run = self._prepare(cluster, train, goes_on, None, classes)
@@ -166,6 +166,8 @@ class DaskMixin:
         n_rows = table.gather_rows(apart, in_order=not self.shuffle)
         n_rows = n_rows if is_whole else None
         settings = self._resolve(self.n_features_in_, n_rows, goes_on)
+        # A linear model is for rows so few that they need no cluster.
+        settings.linear_share = False
         progress = deepcopy(self._progress) if goes_on else None
         streams = random_streams(self.random_state, progress)
         splits = is_whole and validation[0] is None and settings.early_stopping

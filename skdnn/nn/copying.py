@@ -2,10 +2,18 @@
 
 import numpy as np
 
+from skdnn.nn.layers import Fork, LinearJoin
 from skdnn.nn.network import Network
 from skdnn.nn.vectors import without_views
 
-__all__ = ["copy_hidden", "copy_member", "cut_above", "hidden_layers", "set_member"]
+__all__ = [
+    "copy_branch",
+    "copy_hidden",
+    "copy_member",
+    "cut_above",
+    "hidden_layers",
+    "set_member",
+]
 
 
 def copy_member(network, ensemble, member):
@@ -36,6 +44,14 @@ def copy_hidden(network, other, n_hidden):
     layers = hidden_layers(network, n_hidden), hidden_layers(other, n_hidden)
     for own, of_other in zip(*layers, strict=True):
         _copy_values(own, of_other, members)
+
+
+def copy_branch(network, other):
+    """Give a network with a linear share what one like it, but without, has."""
+    around = Fork | LinearJoin
+    layers = [layer for layer in network.layers if not isinstance(layer, around)]
+    for own, of_other in zip(layers, other.layers, strict=True):
+        _copy_values(own, of_other, slice(None))
 
 
 def hidden_layers(network, n_hidden):

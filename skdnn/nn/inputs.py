@@ -6,7 +6,7 @@ between two codes, what asks for slopes begins with what the embeddings return.
 
 import numpy as np
 
-from skdnn.nn.layers import Fork, Join, Scale
+from skdnn.nn.layers import Dense, Fork, Join, Scale
 
 __all__ = ["embed", "first_weights", "input_gradient", "sources"]
 
@@ -42,11 +42,13 @@ def first_weights(network):
         Which column of the network's input each of these inputs is made of.
     """
     columns, first = sources(network), len(_embeddings(network))
-    n_below = len(network.blocks) - network.n_hidden - 1
-    # Both are linear: what they make of each input alone, less what of none.
+    # All are linear: what they make of each input alone, less what of none.
     x = np.eye(len(columns) + 1, len(columns), -1)
-    for layer in network.layers[first : n_below + 1]:
-        x = layer.forward(x)
+    for layer in network.layers[first:]:
+        if not isinstance(layer, Fork):
+            x = layer.forward(x)
+        if isinstance(layer, Dense):
+            break
     return x[..., 1:, :] - x[..., :1, :], columns
 
 
@@ -86,7 +88,7 @@ def input_gradient(network, embedded, slope):
             grad = layer.backward(grad, shortcut)
             continue
         if isinstance(layer, Join):
-            shortcut = grad
+            shortcut = layer.shortcut_gradient(grad)
         grad = layer.input_gradient(x, grad)
         if grad.ndim > x.ndim:
             grad = grad.sum(axis=0)
@@ -96,4 +98,4 @@ def input_gradient(network, embedded, slope):
 def _embeddings(network):
     """Return the layers that turn columns into vectors, which are the first."""
     below = [block[0] for block in network.blocks[: -network.n_hidden - 1]]
-    return [layer for layer in below if not isinstance(layer, Scale)]
+    return [layer for layer in below if not isinstance(layer, Fork | Scale)]

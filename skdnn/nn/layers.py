@@ -36,6 +36,7 @@ __all__ = [
     "Fork",
     "Join",
     "Layer",
+    "LinearJoin",
     "Parameter",
     "ParametricActivate",
     "Scale",
@@ -579,6 +580,9 @@ class Fork(Layer):
 
     def backward(self, grad, shortcut):
         """Return the gradient that came along the branch, plus that of the shortcut."""
+        if shortcut.ndim > grad.ndim:
+            # Of an input that members share.
+            shortcut = shortcut.sum(axis=0)
         around = _in_common(grad, shortcut)
         grad[..., around] += shortcut[..., around]
         return grad
@@ -624,8 +628,68 @@ class Join(Layer):
         return grad
 
     def input_gradient(self, x, grad):
-        """Return the gradient along the branch; the other is `grad`, as it is."""
+        """Return the gradient along the branch."""
         return grad * self.branch_scale
+
+    def shortcut_gradient(self, grad):
+        """Return the gradient along the shortcut, as `input_gradient` does."""
+        return grad
+
+
+class LinearJoin(Join):
+    """End a branch: ``(1 - share) * x + share * (shortcut @ weight) + bias``.
+
+    Around a whole network, it makes its raw predictions a weighted mean of those that
+    the branch makes and of a linear model's.
+
+    Parameters
+    ----------
+    n_around : int
+        Width of the shortcut.
+    n_outputs : int
+    share : float in [0, 1]
+    n_members : int, default=None
+    """
+
+    def __init__(self, n_around, n_outputs, share, n_members=None):
+        super().__init__(n_outputs, 1 - share, n_members)
+        self.n_around = n_around
+        self.share = share
+        shape = (*self._lead, n_around, n_outputs)
+        self.parameters["weight"] = Parameter(shape, "weight", decayed=True)
+        self.parameters["bias"] = Parameter(self._per_column(n_outputs), "bias")
+
+    def allocate(self, x_shape, dtype, scratch, first):
+        n = x_shape[-2]
+        return SimpleNamespace(
+            y=np.empty(x_shape, dtype),
+            scaled=np.empty(x_shape, dtype),
+            shortcut=np.empty((*self._lead, n, self.n_around), dtype),
+            ones=np.ones(n, dtype),
+        )
+
+    def forward(self, x, shortcut, cache=None):
+        if cache is None:
+            y, scaled = shortcut @ self.weight, x * self.branch_scale
+        else:
+            cache.around = shortcut
+            y = np.matmul(shortcut, self.weight, out=cache.y)
+            scaled = np.multiply(x, self.branch_scale, out=cache.scaled)
+        y *= self.share
+        y += scaled
+        y += self.bias
+        return y
+
+    def backward(self, grad, cache):
+        sum_rows(cache.ones, grad, out=cache.bias_grad)
+        scaled = np.multiply(grad, self.share, out=cache.scaled)
+        np.matmul(np.swapaxes(cache.around, -1, -2), scaled, out=cache.weight_grad)
+        np.matmul(scaled, np.swapaxes(self.weight, -1, -2), out=cache.shortcut)
+        grad *= self.branch_scale
+        return grad
+
+    def shortcut_gradient(self, grad):
+        return self.share * grad @ np.swapaxes(self.weight, -1, -2)
 
 
 def _in_common(x, shortcut):

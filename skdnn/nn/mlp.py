@@ -15,6 +15,7 @@ from skdnn.nn.layers import (
     Dropout,
     Fork,
     Join,
+    LinearJoin,
     ParametricActivate,
     Scale,
     SharedDense,
@@ -40,6 +41,7 @@ def build_mlp(
     input_scaling=False,
     ntk=False,
     residual=False,
+    linear_share=None,
     n_members=None,
     shared=False,
     learning_rates=None,
@@ -77,6 +79,10 @@ def build_mlp(
         Whether to have `Scale` below the first dense layer, the neural-tangent
         parametrization, and shortcuts (`Fork`, `Join`) around all hidden layers but the
         first.
+    linear_share : float, default=None
+        That of a linear model in the raw predictions (`LinearJoin`), which reads what
+        the embeddings return; None is without one. Not with `residual`, as shortcuts do
+        not nest.
     n_members : int, default=None
         Size of the ensemble; None is a single network.
     shared : bool
@@ -97,6 +103,9 @@ def build_mlp(
         n_members=below,
     )
     width = layers[-1].n_outputs if layers else n_inputs
+    n_around = width
+    if linear_share is not None:
+        layers.append(Fork(width, below))
     if input_scaling:
         layers.append(Scale(width, below))
     for i, n_units in enumerate(hidden):
@@ -124,6 +133,8 @@ def build_mlp(
     layers.append(
         Dense(width, n_outputs, initializers[-1], ntk=ntk, n_members=n_members)
     )
+    if linear_share is not None:
+        layers.append(LinearJoin(n_around, n_outputs, linear_share, n_members))
     return Network(layers, dtype, learning_rates)
 
 

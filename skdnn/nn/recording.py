@@ -33,6 +33,7 @@ from skdnn.nn.layers import (
     Dropout,
     Fork,
     Join,
+    LinearJoin,
     ParametricActivate,
     Scale,
     SharedDense,
@@ -353,6 +354,21 @@ def _record_join(lane, layer, x):
     return y, backward
 
 
+def _record_linear_join(lane, layer, x):
+    if lane.trains:
+        raise NotRecorded("training with a linear share")
+    width, shortcut, add = layer.n_outputs, lane.shortcut, lane.program.add
+    linear, y = lane.program.rows(width), lane.rows(width, x)
+    weight, bias = lane.value(layer, "weight"), lane.value(layer, "bias")
+    sizes, scalars = (layer.n_around, width), (layer.share,)
+    add("dense_forward", (shortcut, weight, linear), sizes, scalars)
+    add("join_forward", (x, linear, y), (width, width), (layer.branch_scale,))
+    identity = _activation_number("identity")
+    pointers = y, y, None, None, bias, None, None
+    add("activate_forward", pointers, (width, identity, 0, 0, 0))
+    return y, None
+
+
 def _record_entity(lane, layer, x):
     program, vectors = lane.program, lane.value(layer, "vectors")
     n_codes = len(layer.starts)
@@ -422,6 +438,7 @@ RECORDERS = {
     BatchNorm: _record_batch_norm,
     Fork: _record_fork,
     Join: _record_join,
+    LinearJoin: _record_linear_join,
     EntityEmbeddingLayer: _record_entity,
     PiecewiseLinearLayer: _record_piecewise_linear,
     PeriodicLayer: _record_periodic,

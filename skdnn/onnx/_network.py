@@ -20,6 +20,7 @@ from skdnn.nn.layers import (
     Dropout,
     Fork,
     Join,
+    LinearJoin,
     ParametricActivate,
     Scale,
     SharedDense,
@@ -130,6 +131,11 @@ def _join(lane, layer, x):
     return y + shortcut
 
 
+def _linear_join(lane, layer, x):
+    linear = lane.shortcut @ (layer.weight.astype(np.float64) * layer.share)
+    return x * layer.branch_scale + linear + layer.bias
+
+
 def _entity(lane, layer, x):
     n_others, n_codes = layer.n_inputs - len(layer.starts), len(layer.starts)
     codes = x.columns(n_others, layer.n_inputs).astype(np.int64)
@@ -199,6 +205,7 @@ LAYERS = {
     Dropout: _dropout,
     Fork: _fork,
     Join: _join,
+    LinearJoin: _linear_join,
     EntityEmbeddingLayer: _entity,
     PiecewiseLinearLayer: _piecewise_linear,
     PeriodicLayer: _periodic,
