@@ -23,14 +23,11 @@ from skdnn.nn.step import Step
 #: Strengths of the L2 penalty to choose from, beside the sum of the losses.
 STRENGTHS = 100.0, 10.0, 1.0, 0.1
 
-#: Without rows to choose by.
-DEFAULT_STRENGTH, DEFAULT_SHARE = 1.0, 0.25
+#: Shares to choose from, and what few rows say before they are looked at.
+SHARES, USUAL_SHARE = np.linspace(0, 1, 21), 0.25
 
-#: Shares to choose from.
-SHARES = np.linspace(0, 1, 21)
-
-#: How many rows it takes to move the share from the default: with `n` of them, a loss
-#: that is ``PRIOR / n * (share - default)^2`` lower, as a part of that of the network.
+#: What it takes to move the share from there: with `n` rows, a loss that is
+#: ``PRIOR / n * (share - usual)^2`` lower, as a part of that of the network.
 PRIOR = 8.0
 
 #: Iterations of L-BFGS, and the largest entry of the gradient at its end.
@@ -71,10 +68,8 @@ class LinearShare(NamedTuple):
         return model._replace(architecture=plan, network=network)
 
 
-def fit_linear_share(
-    model, batch, n_rows, strength=DEFAULT_STRENGTH, share=DEFAULT_SHARE
-):
-    """Return a linear model of all rows, with a share that is known.
+def fit_linear_share(model, batch, n_rows, known):
+    """Return a linear model of all rows, with a strength and a share that are known.
 
     Parameters
     ----------
@@ -83,11 +78,12 @@ def fit_linear_share(
         The training rows.
     n_rows : float
         How many they stand for.
-    strength, share : float
+    known : LinearShare
+        Of the same table.
     """
     rows, linear = _without_codes(model, batch), _linear_network(model, None)
-    _minimize(linear, model.targets.loss, rows, strength / n_rows)
-    return LinearShare(linear, strength, share, model.temperature)
+    _minimize(linear, model.targets.loss, rows, known.strength / n_rows)
+    return known._replace(network=linear)
 
 
 def choose_linear_share(model, batch, n_rows, validator):
@@ -131,7 +127,7 @@ def choose_linear_share(model, batch, n_rows, validator):
         return (1 - share) * of_network + share * of_linear
 
     values = np.array([mean_loss(mean_of_both(share))(1.0)[0] for share in SHARES])
-    distance = (SHARES - DEFAULT_SHARE) ** 2
+    distance = (SHARES - USUAL_SHARE) ** 2
     values += PRIOR / held_out.n_rows * abs(values[0]) * distance
     share = float(SHARES[np.nanargmin(values)])
     if share == 0:

@@ -112,12 +112,13 @@ FIXED = (
     "min_frequency",
     "n_members",
     "ensemble_weights",
+    "linear_share",
     "n_frozen_layers",
     "dtype",
 )
 
 #: What can change, though ``"auto"`` goes on to mean what it meant.
-CALIBRATION = ("temperature_scaling", "linear_share")
+CALIBRATION = ("temperature_scaling",)
 
 
 def check_together(params):
@@ -152,28 +153,17 @@ def check_together(params):
             "refit=True trains a network anew on all rows, while warm_start=True goes "
             "on with the one there is: choose one of them."
         )
-    if params["linear_share"] is True:
-        _check_linear_share(params)
+    if params["linear_share"] is True and params["warm_start"]:
+        raise ValueError(
+            "linear_share=True adds a linear model when training has ended, while "
+            "warm_start=True goes on with it: choose one of them."
+        )
     for name in set_for_validation(params):
         if not params["early_stopping"] and name != "scoring":
             raise ValueError(
                 f"{name}={params[name]!r} needs rows that are held out, got "
                 "early_stopping=False."
             )
-
-
-def _check_linear_share(params):
-    """Raise an error for what a linear model can't be beside."""
-    if params["residual"] is True:
-        raise ValueError(
-            "linear_share=True is a shortcut around the network, and residual=True "
-            "around its layers: shortcuts do not nest. Choose one of them."
-        )
-    if params["warm_start"]:
-        raise ValueError(
-            "linear_share=True adds a linear model when training has ended, while "
-            "warm_start=True goes on with it: choose one of them."
-        )
 
 
 def check_going_on(params, before, fixed):
@@ -209,6 +199,7 @@ def set_for_validation(params):
     """Return the names of parameters set by hand that need rows to validate on."""
     idle = {
         "temperature_scaling": ("auto", False),
+        "linear_share": ("auto", False),
         "refit": (False,),
         "scoring": ("loss",),
     }

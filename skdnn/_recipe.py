@@ -125,6 +125,12 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True, before=None):
     settings.setdefault("temperature_scaling", False)
     if "linear_share" in autos:
         settings["linear_share"] = tuned and _shares(settings, n_rows)
+    elif settings["linear_share"] and settings["residual"]:
+        raise ValueError(
+            "linear_share=True is a shortcut around the network, and residual=True, "
+            f"which 'auto' is from {DEEP} hidden layers on, makes some around its "
+            "layers: shortcuts do not nest. Set one of them to False."
+        )
     settings["recipe"] = "tuned" if tuned else "plain"
     return SimpleNamespace(**settings)
 
@@ -145,11 +151,10 @@ def _splits(params, tuned, n_rows):
 
 
 def _shares(settings, n_rows):
-    """Return whether a linear model is of use, and there are rows to tell how much."""
+    """Return whether a linear model is of use, and rows will tell how much."""
     if n_rows is None or settings["warm_start"] or settings["residual"]:
         return False
-    few = n_rows < FEWEST_TO_SPLIT
-    return few or (n_rows < LINEAR_ROWS and bool(settings["early_stopping"]))
+    return n_rows < LINEAR_ROWS and bool(settings["early_stopping"])
 
 
 def _by_rows(n_rows, max_iter):

@@ -123,7 +123,7 @@ class Training:
         self.batch = encoded.batch
         self._model = model
         self._train(encoded)
-        if is_new and settings.linear_share and len(self.batch.X) == encoded.n_rows:
+        if is_new and settings.linear_share and self._knows_share(encoded):
             self._share(max(rows.n_trained, encoded.total_weight))
         self._doubt(rows.n_trained)
         return self
@@ -229,15 +229,24 @@ class Training:
             self.interrupted = True
         self.n_steps = self.rule.n_epochs * ceil(n_rows / size)
 
+    def _knows_share(self, encoded):
+        """Whether the share of a linear model is known, or can be chosen."""
+        # A stream may be longer than memory.
+        whole = self.n_epochs is not None and len(self.batch.X) == encoded.n_rows
+        return whole and (self.rule.validate or self.linear_share) is not None
+
     def _share(self, n_rows):
         """Train a linear model beside the network, on rows that stand for `n_rows`."""
         known, self.linear_share = self.linear_share, None
-        model = self.model()
-        if known is None and self.rule.validate is not None:
-            chosen = choose_linear_share(model, self.batch, n_rows, self.rule.validate)
-        else:
-            known = (known.strength, known.share) if known else ()
-            chosen = fit_linear_share(model, self.batch, n_rows, *known)
+        model, validator = self.model(), self.rule.validate
+        try:
+            if validator is None:
+                chosen = fit_linear_share(model, self.batch, n_rows, known)
+            else:
+                chosen = choose_linear_share(model, self.batch, n_rows, validator)
+        except KeyboardInterrupt:
+            # The network has been trained, and is there alone.
+            self.interrupted, chosen = True, None
         if chosen is not None:
             best = self.rule.best._replace(temperature=chosen.temperature)
             self.rule.best, self.linear_share = best, chosen
@@ -251,7 +260,7 @@ class Training:
             return
         X, y, weight = self.batch
         weight = None if weight is None else weight.mean(axis=1, keepdims=True)
-        raw = self.model().network.predict(X[:])
+        raw = self.trainer.network.predict(X[:])
         temperature = temperature_of_learned(self.trainer.loss, y, raw, weight)
         self.rule.best = self.rule.best._replace(temperature=temperature)
 

@@ -217,14 +217,14 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         hidden layers and the embeddings in common (TabM, Gorishniy et al., 2025).
 
     linear_share : bool or "auto", default="auto"
-        Whether a linear model of the columns, trained beside the network, has a share
-        in the raw predictions: ``(1 - share) * network + share * linear``. The
-        validation rows choose its L2 penalty, and a share from 0 to 1; where there are
-        none, it has a quarter. Few rows do not tell a network that a straight line
-        would do. It reads numbers and categories that are columns of zeros and ones.
-        `"auto"` does so in the tuned recipe with fewer than 1000 rows, unless
-        `early_stopping` is off or there are residual connections. Not with
-        `warm_start`, nor on a cluster.
+        Whether a linear model of the columns, trained when the network has been, has a
+        share in the raw predictions: ``(1 - share) * network + share * linear``. The
+        validation rows choose its L2 penalty, and a share from 0 to 1, by the loss. Few
+        rows do not tell a network that a straight line would do. The model reads
+        numbers and categories that are columns of zeros and ones. `"auto"` has it in
+        the tuned recipe with fewer than 1000 rows, where there is early stopping but
+        are no residual connections. Not with `warm_start`, nor on a cluster; curves and
+        scores of epochs are those of the network alone.
 
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, multiplied with `sample_weight`: in the loss, in the

@@ -167,7 +167,7 @@ class DaskMixin:
         n_rows = n_rows if is_whole else None
         settings = self._resolve(self.n_features_in_, n_rows, goes_on)
         # A linear model is for rows so few that they need no cluster.
-        settings.linear_share = False
+        settings.linear_share = self._built_with["linear_share"] = False
         progress = deepcopy(self._progress) if goes_on else None
         streams = random_streams(self.random_state, progress)
         splits = is_whole and validation[0] is None and settings.early_stopping
@@ -223,6 +223,11 @@ class DaskMixin:
 
     def _check_for_cluster(self):
         """Raise an error for what can't be done on a cluster."""
+        if self.linear_share is True:
+            raise ValueError(
+                "linear_share=True trains a linear model on all rows, and no worker "
+                "has them all. Set linear_share=False."
+            )
         if is_lbfgs(self.optimizer):
             raise ValueError(
                 "optimizer='lbfgs' needs the gradient of all rows at each step, and no "
@@ -260,7 +265,8 @@ class DaskDNNClassifier(DaskMixin, DNNClassifier):
 
     Rows that are equal are joined where they are on one worker. No more than 131,072
     rows are held out for early stopping. `refit` reads the collections once more.
-    ``optimizer="lbfgs"`` and scorers that look at `X` are not there on a cluster.
+    `linear_share`, ``optimizer="lbfgs"`` and scorers that look at `X` are not there on
+    a cluster.
 
     Parameters
     ----------
@@ -320,7 +326,8 @@ class DaskDNNRegressor(DaskMixin, DNNRegressor):
 
     Rows that are equal are joined where they are on one worker. No more than 131,072
     rows are held out for early stopping. `refit` reads the collections once more.
-    ``optimizer="lbfgs"`` and scorers that look at `X` are not there on a cluster.
+    `linear_share`, ``optimizer="lbfgs"`` and scorers that look at `X` are not there on
+    a cluster.
 
     Parameters
     ----------

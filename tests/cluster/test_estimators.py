@@ -315,6 +315,7 @@ def test_no_client():
     "params, message",
     [
         ({"optimizer": "lbfgs", "solver": "bgd"}, "gradient of all rows"),
+        ({"linear_share": True}, "linear_share=True trains a linear model"),
         ({"scoring": lambda estimator, X, y: 0.0}, "sees predictions"),
         ({"parallel": "members", "n_members": 1}, "several.* got n_members=1"),
         (

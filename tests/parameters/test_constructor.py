@@ -98,7 +98,7 @@ CHANGES = {
     "ensemble_weights": ({"n_members": 2}, "shared"),
     "target_scaling": ({}, False),
     "class_weight": ({}, "balanced"),
-    "linear_share": ({}, True),
+    "linear_share": ({"early_stopping": True}, True),
     "temperature_scaling": ({"early_stopping": True}, True),
     "pretrained": ({}, PRETRAINED),
     "n_frozen_layers": ({"pretrained": PRETRAINED}, 1),

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from skdnn import DNNClassifier, DNNRegressor
-from skdnn._linear_share import DEFAULT_SHARE, PRIOR, SHARES, STRENGTHS
+from skdnn import DNNClassifier, DNNRegressor, _training
+from skdnn._linear_share import PRIOR, SHARES, STRENGTHS
 from skdnn._validation import ValidationRows
 from skdnn.nn import compiled
 from skdnn.nn.embeddings import EntityEmbedding
@@ -18,8 +18,8 @@ from tests.tables import TASKS, binary, classifier, numbers, regression, regress
 
 tasks = pytest.mark.parametrize("task", TASKS)
 
-#: One linear model beside one network, with the share that needs no rows to choose by.
-ALONE = {"n_members": 1, "early_stopping": False, "linear_share": True}
+#: One linear model beside one network, on all rows.
+ALONE = {"n_members": 1, "early_stopping": True, "refit": True, "linear_share": True}
 
 
 def linear(n, d=5, noise=0.1, seed=0):
@@ -47,7 +47,7 @@ def weights_of_columns(est):
 
 
 @tasks
-def test_raw_predictions_are_a_weighted_mean(task):
+def test_linear_share_makes_a_weighted_mean(task):
     """Of those of the network, which is as it would be alone, and a linear model's."""
     make, data = TASKS[task]
     X, y = data()
@@ -57,33 +57,42 @@ def test_raw_predictions_are_a_weighted_mean(task):
     assert both.loss_curve_ == network.loss_curve_
     weight, bias = weights_of_columns(both)
     of_linear = both.encoder_.transform(X) @ weight + bias
-    assert both.linear_share_ == DEFAULT_SHARE
-    expected = 0.75 * raw(network, X) + 0.25 * of_linear
+    share = both.linear_share_
+    assert 0 < share <= 1
+    expected = (1 - share) * raw(network, X) + share * of_linear
     np.testing.assert_allclose(raw(both, X), expected, atol=1e-12)
 
 
+def nearest(actual, candidates):
+    """Return which of some arrays is nearest: nobody says what strength was chosen."""
+    return min(candidates, key=lambda array: np.abs(actual - array).max())
+
+
 def test_linear_model_is_ridge_regression():
-    """With a strength of 1, by another implementation; the target is scaled."""
+    """By another implementation; the target is scaled."""
     X, y = regression()
-    reg = regressor(**ALONE, dtype="float64", activation="tanh").fit(X, y)
+    reg = regressor(**ALONE, dtype="float64").fit(X, y)
     weight, bias = weights_of_columns(reg)
-    scaled = (y - y.mean()) / y.std()
-    ridge = Ridge(alpha=1.0).fit(reg.encoder_.transform(X), scaled)
-    np.testing.assert_allclose(weight[:, 0], ridge.coef_, atol=1e-3)
-    np.testing.assert_allclose(bias, ridge.intercept_, atol=1e-3)
+    scaled, columns = (y - y.mean()) / y.std(), reg.encoder_.transform(X)
+    models = [Ridge(alpha=strength).fit(columns, scaled) for strength in STRENGTHS]
+    actual = np.append(weight, bias)
+    ridge = nearest(actual, [np.append(m.coef_, m.intercept_) for m in models])
+    np.testing.assert_allclose(actual, ridge, atol=1e-3)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_linear_model_is_logistic_regression(weighted):
-    """With C=1; a row of weight 3 counts three times."""
+    """By another implementation; a row of weight 3 counts three times."""
     X, y = binary()
     weight = np.where(np.arange(60) % 4 == 0, 3.0, 1.0) if weighted else None
     clf = classifier(**ALONE, dtype="float64").fit(X, y, weight)
     coef, bias = weights_of_columns(clf)
-    logistic = LogisticRegression(C=1.0, tol=1e-8)
-    logistic.fit(clf.encoder_.transform(X), y, weight)
-    np.testing.assert_allclose(coef[:, 0], logistic.coef_[0], atol=2e-3)
-    np.testing.assert_allclose(bias, logistic.intercept_, atol=2e-3)
+    columns, actual = clf.encoder_.transform(X), np.append(coef, bias)
+    models = [LogisticRegression(C=1 / strength, tol=1e-8) for strength in STRENGTHS]
+    for model in models:
+        model.fit(columns, y, weight)
+    logistic = nearest(actual, [np.append(m.coef_, m.intercept_) for m in models])
+    np.testing.assert_allclose(actual, logistic, rtol=5e-3, atol=5e-3)
 
 
 def test_categories():
@@ -223,6 +232,8 @@ def test_tables_that_are_not_linear():
 
 # When it is there
 
+FROM_HELD_OUT = {"early_stopping": True, "linear_share": True}
+
 
 @pytest.mark.parametrize(
     ("n", "params", "is_there"),
@@ -231,13 +242,13 @@ def test_tables_that_are_not_linear():
         (1000, {}, False),
         (60, {}, True),
         (60, {"early_stopping": False}, False),
-        (19, {"early_stopping": False}, True),
+        (19, {}, False),
         (60, {"warm_start": True}, False),
         (60, {"residual": True}, False),
         (60, {"hidden_layer_dims": (4,) * 5}, False),
         (60, {"recipe": "plain"}, False),
-        (60, {"recipe": "plain", "linear_share": True}, True),
-        (60, {"solver": "bgd", "optimizer": "lbfgs", "linear_share": True}, True),
+        (60, FROM_HELD_OUT | {"recipe": "plain"}, True),
+        (60, FROM_HELD_OUT | {"solver": "bgd", "optimizer": "lbfgs"}, True),
     ],
 )
 def test_auto(n, params, is_there):
@@ -251,7 +262,9 @@ def test_auto(n, params, is_there):
     ("params", "match"),
     [
         ({"residual": True}, "linear_share=True .*residual=True"),
+        ({"hidden_layer_dims": (4,) * 5}, "linear_share=True .*from 5 hidden layers"),
         ({"warm_start": True}, "linear_share=True .*warm_start=True"),
+        ({"early_stopping": False}, "linear_share=True needs rows that are held out"),
     ],
 )
 def test_what_it_can_not_be_beside(params, match):
@@ -302,14 +315,44 @@ def test_refit():
     assert (join.weight != once.network_.layers[-1].weight).any()
 
 
-def test_refit_of_what_was_better_alone():
+def test_refit_of_what_was_better_alone(monkeypatch):
     """A share that was not worth it is not there after a refit either."""
-    X = numbers(300)
-    y = np.sign(X[:, 0]) * np.sign(X[:, 1])
-    params = {"max_iter": 60, "n_members": 2, "random_state": 0}
-    once = DNNRegressor(**params).fit(X, y)
-    again = DNNRegressor(refit=True, **params).fit(X, y)
-    assert again.linear_share_ == once.linear_share_
+    monkeypatch.setattr(_training, "choose_linear_share", lambda *args: None)
+    reg = regressor(refit=True).fit(*linear(60))
+    assert reg.linear_share_ == 0
+    assert not any(isinstance(ly, LinearJoin) for ly in reg.network_.layers)
+
+
+def test_rows_that_are_too_few():
+    """None of these is held out: set by hand, it has no effect, which is said."""
+    with pytest.warns(match="linear_share=True has no effect: no rows are held out"):
+        reg = regressor(linear_share=True).fit(*linear(12))
+    assert reg.linear_share_ == 0
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_it_can_not_change_as_training_goes_on(before):
+    X, y = linear(60)
+    reg = regressor(linear_share=before).fit(X, y)
+    reg.set_params(linear_share=not before)
+    with pytest.raises(
+        ValueError, match=f"linear_share was {before} .*now {not before}"
+    ):
+        reg.partial_fit(X, y)
+
+
+def test_interrupt(monkeypatch):
+    """Ctrl-C while the linear model is trained leaves the network, which has been."""
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    X, y = linear(60)
+    alone = regressor(linear_share=False).fit(X, y)
+    monkeypatch.setattr(_training, "choose_linear_share", interrupted)
+    with pytest.warns(match="interrupted by user"):
+        reg = regressor().fit(X, y)
+    np.testing.assert_array_equal(reg.predict(X), alone.predict(X))
 
 
 def test_summary():
