@@ -81,6 +81,7 @@ REMOVED = {
     "coslog (constant instead)": {"schedule": "constant"},
     "temperature scaling": {"temperature_scaling": False},
     "ensemble": {"n_members": 1},
+    "linear share": {"linear_share": False},
 }
 
 #: The plain network with one part.
