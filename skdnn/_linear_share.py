@@ -6,7 +6,6 @@ mean of both: the rows that are held out choose the weight (stacking, Wolpert, 1
 convex weights, Breiman, 1996).
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -104,32 +103,25 @@ def choose_linear_share(model, batch, n_rows, validator):
     share : LinearShare or None
         None where the network is better alone.
     """
-    loss, held_out = model.targets.loss, validator.held_out
-    rows, linear = (
-        _without_codes(model, batch),
-        _linear_network(model, held_out.n_members),
+    held_out, loss = validator.held_out, model.targets.loss
+
+    def mean_loss(raw):
+        return MeanLoss(loss, held_out.y, raw, held_out.weight)(1.0)[0]
+
+    linear, strength, of_linear = _best_linear(
+        model, batch, n_rows, held_out, mean_loss
     )
-    mean_loss = partial(MeanLoss, loss, held_out.y, weight=held_out.weight)
-    X, best, lowest = held_out.X[:, : linear.n_inputs], None, np.inf
-    for strength in STRENGTHS:
-        _minimize(linear, loss, rows, strength / n_rows)
-        raw = held_out.own(linear.predict(X))
-        value, _ = mean_loss(raw)(1.0)
-        if value < lowest:
-            lowest, best = value, (strength, raw, linear.snapshot())
-    if best is None:
-        return None
-    strength, of_linear, snapshot = best
-    linear.restore(snapshot)
-    of_network = held_out.own(model.network.predict(held_out.X[:])) / model.temperature
+    of_network = held_out.own(model.network.predict(held_out.X)) / model.temperature
 
     def mean_of_both(share):
         return (1 - share) * of_network + share * of_linear
 
-    values = np.array([mean_loss(mean_of_both(share))(1.0)[0] for share in SHARES])
+    losses = np.array([mean_loss(mean_of_both(share)) for share in SHARES])
+    if not np.isfinite(losses).all():
+        return None
     distance = (SHARES - USUAL_SHARE) ** 2
-    values += PRIOR / held_out.n_rows * abs(values[0]) * distance
-    share = float(SHARES[np.nanargmin(values)])
+    losses += PRIOR / held_out.n_rows * abs(losses[0]) * distance
+    share = float(SHARES[np.argmin(losses)])
     if share == 0:
         return None
     temperature = 1.0
@@ -141,6 +133,21 @@ def choose_linear_share(model, batch, n_rows, validator):
     # temperature in the end.
     of_both = (1 - share) / model.temperature + share
     return LinearShare(linear, strength, share / of_both, temperature / of_both)
+
+
+def _best_linear(model, batch, n_rows, held_out, mean_loss):
+    """Return the best linear model, its strength, and its raw predictions."""
+    rows = _without_codes(model, batch)
+    linear = _linear_network(model, held_out.n_members)
+    X, fits = held_out.X[:, : linear.n_inputs], []
+    for strength in STRENGTHS:
+        # The strongest first: each begins where the one before has ended.
+        _minimize(linear, model.targets.loss, rows, strength / n_rows)
+        raw = held_out.own(linear.predict(X))
+        fits.append((mean_loss(raw), strength, raw, linear.snapshot()))
+    _, strength, raw, snapshot = min(fits, key=lambda fit: fit[0])
+    linear.restore(snapshot)
+    return linear, strength, raw
 
 
 def _linear_network(model, n_members):
