@@ -21,7 +21,7 @@ from tests.threads import PATIENCE
 distributed = pytest.importorskip("distributed")
 
 #: Seconds from the beginning of an epoch to what happens in it.
-SOON = 0.05
+SOON = 0.02
 
 
 @pytest.fixture
