@@ -40,11 +40,25 @@ class Predictor:
         """Return the raw predictions (n, n_outputs), or (n_members, n, n_outputs)."""
         recorded = self._take()
         if recorded is None:
-            return self._network.forward(x.astype(self._dtype, copy=False))
+            return self._by_numpy(x.astype(self._dtype, copy=False))
         try:
             return recorded(x)
         finally:
             self._idle.append(recorded)
+
+    def _by_numpy(self, x):
+        """Return what `forward` does, the same for a row wherever it stands in `x`."""
+        network, n_rows = self._network, len(x)
+        if network.params.dtype != np.float64:
+            # What they are rounded to does not show how products are rounded.
+            return network.forward(x)
+        # BLAS may round a product of another size differently: all have that of a slab.
+        slab, parts = np.zeros((SLAB, x.shape[1])), []
+        for start in range(0, max(1, n_rows), SLAB):
+            part = x[start : start + SLAB]
+            slab[: len(part)] = part
+            parts.append(network.forward(slab)[..., : len(part), :])
+        return np.concatenate(parts, axis=-2)
 
     def _take(self):
         if not self._is_recorded:
