@@ -346,13 +346,15 @@ class LBFGS(BaseEstimator):
         `objective` returns the loss and its gradient; `on_iteration` is called with
         each iterate and returns True to stop.
         """
+        failures, called = [], {"objective": objective, "on_iteration": on_iteration}
 
-        failures = []
+        def evaluate(params):
+            return called["objective"](params)
 
         def callback(params):
             # SciPy takes any StopIteration for its own signal.
             try:
-                stops = on_iteration(params)
+                stops = called["on_iteration"](params)
             except StopIteration as error:
                 failures.append(error)
                 raise
@@ -367,14 +369,19 @@ class LBFGS(BaseEstimator):
         }
         if tol == 0:
             options["ftol"] = 0.0  # SciPy's own bound on the progress of the loss
-        result = minimize(
-            objective,
-            params,
-            method="L-BFGS-B",
-            jac=True,
-            callback=callback,
-            options=options,
-        )
+        try:
+            result = minimize(
+                evaluate,
+                params,
+                method="L-BFGS-B",
+                jac=True,
+                callback=callback,
+                options=options,
+            )
+        finally:
+            # Older versions of SciPy keep what they call, and a network with it, until
+            # the garbage collector comes.
+            called.clear()
         if failures:
             raise failures[0]
         return result.x
