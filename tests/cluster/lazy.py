@@ -1,12 +1,19 @@
 """Tables as collections of Dask."""
 
+from functools import partial
+
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 
 from skdnn.dask import DaskDNNClassifier, DaskDNNRegressor
 from skdnn.dask._estimators import OWN
+from tests import tables
 from tests.tables import QUICK_PAIR, TASKS
+
+#: The local twins; clusters have no linear share.
+classifier = partial(tables.classifier, linear_share=False)
+regressor = partial(tables.regressor, linear_share=False)
 
 #: What stands for the estimators of `TASKS`.
 ON_CLUSTER = {
@@ -51,5 +58,6 @@ def table(task, sizes, **params):
     """Return an estimator, its local twin, and data in chunks and in memory."""
     make, data = TASKS[task]
     X, y = data(sum(sizes))
+    make = classifier if make is tables.classifier else regressor
     local = make(**{k: v for k, v in params.items() if k not in OWN})
     return on_cluster(task, **params), local, arrays(X, y, sizes=sizes), (X, y)

@@ -21,17 +21,15 @@ from skdnn import DNNClassifier, DNNRegressor
 from skdnn.dask import DaskDNNClassifier, DaskDNNRegressor, _estimators
 from skdnn.dask._estimators import OWN
 from skdnn.streaming import Stream
-from tests.cluster.lazy import arrays, frames, on_cluster, table
+from tests.cluster.lazy import arrays, classifier, frames, on_cluster, regressor, table
 from tests.same import assert_same_network
 from tests.tables import (
     TASKS,
     WATCHED,
     binary,
-    classifier,
     holes,
     mixed,
     parameters,
-    regressor,
 )
 from tests.threads import PATIENCE
 

@@ -16,7 +16,7 @@ from skdnn.nn.batches import Batch
 from skdnn.nn.losses import LogLoss
 from skdnn.nn.optimizers import Adam
 from skdnn.nn.schedules import Constant
-from tests.cluster.lazy import arrays, frames, on_cluster, table
+from tests.cluster.lazy import arrays, classifier, frames, on_cluster, regressor, table
 from tests.networks import mlp
 from tests.same import assert_same_network
 from tests.tables import (
@@ -24,11 +24,9 @@ from tests.tables import (
     UNSCALED,
     WATCHED,
     binary,
-    classifier,
     holes,
     mixed,
     parameters,
-    regressor,
 )
 
 ROWS = {"parallel": "rows"}
