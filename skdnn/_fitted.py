@@ -39,7 +39,7 @@ class FittedMixin(DocLinkMixin):
 
     @property
     def linear_share_(self):
-        return self._model.architecture.get("linear_share") or 0.0
+        return self._model.architecture.get("linear_share", 0.0)
 
     @property
     def n_outputs_(self):

@@ -99,6 +99,7 @@ def test_partial_fit_after_fit(task):
     est = make().fit(X, y)
     before = est.network_.params.copy()
     est.set_params(optimizer="sgd", learning_rate=1e-12).partial_fit(X, y)
+    # Of a linear share, weights of what embeddings make of a column begin at zero.
     np.testing.assert_allclose(est.network_.params, before, rtol=1e-5, atol=1e-10)
 
 
