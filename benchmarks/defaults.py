@@ -60,8 +60,9 @@ STOPPED = {"recipe": "plain", "early_stopping": True}
 #: What the standard parametrization needs in place of the recipe's learning rate.
 STANDARD = {"parametrization": "standard", "learning_rate": 2e-3}
 
-#: Parameters that only the classifier has.
+#: Parameters that say nothing to the other estimator.
 CLASSIFIER_ONLY = {"temperature_scaling", "loss"}
+REGRESSOR_ONLY = {"auxiliary_quantiles"}
 
 #: Two members without one of their parts.
 REMOVED = {
@@ -82,6 +83,7 @@ REMOVED = {
     "temperature scaling": {"temperature_scaling": False},
     "ensemble": {"n_members": 1},
     "linear share": {"linear_share": False},
+    "auxiliary quantiles": {"auxiliary_quantiles": False},
 }
 
 #: The plain network with one part.
@@ -104,6 +106,7 @@ ALONE = {
     "beta_2 of 0.95": {"optimizer": Adam(beta_2=0.95)},
     "coslog": {"schedule": "coslog"},
     "temperature scaling": {"temperature_scaling": True},
+    "auxiliary quantiles": {"auxiliary_quantiles": True},
     "ensemble": {"n_members": 2},
 }
 
@@ -167,7 +170,7 @@ def estimator(name, regression, fold, categories):
     """Make the estimator of a variant, or of another library."""
     if name in PEERS:
         return PEERS[name](regression, fold, categories)
-    foreign = CLASSIFIER_ONLY if regression else ()
+    foreign = CLASSIFIER_ONLY if regression else REGRESSOR_ONLY
     params = {k: v for k, v in VARIANTS[name].items() if k not in foreign}
     return (DNNClassifier, DNNRegressor)[regression](**params, random_state=fold)
 
@@ -179,11 +182,15 @@ def number_scores(est, X, y, spread):
 
 def class_scores(est, X, y):
     """Return metric -> score."""
-    proba = np.clip(est.predict_proba(X).astype(float), 1e-7, 1)
+    # Few training rows may lack a class: it has no probability, and is a column.
+    classes = np.union1d(est.classes_, y)
+    proba = np.zeros((len(y), len(classes)))
+    proba[:, np.isin(classes, est.classes_)] = est.predict_proba(X)
+    proba = np.clip(proba, 1e-7, 1)
     proba /= proba.sum(axis=1, keepdims=True)
     values = {
         "accuracy": accuracy_score(y, np.ravel(est.predict(X))),
-        "log_loss": log_loss(y, proba, labels=est.classes_),
+        "log_loss": log_loss(y, proba, labels=classes),
     }
     if proba.shape[1] == 2:
         values["roc_auc"] = roc_auc_score(y, proba[:, 1])

@@ -213,12 +213,15 @@ class BaseDNN(
 
     def _refuse_for_parts(self, goes_on):
         """Raise an error for what needs all the data, which `partial_fit` has not."""
-        names = ("early_stopping",) if goes_on else ("early_stopping", "linear_share")
-        for name in names:
-            if getattr(self, name) and not is_auto(getattr(self, name)):
+        reasons = {"early_stopping": "it never sees all the data"}
+        if not goes_on:
+            reasons["linear_share"] = reasons["early_stopping"]
+            reasons["auxiliary_quantiles"] = "training is yet to go on"
+        for name, reason in reasons.items():
+            value = getattr(self, name, False)
+            if value and not is_auto(value):
                 raise ValueError(
-                    f"partial_fit does not support {name}=True, as it never sees all "
-                    "the data."
+                    f"partial_fit does not support {name}=True, as {reason}."
                 )
 
     def _begin(self, train, goes_on, classes=None):

@@ -22,7 +22,7 @@ from skdnn._targets import Targets
 from skdnn._threads import threads_for
 from skdnn.encoding import TabularEncoder
 from skdnn.nn.batches import Batch, SparseRows
-from skdnn.nn.copying import copy_hidden, copy_member, cut_above
+from skdnn.nn.copying import copy_hidden, copy_member, copy_outputs, cut_above
 from skdnn.nn.embeddings import CATEGORICAL_EMBEDDINGS
 from skdnn.nn.mlp import build_mlp
 from skdnn.nn.network import Network
@@ -187,6 +187,16 @@ class Model(NamedTuple):
         network = build_mlp(**plan)
         copy_member(network, self.network, index)
         return self._replace(architecture=plan, network=network)
+
+    def without_auxiliary(self):
+        """Return the model without the outputs that are there only to learn from."""
+        targets = self.targets.without_auxiliary()
+        if targets is self.targets:
+            return self
+        plan = {**self.architecture, "n_outputs": targets.n_outputs}
+        network = build_mlp(**plan)
+        copy_outputs(network, self.network)
+        return self._replace(targets=targets, architecture=plan, network=network)
 
     def up_to(self, hidden):
         """Return a model whose raw predictions are outputs of a hidden layer."""

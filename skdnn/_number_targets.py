@@ -1,5 +1,6 @@
 """Targets that are numbers, one or several a row."""
 
+from copy import copy
 from numbers import Integral
 
 import numpy as np
@@ -10,7 +11,7 @@ from skdnn._scoring import check_scoring_of_numbers
 from skdnn._statistics import Moments, blocks
 from skdnn._target_scaling import FARTHEST, location_and_scale
 from skdnn._targets import Targets, n_averaged
-from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss
+from skdnn.nn.losses import REGRESSOR_LOSSES, LogLoss, SquaredErrorAndQuantiles
 
 
 class NumberTargets(Targets):
@@ -25,7 +26,7 @@ class NumberTargets(Targets):
         How many numbers a row.
     multioutput : bool
         Whether `y` has columns.
-    location, scale : ndarray of shape (n_outputs,)
+    location, scale : ndarray of shape (n_predicted,)
         The network learns ``(y - location) / scale``.
     """
 
@@ -62,11 +63,14 @@ class NumberTargets(Targets):
     def learn(self, statistics, sample, settings):
         self.loss = self._resolve_loss(settings.loss)
         levels = self.loss.levels
-        self.n_outputs = self.n_targets if levels is None else len(levels)
+        n_predicted = self.n_targets if levels is None else len(levels)
+        if settings.auxiliary_quantiles:
+            self.loss = SquaredErrorAndQuantiles(self.n_targets)
+        self.n_outputs = n_predicted + self.loss.n_auxiliary
         self._dtype = settings.dtype
         # A robust loss pulls no harder from beyond the farthest.
         self._cuts_off = settings.target_scaling and self.loss.center is not None
-        self.location, self.scale = np.zeros(self.n_outputs), np.ones(self.n_outputs)
+        self.location, self.scale = np.zeros(n_predicted), np.ones(n_predicted)
         if settings.target_scaling:
             rows = sample.rows
             y = sample.targets[rows.index].reshape(len(rows.index), -1)
@@ -78,6 +82,11 @@ class NumberTargets(Targets):
         loss = from_name(loss, REGRESSOR_LOSSES)
         if isinstance(loss, LogLoss):
             raise ValueError(f"loss={loss!r} is for DNNClassifier.")
+        if loss.n_auxiliary:
+            raise ValueError(
+                f"loss={loss!r} is what auxiliary_quantiles=True trains with; set that "
+                "and loss='squared_error'."
+            )
         if loss.levels is not None and self.n_targets > 1:
             raise ValueError(
                 f"loss={loss!r} predicts a column for each quantile of one target, but "
@@ -95,10 +104,18 @@ class NumberTargets(Targets):
             )
         check_scoring_of_numbers(settings.scoring, self.n_targets)
 
+    def without_auxiliary(self):
+        if not self.loss.n_auxiliary:
+            return self
+        targets = copy(self)
+        targets.n_outputs = self.n_outputs - self.loss.n_auxiliary
+        targets.loss = self.loss.predicted
+        return targets
+
     def encode(self, targets):
         y = targets.reshape(len(targets), -1)
         self.loss.check_targets(y)
-        y = np.broadcast_to(y, (len(y), self.n_outputs))
+        y = np.broadcast_to(y, (len(y), len(self.location)))
         # In halves, as a difference may overflow.
         scaled = (0.5 * y - 0.5 * self.location) / (0.5 * self.scale)
         if self._cuts_off:

@@ -22,7 +22,7 @@ from skdnn.nn.embeddings import (
 )
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import KINDS
-from skdnn.nn.losses import Quantile
+from skdnn.nn.losses import Quantile, SquaredError
 from skdnn.nn.optimizers import LBFGS, OPTIMIZERS, Optimizer
 from skdnn.nn.schedules import SCHEDULES, Constant, Schedule
 
@@ -158,12 +158,27 @@ def check_together(params):
             "linear_share=True adds a linear model when training has ended, while "
             "warm_start=True goes on with it: choose one of them."
         )
+    if params.get("auxiliary_quantiles") is True:
+        _check_auxiliary(params)
     for name in set_for_validation(params):
         if not params["early_stopping"] and name != "scoring":
             raise ValueError(
                 f"{name}={params[name]!r} needs rows that are held out, got "
                 "early_stopping=False."
             )
+
+
+def _check_auxiliary(params):
+    if not predicts_mean(params["loss"]):
+        raise ValueError(
+            "auxiliary_quantiles=True is for loss='squared_error', got "
+            f"loss={params['loss']!r}."
+        )
+    if params["warm_start"]:
+        raise ValueError(
+            "auxiliary_quantiles=True leaves outputs out of the network when training "
+            "has ended, while warm_start=True goes on with it: choose one of them."
+        )
 
 
 def check_going_on(params, before, fixed):
@@ -230,6 +245,13 @@ def is_lbfgs(optimizer):
     """Whether an optimizer is L-BFGS, by name or as an instance."""
     by_name = isinstance(optimizer, str) and optimizer == "lbfgs"
     return by_name or isinstance(optimizer, LBFGS)
+
+
+def predicts_mean(loss):
+    """Whether a regressor's loss is the squared error of what the network returns."""
+    if isinstance(loss, str):
+        return loss == "squared_error"
+    return type(loss) is SquaredError and loss.link in ("auto", "identity")
 
 
 def is_auto(value):

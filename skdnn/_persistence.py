@@ -6,7 +6,7 @@ from skdnn._version import __version__
 from skdnn.nn.activations import from_plain, to_plain
 
 #: Counts up when an older skdnn could not make sense of a newer state, or the reverse.
-FORMAT = 6
+FORMAT = 7
 
 
 def without_transient(attributes):

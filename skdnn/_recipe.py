@@ -10,7 +10,7 @@ from math import log2, sqrt
 from types import SimpleNamespace
 
 from skdnn._data import FEWEST_TO_SPLIT, validation_size
-from skdnn._parameters import from_name, is_auto, is_lbfgs
+from skdnn._parameters import from_name, is_auto, is_lbfgs, predicts_mean
 from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
@@ -131,6 +131,8 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True, before=None):
             f"which 'auto' is from {DEEP} hidden layers on, makes some around its "
             "layers: shortcuts do not nest. Set one of them to False."
         )
+    if "auxiliary_quantiles" in autos:
+        settings["auxiliary_quantiles"] = tuned and _has_auxiliary(settings, n_rows)
     settings["recipe"] = "tuned" if tuned else "plain"
     return SimpleNamespace(**settings)
 
@@ -155,6 +157,14 @@ def _shares(settings, n_rows):
     if n_rows is None or settings["warm_start"] or settings["residual"]:
         return False
     return n_rows < LINEAR_ROWS and bool(settings["early_stopping"])
+
+
+def _has_auxiliary(settings, n_rows):
+    """Return whether quantiles are learned beside the mean that is asked for."""
+    if n_rows is None or settings["warm_start"] or is_lbfgs(settings["optimizer"]):
+        # They are left out of the model in the end, and kinks are not for L-BFGS.
+        return False
+    return predicts_mean(settings["loss"])
 
 
 def _by_rows(n_rows, max_iter):

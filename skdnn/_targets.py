@@ -74,6 +74,10 @@ class Targets(ABC):
     def check_scoring(self, settings):
         """Raise an error for the name of a scorer that does not suit the target."""
 
+    def without_auxiliary(self):
+        """Return these without the outputs that are there only to learn from."""
+        return self
+
     def weigh(self, targets, rows):
         """Return `rows` with the weights that their targets give them."""
         return rows

@@ -134,6 +134,7 @@ class Training:
         if best.snapshot is not None:
             network.restore(best.snapshot)
         model = self._model._replace(network=network, temperature=best.temperature)
+        model = model.without_auxiliary()
         return model if self.linear_share is None else self.linear_share.added_to(model)
 
     def attributes(self):

@@ -237,6 +237,14 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         as close to the median. Targets beyond 1e8 of these count as that far out. A
         loss with an exponential link divides by the mean alone.
 
+    auxiliary_quantiles : bool or "auto", default="auto"
+        Whether training with ``loss="squared_error"`` also teaches quantiles of the
+        target, 19 for one target, by outputs that are left out when it has ended: a
+        network that has to know how the target is distributed finds its mean better.
+        The objective, in curves and scores of epochs too, is that of
+        :class:`~skdnn.nn.losses.SquaredErrorAndQuantiles`. `"auto"` is True in the
+        tuned recipe with that loss; False with `partial_fit`, `warm_start` and L-BFGS.
+
     pretrained : DNNClassifier, DNNRegressor, FrozenEstimator or None, default=None
         A fitted estimator whose encoder, embeddings, input scaling and hidden layers
         are taken over; the output layer, and hidden layers beyond its own, are new. The
@@ -361,9 +369,10 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         **BaseDNN._parameter_constraints,
         "loss": [StrOptions(set(REGRESSOR_LOSSES)), Loss],
         "target_scaling": ["boolean"],
+        "auxiliary_quantiles": [StrOptions({"auto"}), "boolean"],
     }
 
-    _fixed = (*BaseDNN._fixed, "target_scaling")
+    _fixed = (*BaseDNN._fixed, "target_scaling", "auxiliary_quantiles")
     _targets_class = NumberTargets
 
     def __init__(
@@ -404,6 +413,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         ensemble_weights="own",
         linear_share="auto",
         target_scaling=True,
+        auxiliary_quantiles="auto",
         pretrained=None,
         n_frozen_layers=0,
         warm_start=False,
@@ -446,6 +456,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         self.ensemble_weights = ensemble_weights
         self.linear_share = linear_share
         self.target_scaling = target_scaling
+        self.auxiliary_quantiles = auxiliary_quantiles
         self.pretrained = pretrained
         self.n_frozen_layers = n_frozen_layers
         self.warm_start = warm_start

@@ -18,7 +18,12 @@ def learned(y, loss="squared_error", target_scaling=True, dtype="float32"):
     """Return targets that have learned from `y`, and what they make of it."""
     targets, rows = NumberTargets(), Rows(np.arange(len(y)), None)
     checked = targets.check(y, learn=True)
-    settings = SimpleNamespace(loss=loss, target_scaling=target_scaling, dtype=dtype)
+    settings = SimpleNamespace(
+        loss=loss,
+        target_scaling=target_scaling,
+        auxiliary_quantiles=False,
+        dtype=dtype,
+    )
     sample = Sample(checked[:, None], checked, rows, None, None)
     targets.learn(targets.statistics(checked, rows), sample, settings)
     return targets, checked

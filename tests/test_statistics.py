@@ -254,7 +254,7 @@ def test_number_targets_of_parts(loss, weighted):
     """Location and scale are those of the whole."""
     X = table()
     y, weight = numbers(X), np.arange(400) % 4 + 1.0 if weighted else None
-    settings = plain_regressor(loss=loss)
+    settings = plain_regressor(loss=loss, auxiliary_quantiles=False)
     whole, model = statistics_of(X, y, weight, "robust")
     model.targets.learn(whole.targets, whole.sample, settings)
     expected = model.targets.location, model.targets.scale

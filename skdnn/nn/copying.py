@@ -10,6 +10,7 @@ __all__ = [
     "copy_branch",
     "copy_hidden",
     "copy_member",
+    "copy_outputs",
     "cut_above",
     "hidden_layers",
     "set_member",
@@ -52,6 +53,15 @@ def copy_branch(network, other):
     layers = [layer for layer in network.layers if not isinstance(layer, around)]
     for own, of_other in zip(layers, other.layers, strict=True):
         _copy_values(own, of_other, slice(None))
+
+
+def copy_outputs(network, other):
+    """Give a network all that one like it, but with more outputs, has for its own."""
+    for own, of_other in zip(network.layers[:-1], other.layers[:-1], strict=True):
+        _copy_values(own, of_other, slice(None))
+    for name in network.layers[-1].parameters:
+        values = getattr(other.layers[-1], name)
+        getattr(network.layers[-1], name)[...] = values[..., : network.n_outputs]
 
 
 def hidden_layers(network, n_hidden):

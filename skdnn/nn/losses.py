@@ -27,11 +27,16 @@ __all__ = [
     "Poisson",
     "Quantile",
     "SquaredError",
+    "SquaredErrorAndQuantiles",
 ]
 
 #: From so many columns on, NumPy's maximum of each row takes less time than a copy of
 #: the transposed array and a maximum over its rows.
 WIDE = 48
+
+#: How many quantiles are learned beside a mean, and what the sum of their losses counts,
+#: beside that of the mean, in units of the target's deviation.
+AUXILIARY_QUANTILES, AUXILIARY_STRENGTH = 19, 10.0
 
 
 def softmax(raw, out, row=None):
@@ -152,6 +157,10 @@ class Loss(BaseEstimator):
     levels : ndarray of shape (n_levels,), or None
         Of which quantiles of the one target the outputs are; None is an output a
         target.
+    n_auxiliary : int
+        How many outputs, the last, are there to learn from and not to predict with.
+    predicted : Loss
+        What a network without these outputs is trained by.
     ranges : dict of str to tuple
         What the parameters may be: number type, low, high, closed sides.
     """
@@ -160,6 +169,7 @@ class Loss(BaseEstimator):
     links = ()
     center = None
     levels = None
+    n_auxiliary = 0
     ranges = {}
 
     def pointwise(self, y, raw, cache):
@@ -211,6 +221,10 @@ class Loss(BaseEstimator):
         # In float64: one row may be far worse than all others.
         total = float(np.add.reduce(losses, axis=None, dtype=np.float64))
         return factor * total, grad
+
+    @property
+    def predicted(self):
+        return self
 
     def smoothed(self, share):
         """Return this loss, with so much of each label spread evenly over all classes.
@@ -528,6 +542,75 @@ class Quantile(Loss):
         above = np.greater(error, 0, out=cache.grad, casting="unsafe")
         above -= cache.quantile
         error *= above
+
+
+class SquaredErrorAndQuantiles(Loss):
+    """Squared error, beside which outputs of their own learn quantiles of the targets.
+
+    ``loss = 1/2 (raw - y)^2 + 10 / K sum_k max(q_k (y - raw_k), (q_k - 1) (y - raw_k))``
+    with ``q_k = (k - 1/2) / K``, for each target.
+
+    A mean is learned better by a network that has to know how the target is distributed
+    around it: an auxiliary task (Caruana, 1997, "Multitask Learning"), whose quantiles
+    are those of Dabney et al. (2018, "Distributional Reinforcement Learning with
+    Quantile Regression").  The mean stays what squared error makes it.
+
+    Parameters
+    ----------
+    n_targets : int, default=1
+        The first outputs are those of the targets; the quantiles follow, lowest first.
+
+    Attributes
+    ----------
+    output_levels : ndarray of shape (n_targets + n_auxiliary,)
+        Of which quantile each output is; -1 is the mean.
+    """
+
+    def __init__(self, n_targets=1):
+        self.n_targets = n_targets
+
+    @property
+    def n_quantiles(self):
+        """How many each target has: few where many targets share the hidden layers."""
+        return max(1, AUXILIARY_QUANTILES // self.n_targets)
+
+    @property
+    def n_auxiliary(self):
+        return self.n_quantiles * self.n_targets
+
+    @property
+    def predicted(self):
+        return SquaredError(link="identity")
+
+    @property
+    def strength(self):
+        """What the losses of the quantiles are multiplied with."""
+        return AUXILIARY_STRENGTH / self.n_quantiles
+
+    @property
+    def output_levels(self):
+        levels = (np.arange(self.n_quantiles) + 0.5) / self.n_quantiles
+        return np.repeat(np.append(-1.0, levels), self.n_targets)
+
+    def allocate(self, n, n_outputs, dtype):
+        cache = super().allocate(n, n_outputs, dtype)
+        cache.levels = self.output_levels.astype(dtype)
+        return cache
+
+    def pointwise(self, y, raw, cache):
+        losses, grad = cache.losses, cache.grad
+        error = losses
+        np.subtract(raw, np.tile(y, 1 + self.n_quantiles), out=error)
+        np.greater(error, 0, out=grad, casting="unsafe")
+        grad -= cache.levels
+        grad *= self.strength
+        of_mean = slice(self.n_targets)
+        grad[:, of_mean] = error[:, of_mean]
+        error[:, of_mean] *= 0.5
+        losses *= grad
+
+    def predict(self, raw):
+        return super().predict(raw[..., : self.n_targets])
 
 
 class Poisson(Loss):

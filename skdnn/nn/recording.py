@@ -454,6 +454,10 @@ LOSSES = {
     (losses.AbsoluteError, "identity"): ("absolute_error", None),
     (losses.Huber, "identity"): ("huber", "delta"),
     (losses.Quantile, "identity"): ("quantile", None),
+    (losses.SquaredErrorAndQuantiles, "identity"): (
+        "squared_error_and_quantiles",
+        "strength",
+    ),
     (losses.Poisson, "exp"): ("poisson", None),
     (losses.Gamma, "exp"): ("gamma", None),
 }
@@ -541,7 +545,8 @@ def _check_arrays(step, batch):
     if step.loss.link == "softmax":
         fits = y.shape == (n,) and y.min() >= 0 and y.max() < n_outputs
     else:
-        fits = len(y) == n and y.size == n * n_outputs
+        n_targets = n_outputs - step.loss.n_auxiliary
+        fits = len(y) == n and y.size == n * n_targets
     levels = step.loss.levels
     fits &= levels is None or len(levels) == n_outputs
     columns = (1, network.n_members or 1)
@@ -608,6 +613,10 @@ def _record_loss(program, loss, y, raw, weight):
         quantiles = program.buffer(raw.shape[1])
         quantiles[...] = loss.quantile
         pointers = (*pointers, quantiles)
+    elif kernel == "squared_error_and_quantiles":
+        levels = program.buffer(raw.shape[1])
+        levels[...] = loss.output_levels
+        sizes, pointers = (*sizes, loss.n_targets), (*pointers, levels)
     program.add(kernel, pointers, sizes, scalars)
 
 

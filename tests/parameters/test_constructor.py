@@ -97,6 +97,7 @@ CHANGES = {
     "n_members": ({}, 2),
     "ensemble_weights": ({"n_members": 2}, "shared"),
     "target_scaling": ({}, False),
+    "auxiliary_quantiles": ({}, True),
     "class_weight": ({}, "balanced"),
     "linear_share": ({"early_stopping": True}, True),
     "temperature_scaling": ({"early_stopping": True}, True),

@@ -52,7 +52,7 @@ def test_documentation_of_shared_parameters_is_alike():
     one, two = (documented(Estimator, "Parameters") for Estimator in ESTIMATORS)
     shared = set(one) & set(two)
     assert set(one) - shared == {"class_weight", "temperature_scaling"}
-    assert set(two) - shared == {"target_scaling"}
+    assert set(two) - shared == {"target_scaling", "auxiliary_quantiles"}
     # The classes' losses differ, and only classes can be held out in proportion.
     for name in shared - {"loss", "validation_fraction"}:
         assert one[name] == two[name]

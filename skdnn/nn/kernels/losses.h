@@ -24,18 +24,21 @@ typedef void NAME(Pointwise)(double parameter, int64_t n, const REAL *restrict y
                              const REAL *restrict raw, REAL *restrict loss,
                              REAL *restrict slope);
 
-/* Copy targets and weights of the entries from `first` on, row by row. */
-static void NAME(take_targets)(const Operation *op, const Pass *pass, int64_t first,
-                               int64_t n, REAL *restrict y, REAL *restrict weight) {
+/* Copy targets and weights of the entries from `first` on, row by row.  Where there are
+ * fewer targets than outputs, they begin anew. */
+static void NAME(take_targets)(const Operation *op, const Pass *pass, int64_t n_targets,
+                               int64_t first, int64_t n, REAL *restrict y,
+                               REAL *restrict weight) {
     const int64_t d = op->size[0];
     const REAL *table = op->pointer[0];
-    int64_t i = first / d, j = first % d;
-    for (int64_t entry = 0; entry < n; i++, j = 0) {
+    int64_t i = first / d, j = first % d, target = j % n_targets;
+    for (int64_t entry = 0; entry < n; i++, j = 0, target = 0) {
         const int64_t row = table_row(pass, i);
         const REAL w = NAME(row_weight)(op, row);
         for (; j < d && entry < n; j++, entry++) {
-            y[entry] = table[row * d + j];
+            y[entry] = table[row * n_targets + target];
             weight[entry] = w;
+            target = target + 1 < n_targets ? target + 1 : 0;
         }
     }
 }
@@ -59,13 +62,13 @@ static double NAME(weigh_losses)(const Operation *op, const Pass *pass, int64_t 
 
 static void NAME(sum_pointwise)(const Operation *op, Pass *pass,
                                 NAME(Pointwise) *pointwise) {
-    const int64_t n = pass->n * op->size[0];
+    const int64_t d = op->size[0], n = pass->n * d;
     REAL y[LOSS_BLOCK], weight[LOSS_BLOCK], loss[LOSS_BLOCK], slope[LOSS_BLOCK];
     double total = 0;
     for (int64_t start = 0; start < n; start += LOSS_BLOCK) {
         const int64_t size = n - start < LOSS_BLOCK ? n - start : LOSS_BLOCK;
         const REAL *raw = (const REAL *)op->pointer[1] + start;
-        NAME(take_targets)(op, pass, start, size, y, weight);
+        NAME(take_targets)(op, pass, d, start, size, y, weight);
         pointwise(op->scalar[0], size, y, raw, loss, slope);
         total += NAME(weigh_losses)(op, pass, start, size, loss, slope, weight);
     }
@@ -191,9 +194,42 @@ static void NAME(quantile)(const Operation *op, Pass *pass) {
     for (int64_t start = 0; start < n; start += LOSS_BLOCK) {
         const int64_t size = n - start < LOSS_BLOCK ? n - start : LOSS_BLOCK;
         const REAL *raw = (const REAL *)op->pointer[1] + start;
-        NAME(take_targets)(op, pass, start, size, y, weight);
+        NAME(take_targets)(op, pass, d, start, size, y, weight);
         NAME(repeat_outputs)(op->pointer[4], d, start, size, level);
         NAME(quantile_pointwise)(size, level, y, raw, loss, slope);
+        total += NAME(weigh_losses)(op, pass, start, size, loss, slope, weight);
+    }
+    pass->value += pass->factor * total;
+}
+
+static void NAME(squared_error_and_quantiles_pointwise)(
+    double strength, int64_t n, const REAL *restrict level, const REAL *restrict y,
+    const REAL *restrict raw, REAL *restrict loss, REAL *restrict slope) {
+    const REAL s = (REAL)strength;
+    for (int64_t i = 0; i < n; i++) {
+        const REAL error = raw[i] - y[i];
+        const REAL g = ((error > 0 ? (REAL)1 : (REAL)0) - level[i]) * s;
+        const int is_mean = level[i] < 0;
+        slope[i] = is_mean ? error : g;
+        loss[i] = (is_mean ? error * (REAL)0.5 : error) * slope[i];
+    }
+}
+
+/* Outputs of the targets, then of all the quantiles of them.  Scalars: strength.  Sizes:
+ * also the number of targets.  Pointers: also the level of each output, below 0 for a
+ * mean. */
+static void NAME(squared_error_and_quantiles)(const Operation *op, Pass *pass) {
+    const int64_t d = op->size[0], n_targets = op->size[3], n = pass->n * d;
+    REAL y[LOSS_BLOCK], weight[LOSS_BLOCK], loss[LOSS_BLOCK], slope[LOSS_BLOCK];
+    REAL level[LOSS_BLOCK];
+    double total = 0;
+    for (int64_t start = 0; start < n; start += LOSS_BLOCK) {
+        const int64_t size = n - start < LOSS_BLOCK ? n - start : LOSS_BLOCK;
+        const REAL *raw = (const REAL *)op->pointer[1] + start;
+        NAME(take_targets)(op, pass, n_targets, start, size, y, weight);
+        NAME(repeat_outputs)(op->pointer[4], d, start, size, level);
+        NAME(squared_error_and_quantiles_pointwise)(op->scalar[0], size, level, y, raw,
+                                                    loss, slope);
         total += NAME(weigh_losses)(op, pass, start, size, loss, slope, weight);
     }
     pass->value += pass->factor * total;
