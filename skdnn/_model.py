@@ -31,11 +31,6 @@ from skdnn.nn.workers import Workers
 #: Rows predicted at a time; with fewer, threads wait for Python's lock.
 PREDICTED_ROWS = 4096
 
-#: What the last of them are padded to, by the dtype of the network: a matrix product
-#: may round a row differently at the edge, and a prediction depends on its row alone.
-#: A float32 needs none, as what it is rounded from is computed in float64.
-PADDED_ROWS = {np.dtype("float32"): 1, np.dtype("float64"): 16}
-
 
 class Statistics(NamedTuple):
     """What a model learns of some rows before there is a network.
@@ -257,11 +252,9 @@ class Model(NamedTuple):
             1. None is that of the network.
         """
         # That of the network, whatever the parameter has been set to since.
-        network_dtype = self.network.params.dtype
-        dtype = network_dtype if dtype is None else np.dtype(dtype)
+        dtype = self.network.params.dtype if dtype is None else np.dtype(dtype)
         n_raw = self.network.n_outputs * (self.network.n_members or 1)
-        padded = PADDED_ROWS[network_dtype]
-        spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS, padded)
+        spans = chunks(X.shape[0], max(X.shape[1], n_raw), PREDICTED_ROWS)
         sparse = None
         if issparse(X):
             every = np.arange(X.shape[0])
@@ -287,17 +280,13 @@ class Model(NamedTuple):
     @np.errstate(all="ignore")
     def _predict_span(self, X, sparse, finish, dtype, span):
         """Return what `predict` does, of some rows."""
-        network_dtype = self.network.params.dtype
-        padded = PADDED_ROWS[network_dtype]
-        n = span.stop - span.start
-        n_padded = -(-n // padded) * padded
-        rows = np.empty((n_padded, self.encoder.n_features_out_), network_dtype)
-        rows[n:] = 0
+        shape = span.stop - span.start, self.encoder.n_features_out_
+        rows = np.empty(shape, self.network.params.dtype)
         if sparse is None:
-            self.encoder.encode(X[span], out=rows[:n])
+            self.encoder.encode(X[span], out=rows)
         else:
-            sparse.take(span, out=rows[:n])
-        raw = self.network.predict(rows)[..., :n, :]
+            sparse.take(span, out=rows)
+        raw = self.network.predict(rows)
         return finish(raw.astype(dtype, copy=False) / dtype.type(self.temperature))
 
     def state(self):

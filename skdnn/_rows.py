@@ -28,13 +28,9 @@ ALONE = 0.5
 MOST_SPREAD = 2**17
 
 
-def chunks(n_rows, n_columns, at_most=4096, multiple_of=1):
-    """Return slices of `n_rows` rows; as few as fit, so that no chunk is large.
-
-    Their length, but for the last, is a multiple of `multiple_of`.
-    """
-    size = max(multiple_of, min(at_most, CHUNK_NUMBERS // max(1, n_columns)))
-    size -= size % multiple_of
+def chunks(n_rows, n_columns, at_most=4096):
+    """Return slices of `n_rows` rows; as few as fit, so that no chunk is large."""
+    size = max(1, min(at_most, CHUNK_NUMBERS // max(1, n_columns)))
     # scikit-learn's `gen_batches` takes longer than the prediction of a row.
     return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
 

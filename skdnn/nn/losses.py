@@ -34,8 +34,8 @@ __all__ = [
 #: the transposed array and a maximum over its rows.
 WIDE = 48
 
-#: How many quantiles are learned beside a mean, and what the sum of their losses counts,
-#: beside that of the mean, in units of the target's deviation.
+#: How many quantiles are learned beside a mean, and what the mean of their losses
+#: counts, in units of the target's deviation.
 AUXILIARY_QUANTILES, AUXILIARY_STRENGTH = 19, 10.0
 
 
@@ -547,8 +547,8 @@ class Quantile(Loss):
 class SquaredErrorAndQuantiles(Loss):
     """Squared error, beside which outputs of their own learn quantiles of the targets.
 
-    ``loss = 1/2 (raw - y)^2 + 10 / K sum_k max(q_k (y - raw_k), (q_k - 1) (y - raw_k))``
-    with ``q_k = (k - 1/2) / K``, for each target.
+    ``loss = 1/2 (raw - y)^2 + 10 mean_k(max(q_k (y - raw_k), (q_k - 1) (y - raw_k)))``
+    with ``q_k = (k - 1/2) / K`` for `K` quantiles of each target.
 
     A mean is learned better by a network that has to know how the target is distributed
     around it: an auxiliary task (Caruana, 1997, "Multitask Learning"), whose quantiles

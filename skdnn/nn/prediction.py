@@ -14,6 +14,11 @@ __all__ = ["HEADROOM", "Predictor", "predict_finite"]
 #: Rows that go through a program at a time.
 SLAB = 256
 
+#: What fewer are padded to, by the dtype of the network: a matrix product may round a row
+#: differently at the edge, and a prediction depends on its row alone.  A float32 needs
+#: none, as what it is rounded from is computed in float64.
+PADDED_ROWS = {np.dtype("float32"): 1, np.dtype("float64"): 16}
+
 #: How far raw predictions stay from the largest number.
 HEADROOM = 2.0**20
 
@@ -49,10 +54,9 @@ class Predictor:
     def _by_numpy(self, x):
         """Return what `forward` does, the same for a row wherever it stands in `x`."""
         network, n_rows = self._network, len(x)
-        if network.params.dtype != np.float64:
-            # What they are rounded to does not show how products are rounded.
+        if PADDED_ROWS[network.params.dtype] == 1:
             return network.forward(x)
-        # BLAS may round a product of another size differently: all have that of a slab.
+        # BLAS may round a product of any other size differently.
         slab, parts = np.zeros((SLAB, x.shape[1])), []
         for start in range(0, max(1, n_rows), SLAB):
             part = x[start : start + SLAB]
@@ -107,6 +111,7 @@ class _Recorded:
         share_parameters(self._params, layers, owners, network.learning_rates)
         share_statistics(self._statistics, layers, owners)
         self._x = np.zeros((SLAB, network.n_inputs), dtype)
+        self._padded = PADDED_ROWS[network.params.dtype]
         recorded = [
             record_prediction(network, owners, self._x, member)
             for member in range(network.n_members or 1)
@@ -123,7 +128,9 @@ class _Recorded:
         for start in range(0, n, SLAB):
             part = x[start : start + SLAB]
             self._x[: len(part)] = part
-            compiled.run_programs(self._programs, n_rows=len(part))
+            n_padded = -(-len(part) // self._padded) * self._padded
+            self._x[len(part) : n_padded] = 0
+            compiled.run_programs(self._programs, n_rows=n_padded)
             for out, of_member in zip(self._outputs, raw, strict=True):
                 of_member[start : start + SLAB] = out[: len(part)]
         return raw if network.n_members is not None else raw[0]
