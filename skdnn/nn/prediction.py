@@ -14,9 +14,9 @@ __all__ = ["HEADROOM", "Predictor", "predict_finite"]
 #: Rows that go through a program at a time.
 SLAB = 256
 
-#: What fewer are padded to, by the dtype of the network: a matrix product may round a row
-#: differently at the edge, and a prediction depends on its row alone.  A float32 needs
-#: none, as what it is rounded from is computed in float64.
+#: What fewer are padded to, by the dtype of the network: a matrix product may round a
+#: row differently at the edge, and a prediction depends on its row alone.  A float32
+#: needs none, as what it is rounded from is computed in float64.
 PADDED_ROWS = {np.dtype("float32"): 1, np.dtype("float64"): 16}
 
 #: How far raw predictions stay from the largest number.
