@@ -11,6 +11,7 @@ from skdnn.nn.losses import (
     Poisson,
     Quantile,
     SquaredError,
+    SquaredErrorAndQuantiles,
 )
 from tests.programs import (
     DTYPES,
@@ -142,6 +143,50 @@ def test_quantiles_of_each_output(n_outputs, dtype):
     total = pass_through("quantile", levels, y, raw, None, 0, grad, n=n)
     assert_close(n * grad, n * desired, dtype)
     assert_close(total / n, value, dtype, scale=n_outputs)
+
+
+def pass_with_quantiles(loss, y, raw, weight, grad, **options):
+    """Run the kernel of a mean and its quantiles, on weights of one column or none."""
+    sizes = raw.shape[1], 0 if weight is None else 1, 0, loss.n_targets
+    levels = loss.output_levels.astype(raw.dtype)
+    arrays = y, raw, weight, grad, levels
+    name, scalars = "squared_error_and_quantiles", [loss.strength]
+    loss = operation(name, *arrays, sizes=sizes, scalars=scalars)
+    return run(loss, dtype=raw.dtype, **options)
+
+
+@DTYPES
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_targets", [1, 2, 7, 30, 300])
+def test_quantiles_beside_each_mean(n_targets, weighted, dtype):
+    """Targets begin anew for each level, from block to block and slab to slab."""
+    rng = np.random.default_rng(0)
+    loss = SquaredErrorAndQuantiles(n_targets)
+    n_rows, n = 60, 50
+    n_outputs = n_targets + loss.n_auxiliary
+    y = rng.standard_normal((n_rows, n_targets)).astype(dtype)
+    raw = rng.standard_normal((n, n_outputs)).astype(dtype)
+    order, grad = rng.permutation(n_rows)[:n], np.empty_like(raw)
+    weight = rng.exponential(size=(n_rows, 1)).astype(dtype) if weighted else None
+    of_rows = None if weight is None else weight[order]
+    value, desired = loss.loss_gradient(y[order], raw, of_rows)
+    total = pass_with_quantiles(loss, y, raw, weight, grad, n=n, order=order)
+    assert_close(n * grad, n * desired, dtype, scale=10)
+    assert_close(total / n, value, dtype, scale=n_outputs)
+
+
+@DTYPES
+def test_special_values_beside_quantiles(dtype):
+    """Infinities and NaN are those of NumPy."""
+    loss = SquaredErrorAndQuantiles()
+    for value in SPECIAL:
+        raw = np.full((1, 20), value, dtype)
+        y, grad = np.ones((1, 1), dtype), np.empty_like(raw)
+        total = pass_with_quantiles(loss, y, raw, None, grad, n=1)
+        with np.errstate(all="ignore"):
+            expected, desired = loss.loss_gradient(y, raw)
+        assert_close(grad, desired, dtype, scale=100)
+        assert_close(total, expected, dtype, scale=100)
 
 
 SPECIAL = [0.0, 30.0, -30.0, 100.0, -100.0, 800.0, -800.0, np.inf, -np.inf, np.nan]

@@ -564,6 +564,15 @@ class SquaredErrorAndQuantiles(Loss):
     ----------
     output_levels : ndarray of shape (n_targets + n_auxiliary,)
         Of which quantile each output is; -1 is the mean.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_friedman1
+    >>> from skdnn import DNNRegressor
+    >>> X, y = make_friedman1(200, noise=1.0, random_state=0)
+    >>> reg = DNNRegressor(auxiliary_quantiles=True, random_state=0).fit(X, y)
+    >>> reg.predict(X).shape, reg.n_outputs_
+    ((200,), 1)
     """
 
     def __init__(self, n_targets=1):

@@ -547,7 +547,7 @@ def _check_arrays(step, batch):
     else:
         n_targets = n_outputs - step.loss.n_auxiliary
         fits = len(y) == n and y.size == n * n_targets
-    levels = step.loss.levels
+    levels = getattr(step.loss, "output_levels", step.loss.levels)
     fits &= levels is None or len(levels) == n_outputs
     columns = (1, network.n_members or 1)
     fits_too = weight is None or (len(weight) == n and weight.shape[1] in columns)
