@@ -20,8 +20,8 @@ from skdnn._parameters import (
     FIXED,
     check_going_on,
     check_together,
-    is_auto,
     is_lbfgs,
+    is_on,
     warn_of_no_effect,
 )
 from skdnn._persistence import pack, transient, unpack, without_transient
@@ -218,8 +218,7 @@ class BaseDNN(
             reasons["linear_share"] = reasons["early_stopping"]
             reasons["auxiliary_quantiles"] = "training is yet to go on"
         for name, reason in reasons.items():
-            value = getattr(self, name, False)
-            if value and not is_auto(value):
+            if is_on(getattr(self, name, False)):
                 raise ValueError(
                     f"partial_fit does not support {name}=True, as {reason}."
                 )

@@ -41,7 +41,7 @@ def learned_nothing(loss, n_outputs, train, losses, held_out=None, validated=())
     def is_below(best, margin, y, weight):
         constant = constant_loss(loss, n_outputs, y, weight)
         # A few rows may make up most of a robust loss, which the others are no part of.
-        gain = margin * min(abs(constant), 1.0)
+        gain = margin * min(abs(constant), loss.total_strength)
         # Where a constant is all but right, there is nothing to learn.
         return constant < NEGLIGIBLE or best < constant - gain
 
@@ -71,6 +71,8 @@ def constant_loss(loss, n_outputs, y, weight=None):
         of_class = np.bincount(y, share, minlength=n_outputs)
         y = np.flatnonzero(of_class)
         share, start = of_class[y], np.log(of_class + 1e-3)
+    elif loss.output_levels is not None:
+        start = _best_of_levels(loss.output_levels, n_outputs, y, share)
     share = share[:, None] / share.sum()
 
     def objective(raw):
@@ -83,3 +85,21 @@ def constant_loss(loss, n_outputs, y, weight=None):
         return value, slope
 
     return minimize(objective, start, jac=True, method="L-BFGS-B").fun
+
+
+def _best_of_levels(levels, n_outputs, y, weight):
+    """Return the quantiles, or means, that each output is to learn.
+
+    From anywhere else, L-BFGS would not get over the kinks between equal targets.
+    """
+    n_targets = y.shape[1]
+    levels = np.broadcast_to(levels, n_outputs)
+    best = np.zeros(n_outputs)
+    for target, column in enumerate(y.T):
+        own = slice(target, None, n_targets)
+        is_mean = levels[own] < 0
+        options = {"weights": weight, "method": "inverted_cdf"}
+        of_levels = np.quantile(column, np.where(is_mean, 0, levels[own]), **options)
+        mean = np.average(column, weights=weight)
+        best[own] = np.where(is_mean, mean, of_levels)
+    return best

@@ -153,12 +153,12 @@ def check_together(params):
             "refit=True trains a network anew on all rows, while warm_start=True goes "
             "on with the one there is: choose one of them."
         )
-    if params["linear_share"] is True and params["warm_start"]:
+    if is_on(params["linear_share"]) and params["warm_start"]:
         raise ValueError(
             "linear_share=True adds a linear model when training has ended, while "
             "warm_start=True goes on with it: choose one of them."
         )
-    if params.get("auxiliary_quantiles") is True:
+    if is_on(params.get("auxiliary_quantiles")):
         _check_auxiliary(params)
     for name in set_for_validation(params):
         if not params["early_stopping"] and name != "scoring":
@@ -257,6 +257,11 @@ def predicts_mean(loss):
 def is_auto(value):
     """Whether a parameter has been left to skdnn."""
     return isinstance(value, str) and value == "auto"
+
+
+def is_on(value):
+    """Whether a switch has been set to True, also one of NumPy."""
+    return bool(value) and not is_auto(value)
 
 
 def from_name(value, table):

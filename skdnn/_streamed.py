@@ -17,7 +17,7 @@ import numpy as np
 from skdnn import _statistics
 from skdnn._data import Data, HeldOut, check_data
 from skdnn._model import Model, Statistics
-from skdnn._parameters import is_auto, is_lbfgs
+from skdnn._parameters import is_auto, is_lbfgs, is_on
 from skdnn._parts import Columns, begin, read_part
 from skdnn._rows import Rows, mixed
 from skdnn._scoring import check_sees_predictions
@@ -87,7 +87,7 @@ def check_streamed(params, source, goes_on):
     need_all = {
         "optimizer": is_lbfgs(params["optimizer"]),
         "solver": params["solver"] == "bgd",
-        "linear_share": params["linear_share"] is True,
+        "linear_share": is_on(params["linear_share"]),
         "class_weight": len(names) > 1 and params.get("class_weight") is not None,
     }
     for name, needs_all in need_all.items():

@@ -196,7 +196,8 @@ def scorer_of(model, data, scoring, as_estimator):
     options = {} if weight is None else {"sample_weight": weight}
 
     def score(temperature):
-        scaled = model._replace(temperature=temperature)
+        # What a scorer keeps of it is what a fit would end with.
+        scaled = model._replace(temperature=temperature).without_auxiliary()
         estimator = as_estimator(scaled)
         # Taken anew each time: the rows of all members may be many.
         if data.X_given is None:

@@ -372,6 +372,21 @@ def test_a_prediction_depends_on_its_row_alone(task, dtype, network):
         np.testing.assert_array_equal(predict(X[start:stop]), expected[start:stop])
 
 
+@pytest.mark.parametrize("n_columns", [37, 300])
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_a_prediction_of_many_columns_depends_on_its_row_alone(make, n_columns):
+    """Nor do products of another size round it otherwise."""
+    X = numbers(300, n_columns)
+    y = (X[:, 0] > 0).astype(int)
+    est = make((33,), dtype="float64", max_iter=1, tol=None, linear_share=False)
+    predict = getattr(est.fit(X, y), "predict_proba", est.predict)
+    expected = predict(X)
+    for rows in (slice(i, i + 1) for i in range(0, 300, 7)):
+        np.testing.assert_array_equal(predict(X[rows]), expected[rows])
+    for start in 5, 17, 250:
+        np.testing.assert_array_equal(predict(X[start:]), expected[start:])
+
+
 @pytest.mark.parametrize("make", [classifier, regressor])
 def test_prediction_changes_nothing(make):
     """A prediction changes neither the network nor its input."""

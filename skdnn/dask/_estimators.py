@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn._data import check_validation_arguments
 from skdnn._model import Model
-from skdnn._parameters import check_going_on, check_together, is_lbfgs
+from skdnn._parameters import check_going_on, check_together, is_lbfgs, is_on
 from skdnn._persistence import without_transient
 from skdnn._recipe import resolve
 from skdnn._scoring import check_sees_predictions
@@ -223,7 +223,7 @@ class DaskMixin:
 
     def _check_for_cluster(self):
         """Raise an error for what can't be done on a cluster."""
-        if self.linear_share is True:
+        if is_on(self.linear_share):
             raise ValueError(
                 "linear_share=True trains a linear model on all rows, and no worker "
                 "has them all. Set linear_share=False."

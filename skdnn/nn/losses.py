@@ -161,6 +161,11 @@ class Loss(BaseEstimator):
         How many outputs, the last, are there to learn from and not to predict with.
     predicted : Loss
         What a network without these outputs is trained by.
+    output_levels : ndarray of shape (n_outputs,), float, or None
+        Of which quantile of its target the best constant of an output is; below 0 it is
+        the mean, and None is not known.
+    total_strength : float
+        What the losses of a target and of all that is learned beside it count together.
     ranges : dict of str to tuple
         What the parameters may be: number type, low, high, closed sides.
     """
@@ -170,6 +175,7 @@ class Loss(BaseEstimator):
     center = None
     levels = None
     n_auxiliary = 0
+    total_strength = 1.0
     ranges = {}
 
     def pointwise(self, y, raw, cache):
@@ -225,6 +231,10 @@ class Loss(BaseEstimator):
     @property
     def predicted(self):
         return self
+
+    @property
+    def output_levels(self):
+        return self.center
 
     def smoothed(self, share):
         """Return this loss, with so much of each label spread evenly over all classes.
@@ -560,11 +570,6 @@ class SquaredErrorAndQuantiles(Loss):
     n_targets : int, default=1
         The first outputs are those of the targets; the quantiles follow, lowest first.
 
-    Attributes
-    ----------
-    output_levels : ndarray of shape (n_targets + n_auxiliary,)
-        Of which quantile each output is; -1 is the mean.
-
     Examples
     --------
     >>> from sklearn.datasets import make_friedman1
@@ -574,6 +579,8 @@ class SquaredErrorAndQuantiles(Loss):
     >>> reg.predict(X).shape, reg.n_outputs_
     ((200,), 1)
     """
+
+    total_strength = 1.0 + AUXILIARY_STRENGTH
 
     def __init__(self, n_targets=1):
         self.n_targets = n_targets

@@ -14,11 +14,6 @@ __all__ = ["HEADROOM", "Predictor", "predict_finite"]
 #: Rows that go through a program at a time.
 SLAB = 256
 
-#: What fewer are padded to, by the dtype of the network: a matrix product may round a
-#: row differently at the edge, and a prediction depends on its row alone.  A float32
-#: needs none, as what it is rounded from is computed in float64.
-PADDED_ROWS = {np.dtype("float32"): 1, np.dtype("float64"): 16}
-
 #: How far raw predictions stay from the largest number.
 HEADROOM = 2.0**20
 
@@ -54,9 +49,8 @@ class Predictor:
     def _by_numpy(self, x):
         """Return what `forward` does, the same for a row wherever it stands in `x`."""
         network, n_rows = self._network, len(x)
-        if PADDED_ROWS[network.params.dtype] == 1:
+        if not _needs_whole_slabs(network):
             return network.forward(x)
-        # BLAS may round a product of any other size differently.
         slab, parts = np.zeros((SLAB, x.shape[1])), []
         for start in range(0, max(1, n_rows), SLAB):
             part = x[start : start + SLAB]
@@ -99,6 +93,15 @@ def _limited(predictor, x, raw, limit):
     return np.clip(raw, -limit, limit)
 
 
+def _needs_whole_slabs(network):
+    """Whether products have to be of one size, for a row to be the same in any table.
+
+    BLAS may round one of another size differently.  Of a float32, what it is rounded to
+    does not show it, as it is computed in float64.
+    """
+    return network.params.dtype == np.float64
+
+
 class _Recorded:
     """Programs of all members, with memory of their own."""
 
@@ -111,7 +114,7 @@ class _Recorded:
         share_parameters(self._params, layers, owners, network.learning_rates)
         share_statistics(self._statistics, layers, owners)
         self._x = np.zeros((SLAB, network.n_inputs), dtype)
-        self._padded = PADDED_ROWS[network.params.dtype]
+        self._whole = _needs_whole_slabs(network)
         recorded = [
             record_prediction(network, owners, self._x, member)
             for member in range(network.n_members or 1)
@@ -128,9 +131,8 @@ class _Recorded:
         for start in range(0, n, SLAB):
             part = x[start : start + SLAB]
             self._x[: len(part)] = part
-            n_padded = -(-len(part) // self._padded) * self._padded
-            self._x[len(part) : n_padded] = 0
-            compiled.run_programs(self._programs, n_rows=n_padded)
+            n_rows = SLAB if self._whole else len(part)
+            compiled.run_programs(self._programs, n_rows=n_rows)
             for out, of_member in zip(self._outputs, raw, strict=True):
                 of_member[start : start + SLAB] = out[: len(part)]
         return raw if network.n_members is not None else raw[0]

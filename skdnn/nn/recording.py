@@ -547,8 +547,8 @@ def _check_arrays(step, batch):
     else:
         n_targets = n_outputs - step.loss.n_auxiliary
         fits = len(y) == n and y.size == n * n_targets
-    levels = getattr(step.loss, "output_levels", step.loss.levels)
-    fits &= levels is None or len(levels) == n_outputs
+    levels = step.loss.output_levels
+    fits &= np.ndim(levels) == 0 or len(levels) == n_outputs
     columns = (1, network.n_members or 1)
     fits_too = weight is None or (len(weight) == n and weight.shape[1] in columns)
     if not (fits and fits_too and X.shape[1] == network.n_inputs):

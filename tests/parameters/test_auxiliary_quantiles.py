@@ -10,7 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import mean_pinball_loss, mean_squared_error
 
 from skdnn import DNNClassifier, DNNRegressor
+from skdnn._baseline import constant_loss
 from skdnn.nn import compiled
+from skdnn.nn.copying import copy_outputs
 from skdnn.nn.losses import Huber, SquaredError, SquaredErrorAndQuantiles
 from skdnn.nn.optimizers import LBFGS
 from skdnn.streaming import Stream
@@ -82,36 +84,64 @@ def test_only_means_are_predicted(rng):
     np.testing.assert_allclose(loss.predict(raw), -raw[0, :, :2], rtol=1e-15)
 
 
+@pytest.mark.parametrize("n_targets", [1, 2])
+@pytest.mark.parametrize("n_values", [2, 5, 1000])
+def test_best_constants_of_targets_with_ties(n_targets, n_values, rng):
+    """They are mean and quantiles, whatever the kinks between equal targets."""
+    loss = SquaredErrorAndQuantiles(n_targets)
+    y = rng.integers(n_values, size=(500, n_targets)) * rng.uniform(size=n_targets)
+    weight = rng.integers(1, 4, size=500)
+    k = loss.n_quantiles
+    rows = y.repeat(weight, axis=0)
+    levels = (np.arange(k) + 0.5) / k
+    quantiles = np.quantile(rows, levels, axis=0, method="inverted_cdf")
+    best = np.concatenate([rows.mean(axis=0), quantiles.ravel()])
+    expected, _ = loss.loss_gradient(rows, np.tile(best, (len(rows), 1)))
+    share = weight[:, None] / weight.mean()
+    actual = constant_loss(loss, len(best), y, share)
+    np.testing.assert_allclose(actual, expected, rtol=1e-9)
+
+
 # What it does to a fit
 
 
 @pytest.mark.parametrize(("data", "n"), [(regression, 1), (multioutput, 2)])
 @pytest.mark.parametrize("n_members", [1, 3])
-def test_auxiliary_outputs_are_left_out(data, n, n_members):
-    """Their network is the one that was trained, without the last outputs."""
-    seen = []
+def test_auxiliary_outputs_are_left_out(data, n, n_members, monkeypatch):
+    """The network is the one that was trained, without the last outputs."""
+    trained = []
 
-    def score(estimator, X, y):
-        seen.append(estimator)
-        return float(len(seen))
+    def spy(network, other):
+        trained.append(other)
+        copy_outputs(network, other)
 
-    params = {"scoring": score, "n_members": n_members, "linear_share": False}
-    X, y = data()
-    reg = regressor(early_stopping=True, **params, **ON).fit(X, y)
+    monkeypatch.setattr("skdnn._model.copy_outputs", spy)
+    reg = regressor(n_members=n_members, linear_share=False, **ON).fit(*data())
     assert reg.n_outputs_ == n == reg.network_.n_outputs
     assert isinstance(reg._model.targets.loss, SquaredError)
-    if n_members > 1:
-        return
-    (trained,) = {id(est._model.network): est for est in seen}.values()
-    layers, others = trained.network_.layers, reg.network_.layers
-    assert layers[-1].n_outputs == n + n * (19 // n)
-    for layer, other in zip(layers[:-1], others[:-1], strict=True):
-        for name in layer.parameters:
+    *layers, last = trained[-1].layers
+    *others, other_last = reg.network_.layers
+    assert last.n_outputs == n + n * (19 // n)
+    for layer, other in zip(layers, others, strict=True):
+        for name in (*layer.parameters, *layer.statistics):
             np.testing.assert_array_equal(getattr(layer, name), getattr(other, name))
-    np.testing.assert_array_equal(layers[-1].weight[:, :n], others[-1].weight)
-    np.testing.assert_array_equal(layers[-1].bias[..., :n], others[-1].bias)
-    # It predicts the same while it is trained, as scorers and callbacks see it.
-    np.testing.assert_allclose(trained.predict(X), reg.predict(X), rtol=1e-6)
+    np.testing.assert_array_equal(last.weight[..., :n], other_last.weight)
+    np.testing.assert_array_equal(last.bias[..., :n], other_last.bias)
+
+
+def test_scorers_see_what_a_fit_would_end_with():
+    """An estimator without these outputs, which they may keep."""
+    X, y = regression()
+    seen = []
+
+    def score(estimator, X_val, y_val):
+        assert estimator.n_outputs_ == 1 == estimator.coefs_[-1].shape[1]
+        seen.append(estimator.predict(X))
+        return float(len(seen))
+
+    params = {"early_stopping": True, "n_members": 1, "linear_share": False}
+    reg = regressor(scoring=score, **params, **ON).fit(X, y)
+    np.testing.assert_array_equal(reg.predict(X), seen[-1])
 
 
 def test_the_mean_stays_a_mean():
@@ -198,10 +228,11 @@ def test_auxiliary_quantiles_change_what_is_learned():
         ({"warm_start": True}, "choose one of them"),
     ],
 )
-def test_what_auxiliary_quantiles_do_not_go_with(params, message):
+@pytest.mark.parametrize("on", [True, np.True_])
+def test_what_auxiliary_quantiles_do_not_go_with(params, message, on):
     """It is said before anything is trained."""
     with pytest.raises(ValueError, match=message):
-        regressor(**params, **ON).fit(*regression())
+        regressor(**params, auxiliary_quantiles=on).fit(*regression())
 
 
 def test_the_loss_is_not_for_users():
