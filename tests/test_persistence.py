@@ -183,12 +183,13 @@ def test_optimizer_state_is_kept_where_training_goes_on():
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
 def test_other_format(Estimator, monkeypatch):
     """A state of another format is an error that says who wrote it, and who reads."""
-    monkeypatch.setattr(_persistence, "FORMAT", 7)
+    monkeypatch.setattr(_persistence, "FORMAT", FORMAT + 1)
     monkeypatch.setattr(_persistence, "__version__", "9.8")
     saved = pickle.dumps(Estimator())
     monkeypatch.undo()
     reads = (
-        f"{Estimator.__name__} was saved by skdnn 9.8 in format 7; skdnn .* {FORMAT}"
+        f"{Estimator.__name__} was saved by skdnn 9.8 in format {FORMAT + 1}; "
+        f"skdnn .* {FORMAT}"
     )
     with pytest.raises(ValueError, match=reads):
         pickle.loads(saved)
