@@ -174,52 +174,24 @@ static void NAME(repeat_outputs)(const REAL *restrict of_output, int64_t d,
     }
 }
 
-static void NAME(quantile_pointwise)(int64_t n, const REAL *restrict level,
-                                     const REAL *restrict y, const REAL *restrict raw,
-                                     REAL *restrict loss, REAL *restrict slope) {
+/* Of an output whose level is below 0, a squared error, else the loss of that quantile. */
+static void NAME(quantile_pointwise)(REAL strength, int64_t n,
+                                     const REAL *restrict level, const REAL *restrict y,
+                                     const REAL *restrict raw, REAL *restrict loss,
+                                     REAL *restrict slope) {
     for (int64_t i = 0; i < n; i++) {
         const REAL error = raw[i] - y[i];
-        const REAL g = (error > 0 ? (REAL)1 : (REAL)0) - level[i];
-        loss[i] = error * g;
-        slope[i] = g;
-    }
-}
-
-/* Unlike the others, it has a parameter for each output.  Pointers: also these. */
-static void NAME(quantile)(const Operation *op, Pass *pass) {
-    const int64_t d = op->size[0], n = pass->n * d;
-    REAL y[LOSS_BLOCK], weight[LOSS_BLOCK], loss[LOSS_BLOCK], slope[LOSS_BLOCK];
-    REAL level[LOSS_BLOCK];
-    double total = 0;
-    for (int64_t start = 0; start < n; start += LOSS_BLOCK) {
-        const int64_t size = n - start < LOSS_BLOCK ? n - start : LOSS_BLOCK;
-        const REAL *raw = (const REAL *)op->pointer[1] + start;
-        NAME(take_targets)(op, pass, d, start, size, y, weight);
-        NAME(repeat_outputs)(op->pointer[4], d, start, size, level);
-        NAME(quantile_pointwise)(size, level, y, raw, loss, slope);
-        total += NAME(weigh_losses)(op, pass, start, size, loss, slope, weight);
-    }
-    pass->value += pass->factor * total;
-}
-
-static void NAME(squared_error_and_quantiles_pointwise)(
-    double strength, int64_t n, const REAL *restrict level, const REAL *restrict y,
-    const REAL *restrict raw, REAL *restrict loss, REAL *restrict slope) {
-    const REAL s = (REAL)strength;
-    for (int64_t i = 0; i < n; i++) {
-        const REAL error = raw[i] - y[i];
-        const REAL g = ((error > 0 ? (REAL)1 : (REAL)0) - level[i]) * s;
+        const REAL g = ((error > 0 ? (REAL)1 : (REAL)0) - level[i]) * strength;
         const int is_mean = level[i] < 0;
         slope[i] = is_mean ? error : g;
         loss[i] = (is_mean ? error * (REAL)0.5 : error) * slope[i];
     }
 }
 
-/* Outputs of the targets, then of all the quantiles of them.  Scalars: strength.  Sizes:
- * also the number of targets.  Pointers: also the level of each output, below 0 for a
- * mean. */
-static void NAME(squared_error_and_quantiles)(const Operation *op, Pass *pass) {
-    const int64_t d = op->size[0], n_targets = op->size[3], n = pass->n * d;
+/* Unlike the others, it has a parameter for each output.  Pointers: also these. */
+static void NAME(sum_quantiles)(const Operation *op, Pass *pass, int64_t n_targets,
+                                REAL strength) {
+    const int64_t d = op->size[0], n = pass->n * d;
     REAL y[LOSS_BLOCK], weight[LOSS_BLOCK], loss[LOSS_BLOCK], slope[LOSS_BLOCK];
     REAL level[LOSS_BLOCK];
     double total = 0;
@@ -228,11 +200,21 @@ static void NAME(squared_error_and_quantiles)(const Operation *op, Pass *pass) {
         const REAL *raw = (const REAL *)op->pointer[1] + start;
         NAME(take_targets)(op, pass, n_targets, start, size, y, weight);
         NAME(repeat_outputs)(op->pointer[4], d, start, size, level);
-        NAME(squared_error_and_quantiles_pointwise)(op->scalar[0], size, level, y, raw,
-                                                    loss, slope);
+        NAME(quantile_pointwise)(strength, size, level, y, raw, loss, slope);
         total += NAME(weigh_losses)(op, pass, start, size, loss, slope, weight);
     }
     pass->value += pass->factor * total;
+}
+
+/* A target for each output. */
+static void NAME(quantile)(const Operation *op, Pass *pass) {
+    NAME(sum_quantiles)(op, pass, op->size[0], 1);
+}
+
+/* Outputs of the targets, then of all the quantiles of them.  Scalars: strength of the
+ * quantiles.  Sizes: also the number of targets. */
+static void NAME(squared_error_and_quantiles)(const Operation *op, Pass *pass) {
+    NAME(sum_quantiles)(op, pass, op->size[3], (REAL)op->scalar[0]);
 }
 
 static void NAME(poisson_pointwise)(double unused, int64_t n, const REAL *restrict y,
