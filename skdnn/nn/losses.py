@@ -615,8 +615,8 @@ class SquaredErrorAndQuantiles(Loss):
 
     def pointwise(self, y, raw, cache):
         losses, grad = cache.losses, cache.grad
-        error = losses
-        np.subtract(raw, np.tile(y, 1 + self.n_quantiles), out=error)
+        error, by_level = losses, (len(y), -1, self.n_targets)
+        np.subtract(raw.reshape(by_level), y[:, None], out=error.reshape(by_level))
         np.greater(error, 0, out=grad, casting="unsafe")
         grad -= cache.levels
         grad *= self.strength
