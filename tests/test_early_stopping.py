@@ -151,8 +151,6 @@ def test_best_weights_are_restored(task):
         return SCORES[len(seen) - 1]
 
     params = {"batch_norm": True, "linear_share": False}
-    if make is regressor:
-        params["auxiliary_quantiles"] = False
     est = make(scoring=score, **params, **TOGETHER).fit(*data())
     assert est.best_iter_ == 2
     np.testing.assert_array_equal(parameters(est), seen[1])

@@ -565,6 +565,9 @@ class SquaredErrorAndQuantiles(Loss):
     are those of Dabney et al. (2018, "Distributional Reinforcement Learning with
     Quantile Regression").  The mean stays what squared error makes it.
 
+    It is what a regressor trains with where `auxiliary_quantiles` is on, and no value
+    of its `loss`.
+
     Parameters
     ----------
     n_targets : int, default=1
