@@ -11,13 +11,18 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 
 from skdnn._advice import AdviceMixin
 from skdnn._callbacks import FitTasks
-from skdnn._data import FEWEST_TO_SPLIT, HeldOut, check_data, check_validation_arguments
+from skdnn._data import (
+    FEWEST_TO_SPLIT,
+    check_data,
+    check_validation_arguments,
+)
 from skdnn._fitted import FittedMixin
+from skdnn._fitting import Job, check_parameters, fit_epoch_of_kinds, fit_job
 from skdnn._model import Model
 from skdnn._parameters import (
-    CALIBRATION,
     CONSTRAINTS,
     FIXED,
+    REMEMBERED,
     check_going_on,
     check_together,
     is_lbfgs,
@@ -25,13 +30,14 @@ from skdnn._parameters import (
     warn_of_no_effect,
 )
 from skdnn._persistence import pack, transient, unpack, without_transient
+from skdnn._portfolio import ALIKE
 from skdnn._pretrained import check_fits, pretrained_estimator, transferable
 from skdnn._recipe import resolve
 from skdnn._sklearn_compat import CallbackSupportMixin, _fit_context, with_callbacks
 from skdnn._streamed import Source, check_streamed, read_stream
 from skdnn._tables import TakesTablesMixin
 from skdnn._threads import shared_threads
-from skdnn._training import Training, end_times, random_streams, refit
+from skdnn._training import Training, random_streams
 from skdnn._trial import leaves_members_open, members_in_time
 from skdnn.encoding import TabularEncoder
 from skdnn.streaming import as_stream
@@ -130,7 +136,7 @@ class BaseDNN(
         called.
         """
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
-        check_together(vars(self))
+        check_parameters(self)
         check_validation_arguments(*validation, self.early_stopping)
         progress = deepcopy(self._progress) if goes_on else None
         streams = random_streams(self.random_state, progress)
@@ -150,38 +156,22 @@ class BaseDNN(
             # A stream would be read once more for it.
             in_time = partial(members_in_time, model, data, started=started)
         settings = self._resolve(data.n_columns, data.n_rows, goes_on, in_time)
+        if stream is not None:
+            # Which is read anew in each epoch of each training.
+            settings.portfolio = ALIKE
+        watched = val is not None or settings.early_stopping
+        self._check_validation(settings, model.targets, data.n_rows, watched, val)
+        job = Job(data, val, streams, tasks, started, progress)
+        self.__dict__ = fit_job(self, model, settings, job)
 
-        rows, held_out = data.rows, None if val is None else HeldOut([val])
-        if val is None and settings.early_stopping:
-            # A copy, so that a warm start holds the same rows out.
-            rng = deepcopy(streams["split"])
-            rows, held_out = data.split(model, settings, rng)
-        self._check_validation(settings, model.targets, data.n_rows, held_out, val)
-
-        refits = settings.refit and held_out is not None and val is None
-        first_end, end_time = end_times(settings.max_time, started, refits)
-        n_epochs = settings.max_iter
-        tasks.begin_fit(n_epochs, self._attributes)
-        training = Training(
-            settings, streams, n_epochs, n_epochs, first_end, tasks, progress
-        )
-        training.run(model, data, rows, held_out, self._as_estimator).check()
-        self.__dict__ = self._attributes(training)
-        if refits and not (training.interrupted or training.stopped):
-
-            def run(training, model):
-                training.run(model, data, data.rows)
-
-            self._model = refit(training, run, end_time) or self._model
-
-    def _check_validation(self, settings, targets, n_rows, held_out, val):
+    def _check_validation(self, settings, targets, n_rows, watched, val):
         """Warn of parameters without effect; refuse scorers that don't fit targets.
 
-        `held_out` is what training is watched on, None is nothing; `val` is what of it
-        was given.
+        `watched` is whether training is watched on some rows, and `val` those of them
+        that were given.
         """
-        warn_of_no_effect(vars(self), held_out, val, n_rows < FEWEST_TO_SPLIT)
-        watches_metric = held_out is not None and settings.scoring != "loss"
+        warn_of_no_effect(vars(self), watched, val, n_rows < FEWEST_TO_SPLIT)
+        watches_metric = watched and settings.scoring != "loss"
         if watches_metric and isinstance(settings.scoring, str):
             targets.check_scoring(settings)
 
@@ -201,6 +191,9 @@ class BaseDNN(
         goes_on = self.__sklearn_is_fitted__()
         check_together(vars(self))
         self._refuse_for_parts(goes_on)
+        if goes_on and self.kinds_ is not None:
+            self.__dict__ = fit_epoch_of_kinds(self, train, classes)
+            return
         model, data = self._begin(train, goes_on, classes)
         settings = self._resolve(data.n_columns, None, goes_on)
         progress = deepcopy(self._progress) if goes_on else None
@@ -217,16 +210,23 @@ class BaseDNN(
         if not goes_on:
             reasons["linear_share"] = reasons["early_stopping"]
             reasons["auxiliary_quantiles"] = "training is yet to go on"
+            reasons["portfolio"] = "training goes on with one network alone"
         for name, reason in reasons.items():
-            if is_on(getattr(self, name, False)):
+            value = getattr(self, name, False)
+            if is_on(value):
                 raise ValueError(
-                    f"partial_fit does not support {name}=True, as {reason}."
+                    f"partial_fit does not support {name}={value!r}, as {reason}."
                 )
 
     def _begin(self, train, goes_on, classes=None):
         """Return the model to train, and checked data."""
         if goes_on:
             check_going_on(vars(self), self._built_with, self._fixed)
+            if self.kinds_ is not None:
+                raise ValueError(
+                    f"fit can't go on with {len(self.kinds_)} kinds of members: with "
+                    "warm_start=True, set portfolio=False from the start."
+                )
             model = self._model
         else:
             model = Model(self._new_encoder(), self._targets_class())
@@ -262,10 +262,11 @@ class BaseDNN(
             if members_in_time is not None and leaves_members_open(
                 vars(self), settings
             ):
-                settings.n_members = members_in_time(settings)
+                params = vars(self) | {"n_members": members_in_time(settings)}
+                settings = resolve(params, n_columns, n_rows, is_classifier(self))
             self._built_with = {
                 name: clone(getattr(settings, name), safe=False)
-                for name in (*self._fixed, *CALIBRATION)
+                for name in (*self._fixed, *REMEMBERED)
             }
         return settings
 

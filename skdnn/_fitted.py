@@ -5,6 +5,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn._doc_link import DocLinkMixin
 from skdnn._html import network_html
+from skdnn._mixture import Mixture
 from skdnn.streaming import as_stream
 
 
@@ -26,20 +27,33 @@ class FittedMixin(DocLinkMixin):
         return object.__getattribute__(self, name)
 
     @property
+    def _first_model(self):
+        """The model, or that of the first of several kinds of members."""
+        return self._model if self.kinds_ is None else self.kinds_[0]._model
+
+    @property
     def network_(self):
-        return self._model.network
+        return self._first_model.network
 
     @property
     def encoder_(self):
         return self._model.encoder
 
     @property
+    def kinds_(self):
+        return self._model.kinds if isinstance(self._model, Mixture) else None
+
+    @property
+    def kind_weights_(self):
+        return self._model.weights if isinstance(self._model, Mixture) else None
+
+    @property
     def temperature_(self):
-        return self._model.temperature
+        return self._first_model.temperature
 
     @property
     def linear_share_(self):
-        return self._model.architecture.get("linear_share", 0.0)
+        return self._first_model.architecture.get("linear_share", 0.0)
 
     @property
     def n_outputs_(self):
@@ -70,7 +84,7 @@ class FittedMixin(DocLinkMixin):
         diagram = super()._html_repr()
         if not self.__sklearn_is_fitted__():
             return diagram
-        return diagram + network_html(self)
+        return diagram + "".join(map(network_html, self.kinds_ or [self]))
 
     def _as_estimator(self, model):
         """Return an estimator like this one that predicts with a model."""
@@ -98,7 +112,8 @@ class FittedMixin(DocLinkMixin):
         These are of shape (n, n_units), or (n_members, n, n_units).
         """
         model, X = self._read(X)
-        return model.up_to(layer).predict(X, finish, dtype=None)
+        first = model.kinds[0]._model if isinstance(model, Mixture) else model
+        return first.up_to(layer).predict(X, finish, dtype=None)
 
     def _read(self, X):
         """Return the model, and `X` as it takes it.

@@ -97,6 +97,13 @@ class Model(NamedTuple):
     network: Network | None = None
     temperature: float = 1.0
 
+    @property
+    def raw_shape(self):
+        """Shape of the raw predictions of a row."""
+        network = self.network
+        members = () if network.n_members is None else (network.n_members,)
+        return *members, 1, network.n_outputs
+
     def sample(self, data, rows):
         """Return some rows of checked data, and what their codes stand for."""
         names, labels = self.encoder.names_of_codes, self.targets.labels

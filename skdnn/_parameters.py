@@ -79,6 +79,7 @@ CONSTRAINTS = {
     "min_frequency": [Interval(Integral, 1, None, closed="left")],
     "n_members": [AUTO, Interval(Integral, 1, None, closed="left")],
     "ensemble_weights": [StrOptions({"own", "shared"})],
+    "portfolio": [AUTO, "boolean", list, tuple],
     "linear_share": [AUTO, "boolean"],
     "pretrained": [BaseEstimator, None],
     "n_frozen_layers": [Interval(Integral, 0, None, closed="left")],
@@ -118,7 +119,7 @@ FIXED = (
 )
 
 #: What can change, though ``"auto"`` goes on to mean what it meant.
-CALIBRATION = ("temperature_scaling",)
+REMEMBERED = ("temperature_scaling", "portfolio")
 
 
 def check_together(params):
@@ -221,15 +222,16 @@ def set_for_validation(params):
     return [n for n in idle if n in params and params[n] not in idle[n]]
 
 
-def warn_of_no_effect(params, held_out, val, few_rows=False):
+def warn_of_no_effect(params, watched, val, few_rows=False):
     """Warn of parameters set by hand that need rows to be held out.
 
+    `watched` is whether training is watched on some, and `val` those that were given.
     With `few_rows`, the temperature follows from their number.
     """
     for name in set_for_validation(params):
         if few_rows and name == "temperature_scaling":
             continue
-        if held_out is None and params["early_stopping"]:
+        if not watched and params["early_stopping"]:
             why = (
                 "no rows are held out, of so few or with this optimizer. Set "
                 "early_stopping=True or pass X_val."
@@ -296,9 +298,11 @@ def _comparable(value):
     if isinstance(value, BaseEstimator):
         params = value.get_params(deep=False).items()
         return [type(value).__name__, {k: _comparable(v) for k, v in params}]
-    if isinstance(value, tuple) or hasattr(value, "__array__"):
-        return np.asarray(value).tolist()
-    return value
+    if isinstance(value, list | tuple):
+        return list(map(_comparable, value))
+    if isinstance(value, dict):
+        return {k: _comparable(v) for k, v in value.items()}
+    return np.asarray(value).tolist() if hasattr(value, "__array__") else value
 
 
 def with_link(loss, links, targets):

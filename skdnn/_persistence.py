@@ -1,12 +1,13 @@
 """What a pickle of an estimator holds: plain data, arrays, and the parameters given."""
 
+from skdnn._mixture import Mixture
 from skdnn._model import Model
 from skdnn._sklearn_compat import TRANSIENT
 from skdnn._version import __version__
 from skdnn.nn.activations import from_plain, to_plain
 
 #: Counts up when an older skdnn could not make sense of a newer state, or the reverse.
-FORMAT = 7
+FORMAT = 8
 
 
 def without_transient(attributes):
@@ -49,8 +50,12 @@ def unpack(state, estimator_class):
             f"Load it with skdnn {saved_by['skdnn']}, or fit it again."
         )
     if "_model" in attributes:
-        targets = estimator_class._targets_class()
-        attributes["_model"] = Model.from_state(attributes["_model"], targets)
+        model = attributes["_model"]
+        if "kinds" in model:
+            attributes["_model"] = Mixture(**model)
+        else:
+            targets = estimator_class._targets_class()
+            attributes["_model"] = Model.from_state(model, targets)
         built_with = attributes["_built_with"]
         activation = from_plain(built_with["activation"])
         attributes["_built_with"] = built_with | {"activation": activation}

@@ -47,7 +47,8 @@ def pretrained_estimator(pretrained, kind):
             "scikit-learn's clone, as in a search, fits nothing and forgets what was: "
             "set pretrained=FrozenEstimator(...), of sklearn.frozen, which it keeps."
         )
-    return pretrained
+    # Of several kinds of members, the first is the estimator as it is.
+    return pretrained if pretrained.kinds_ is None else pretrained.kinds_[0]
 
 
 def transferable(estimator):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 from skdnn._data import FEWEST_TO_SPLIT, validation_size
 from skdnn._parameters import from_name, is_auto, is_lbfgs, predicts_mean
+from skdnn._portfolio import kinds_of
 from skdnn.nn.activations import Parametric
 from skdnn.nn.optimizers import OPTIMIZERS, Adam, AdamW
 
@@ -133,6 +134,10 @@ def resolve(params, n_columns, n_rows=None, is_classifier=True, before=None):
         )
     if "auxiliary_quantiles" in autos:
         settings["auxiliary_quantiles"] = tuned and _has_auxiliary(settings, n_rows)
+    if "n_members" in autos and isinstance(settings["portfolio"], list | tuple):
+        # Of the kinds that are given, none is left out.
+        settings["n_members"] = max(settings["n_members"], len(settings["portfolio"]))
+    settings["portfolio"] = kinds_of(params, settings, n_rows, tuned)
     settings["recipe"] = "tuned" if tuned else "plain"
     return SimpleNamespace(**settings)
 

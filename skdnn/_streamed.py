@@ -88,6 +88,7 @@ def check_streamed(params, source, goes_on):
         "optimizer": is_lbfgs(params["optimizer"]),
         "solver": params["solver"] == "bgd",
         "linear_share": is_on(params["linear_share"]),
+        "portfolio": is_on(params["portfolio"]),
         "class_weight": len(names) > 1 and params.get("class_weight") is not None,
     }
     for name, needs_all in need_all.items():

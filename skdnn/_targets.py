@@ -14,7 +14,11 @@ class Targets(ABC):
         Number of outputs that a network has for it.
     loss : Loss
         What training minimizes, with the link that suits the target.
+    exclusive_sigmoids : bool
+        Whether the probabilities of classes are sigmoids, over their sum.
     """
+
+    exclusive_sigmoids = False
 
     @abstractmethod
     def check(self, y, name="y", learn=False, classes=None):

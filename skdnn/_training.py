@@ -58,6 +58,8 @@ class Training:
     rule : StoppingRule
     batch : Batch
         The training rows, encoded; of a stream, as many as memory holds.
+    statistics : Statistics
+        What a new model has learned before there is a network.
     n_steps : int
         How many have been taken.
     interrupted : bool
@@ -87,7 +89,7 @@ class Training:
         self.linear_share = None
         self._progress = progress or {}
 
-    def run(self, model, data, rows, held_out=None, as_estimator=None):
+    def run(self, model, data, rows, held_out=None, as_estimator=None, statistics=None):
         """Train the model on some rows of checked data.
 
         Parameters
@@ -100,6 +102,8 @@ class Training:
             What to validate on.
         as_estimator : callable, default=None
             Returns an estimator that predicts with a model, for scorers.
+        statistics : Statistics, default=None
+            What the model learns before there is a network, by default of `rows`.
 
         Returns
         -------
@@ -107,10 +111,10 @@ class Training:
         """
         settings, is_new = self.settings, model.network is None
         if is_new:
-            statistics = data.statistics(model, rows)
-            model.learn(statistics, settings, is_whole=self.n_epochs is not None)
+            self.statistics = statistics or data.statistics(model, rows)
+            model.learn(self.statistics, settings, is_whole=self.n_epochs is not None)
             rng = self.streams["weights"]
-            model = model.with_network(settings, statistics.sample, rng)
+            model = model.with_network(settings, self.statistics.sample, rng)
         else:
             model = model.copy()
         encoded = data.encode(model, rows)

@@ -51,15 +51,24 @@ def to_arrays(estimator):
     (4, 16)
     """
     check_is_fitted(estimator)
+    tree, kinds = {"skdnn": __version__}, estimator.kinds_
+    if kinds is None:
+        tree |= _predictor(estimator)
+    else:
+        tree["weights"] = estimator.kind_weights_
+        tree["kinds"] = {str(i): _predictor(kind) for i, kind in enumerate(kinds)}
+    return dict(_paths(tree))
+
+
+def _predictor(estimator):
+    """Return what predicts with members of one kind."""
     model = estimator._model
-    tree = {
-        "skdnn": __version__,
+    return {
         "dtype": model.network.params.dtype.name,
         "encoder": _encoder(model.encoder),
         "network": {str(i): _layer(ly) for i, ly in enumerate(model.network.layers)},
         "target": _target(model, is_classifier(estimator)),
     }
-    return dict(_paths(tree))
 
 
 def _paths(tree, path=""):

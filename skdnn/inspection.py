@@ -55,7 +55,9 @@ def integrated_gradients(estimator, X, *, baseline=None, target=None):
     Raises
     ------
     ValueError
-        If `target` is none of the classes or outputs.
+        If `target` is none of the classes or outputs; if members are of several kinds
+        (`portfolio`), with a loss of several quantiles, or of exclusive classes and a
+        sigmoid.
 
     Warns
     -----
@@ -83,6 +85,12 @@ def integrated_gradients(estimator, X, *, baseline=None, target=None):
     True
     """
     _check_estimator(estimator)
+    if estimator.kinds_ is not None:
+        of_kinds = [
+            integrated_gradients(kind, X, baseline=baseline, target=target)
+            for kind in _averaged_kinds(estimator)
+        ]
+        return np.tensordot(estimator.kind_weights_, of_kinds, axes=1)
     model = estimator._model
     paths = Paths(model, model.targets.position(target))
     X = model.encoder.validate(estimator, X, reset=False)
@@ -114,6 +122,19 @@ def _check_estimator(estimator):
             "rows that the steps before make: pipeline[-1], pipeline[:-1].transform(X)."
         )
     check_is_fitted(estimator)
+
+
+def _averaged_kinds(estimator):
+    """Return the kinds of members, if what they predict is averaged as it is."""
+    targets = estimator._model.targets
+    if targets.loss.levels is not None or targets.exclusive_sigmoids:
+        raise ValueError(
+            f"With loss={targets.loss!r}, the predictions of several kinds of members "
+            "are averaged before they are sorted, or made to add up to 1, so that "
+            "attributions are not the mean of theirs. Take one of kinds_, or fit with "
+            "portfolio=False."
+        )
+    return estimator.kinds_
 
 
 def _as_rows(baseline):

@@ -16,7 +16,8 @@ class LayerMonitor:
 
     After each epoch, 1000 of the rows that `fit` got, or all if there are fewer, go
     through a copy of the network. With early stopping this is the network with the best
-    weights so far: to see all epochs, set ``early_stopping=False``.
+    weights so far: to see all epochs, set ``early_stopping=False``. Kinds of members
+    (`portfolio`) follow one another.
 
     Callbacks need scikit-learn 1.9 or newer. One that is copied to another process, as
     in a search with `n_jobs`, brings nothing back.

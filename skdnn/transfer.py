@@ -31,8 +31,10 @@ class HiddenFeatures(DocLinkMixin, MetaEstimatorMixin, TransformerMixin, BaseEst
     Parameters
     ----------
     estimator : DNNClassifier, DNNRegressor or FrozenEstimator
-        The network. `fit` trains a clone of it; one that is trained already goes into a
-        :class:`~sklearn.frozen.FrozenEstimator`, and stays as it is.
+        The network. `fit` trains a clone of it, with members of one kind
+        (``portfolio=False``); one that is trained already goes into a
+        :class:`~sklearn.frozen.FrozenEstimator`, and stays as it is: of several kinds,
+        the hidden layers are those of the first.
 
     layer : int, default=-1
         Which hidden layer, as in a list of them: 0 is the first, -1 the last. Its
@@ -123,12 +125,14 @@ class HiddenFeatures(DocLinkMixin, MetaEstimatorMixin, TransformerMixin, BaseEst
         ValueError
             If the network has no such layer.
         """
-        network = _network(self.estimator)
+        network, estimator = _network(self.estimator), clone(self.estimator)
         if network is self.estimator:
             self._position(np.size(network.hidden_layer_dims))
+            # Those of others would be left out.
+            estimator.set_params(portfolio=False)
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        estimator = clone(self.estimator).fit(X, y, **fit_params)
+        estimator.fit(X, y, **fit_params)
         self._position(_network(estimator).network_.n_hidden)
         self.estimator_ = estimator
         return self
@@ -205,7 +209,7 @@ class HiddenFeatures(DocLinkMixin, MetaEstimatorMixin, TransformerMixin, BaseEst
     @property
     def _model(self):
         """The model whose raw predictions are the outputs of the hidden layer."""
-        model = _network(self.estimator_)._model
+        model = _network(self.estimator_)._first_model
         return model.up_to(self._position(model.network.n_hidden))
 
     def _of_estimator(self, name):

@@ -70,6 +70,20 @@ def test_tasks(task, recipe, tmp_path):
     assert_same(estimator, X, tmp_path)
 
 
+#: Three members of two kinds.
+KINDS = {"portfolio": [{}, {"activation": "relu"}], "n_members": 3}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_several_kinds(task, tmp_path):
+    """The page has the weighted mean of what they predict."""
+    make, data = TASKS[task]
+    X, y = data()
+    estimator = make(early_stopping=True, **KINDS).fit(X, y)
+    assert abs(estimator.kind_weights_ - 0.5).max() > 0.001
+    assert_same(estimator, X, tmp_path)
+
+
 @pytest.mark.parametrize("n_members", [1, 3])
 def test_quantiles(n_members, tmp_path):
     """They do not cross where the network has them the wrong way round."""
@@ -168,10 +182,10 @@ def test_every_name_is_in_the_page():
     X, y = multiclass()
     table = PAGE.read_text(encoding="utf-8").partition("| name |")[2]
     table = table.partition("\n\n")[0]
-    for params in {}, {"numeric_scaling": "quantile", "dtype": "float64"}:
+    for params in {}, {"numeric_scaling": "quantile", "dtype": "float64"}, KINDS:
         for name in to_arrays(classifier(**params).fit(X, y)):
             parts = [part for part in name.split("/") if not part.isdigit()]
-            if parts[0] != "network":
+            if "network" not in parts:
                 assert f"`{parts[-1]}`" in table or f"/{parts[-1]}`" in table, name
 
 

@@ -34,7 +34,7 @@ LEVELS = [
     {"skdnn._base"},
     {"skdnn._advice", "skdnn._attributions", "skdnn._fitted", "skdnn._persistence"},
     {"skdnn.dask._table"},
-    {"skdnn._trial", "skdnn.dask._training"},
+    {"skdnn._fitting", "skdnn._trial", "skdnn.dask._training"},
     {"skdnn._html", "skdnn._recipe", "skdnn._streamed", "skdnn._training"},
     {
         "skdnn._callbacks",
@@ -45,11 +45,11 @@ LEVELS = [
     },
     {"skdnn.dask._rounds", "skdnn.dask._shards"},
     {"skdnn._parts", "skdnn._validation"},
-    {"skdnn._calibration", "skdnn._data", "skdnn._model"},
+    {"skdnn._calibration", "skdnn._data", "skdnn._mixture", "skdnn._model"},
     {"skdnn._class_targets", "skdnn._number_targets", "skdnn.encoding"},
     {"skdnn._class_predictions", "skdnn._vocabulary"},
     {"skdnn._architecture", "skdnn._targets"},
-    {"skdnn._pretrained"},
+    {"skdnn._portfolio", "skdnn._pretrained"},
     {"skdnn._parameters", "skdnn._scoring", "skdnn._statistics"},
     {
         "skdnn._baseline",

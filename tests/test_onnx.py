@@ -137,6 +137,30 @@ def test_losses(name, n_members):
     assert_same(make(loss=loss, n_members=n_members).fit(X, y + 1), X)
 
 
+#: Three members of two kinds.
+KINDS = {"portfolio": [{}, {"activation": "relu"}], "n_members": 3}
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_of_several_kinds(name):
+    """Their weighted mean is that of predictions."""
+    make, loss = LOSSES[name]
+    X, y = multiclass()
+    model = make(loss=loss, early_stopping=True, **KINDS).fit(X, y + 1)
+    assert abs(model.kind_weights_ - 0.5).max() > 0.001
+    assert_same(model, X)
+
+
+def test_raw_scores_of_several_kinds():
+    """They are the decision function."""
+    X, y = multiclass()
+    model = classifier(**KINDS).fit(X, y)
+    out = run(skl2onnx.to_onnx(model, X, options={"raw_scores": True}), X)
+    expected = model.decision_function(X)
+    np.testing.assert_allclose(out["probabilities"], expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("n_members", [1, 3])
 @pytest.mark.parametrize("link", ["sigmoid", "softmax"])
 def test_raw_scores(link, n_members):

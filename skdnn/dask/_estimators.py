@@ -93,7 +93,7 @@ class DaskMixin:
                 held_out = table.beside(val)
             settings, model = run["settings"], table.model
             self._check_validation(
-                settings, model.targets, shards.n_trained, held_out, val
+                settings, model.targets, shards.n_trained, held_out is not None, val
             )
             refits = settings.refit and held_out is not None and val is None
             first_end, end_time = end_times(settings.max_time, started, refits)
@@ -227,6 +227,11 @@ class DaskMixin:
             raise ValueError(
                 "linear_share=True trains a linear model on all rows, and no worker "
                 "has them all. Set linear_share=False."
+            )
+        if is_on(self.portfolio):
+            raise ValueError(
+                f"portfolio={self.portfolio!r} trains kinds of members one after the "
+                "other, which a cluster does not. Set portfolio=False."
             )
         if is_lbfgs(self.optimizer):
             raise ValueError(

@@ -36,10 +36,8 @@ def lazily(estimator, X, finish, options):
 
 def _example(model, finish, options):
     """Return what predictions of no row look like."""
-    network = model.network
-    dtype = options.get("dtype", np.float64) or network.params.dtype
-    members = () if network.n_members is None else (network.n_members,)
-    raw = np.zeros((*members, 1, network.n_outputs), dtype)
+    dtype = options.get("dtype", np.float64) or model.encoder.dtype
+    raw = np.zeros(model.raw_shape, dtype)
     return getattr(model.targets, finish)(raw)[:0]
 
 

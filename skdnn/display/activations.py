@@ -92,7 +92,8 @@ class ActivationsDisplay:
         ----------
         estimator : DNNClassifier or DNNRegressor
             With ``early_stopping=False``, unless what it would keep is what is to be
-            seen: the best weights so far, after each epoch.
+            seen: the best weights so far, after each epoch. Its members are of one
+            kind here.
 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data.
@@ -117,7 +118,8 @@ class ActivationsDisplay:
         display : ActivationsDisplay
         """
         monitor = LayerMonitor()
-        clone(estimator).set_callbacks(monitor).fit(X, y, **(fit_params or {}))
+        watched = clone(estimator).set_params(portfolio=False).set_callbacks(monitor)
+        watched.fit(X, y, **(fit_params or {}))
         name = type(estimator).__name__ if name is None else name
         return cls.from_monitor(monitor, quantities=quantities, ax=ax, name=name)
 

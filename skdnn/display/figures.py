@@ -22,3 +22,14 @@ def begin(display, ax, **options):
         _, ax = plt.subplots(layout="constrained", **options)
     display.ax_, display.figure_ = ax, ax.figure
     return ax
+
+
+def name_of(estimator, name):
+    """Return what a title calls a fitted estimator: by default, what it is.
+
+    What is drawn of several kinds of members is the first.
+    """
+    if name is not None:
+        return name
+    name, kinds = type(estimator).__name__, estimator.kinds_
+    return name if kinds is None else f"{name} (first of {len(kinds)} kinds)"

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.display.figures import begin
+from skdnn.display.figures import begin, name_of
 
 #: What is drawn of a run beside its training loss, and how.
 STYLES = {
@@ -148,7 +148,7 @@ class LossCurveDisplay:
             best_iter=estimator.best_iter_ if validated else None,
             learning_rate=estimator.learning_rate_,
             learning_rate_curve=rates,
-            estimator_name=type(estimator).__name__ if name is None else name,
+            estimator_name=name_of(estimator, name),
         )
         return display.plot(ax=ax, plot_learning_rate=plot_learning_rate, **kwargs)
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn._summary import LayerSummary, summary
-from skdnn.display.figures import begin
+from skdnn.display.figures import begin, name_of
 
 #: Units that are drawn of a layer; of more, the first and the last few.
 DRAWN_UNITS = 9
@@ -99,7 +99,7 @@ class NetworkDisplay:
         display = cls(
             summary(estimator),
             n_members=estimator.network_.n_members or 1,
-            estimator_name=type(estimator).__name__ if name is None else name,
+            estimator_name=name_of(estimator, name),
         )
         return display.plot(ax=ax)
 

@@ -5,7 +5,7 @@ from math import ceil, prod, sqrt
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.display.figures import begin
+from skdnn.display.figures import begin, name_of
 from skdnn.nn.inputs import first_weights
 
 #: Longer names of columns are cut off.
@@ -132,7 +132,7 @@ class WeightsDisplay:
             weights,
             feature_names=names,
             image_shape=image_shape,
-            estimator_name=type(estimator).__name__ if name is None else name,
+            estimator_name=name_of(estimator, name),
         )
         return display.plot(ax=ax, unit=unit, max_shown=max_shown)
 

@@ -64,32 +64,37 @@ INVERSE_LINKS = {
 }
 
 
-def mean_of_members(values):
+def mean_of_members(values, weights=None):
     """Return the mean over the first axis, added up in its order.
 
     NumPy's own adds eight numbers at a time where there is one a member, so that a row
-    alone would have another mean than among others.
+    alone would have another mean than among others.  With `weights`, whose sum is 1, it
+    is ``sum_k(weights_k values_k)``.
     """
-    return reduce(np.add, values) / values.dtype.type(len(values))
+    if weights is None:
+        return reduce(np.add, values) / values.dtype.type(len(values))
+    weights = weights.astype(values.dtype)
+    return reduce(np.add, map(np.multiply, weights, values))
 
 
-def log_mean_exp(raw):
+def log_mean_exp(raw, weights=None):
     """Return ``log(mean_k(exp(raw_k)))``, over the first axis."""
     largest = raw.max(axis=0)
     # What overflowed stays infinite, and does not become NaN.
     largest[~np.isfinite(largest)] = 0
     with np.errstate(divide="ignore"):
-        return largest + np.log(mean_of_members(np.exp(raw - largest)))
+        return largest + np.log(mean_of_members(np.exp(raw - largest), weights))
 
 
-def logit_mean_sigmoid(raw):
+def logit_mean_sigmoid(raw, weights=None):
     """Return the logit of the mean probability, over the first axis."""
-    return log_mean_exp(log_expit(raw)) - log_mean_exp(log_expit(-raw))
+    above, below = (log_mean_exp(log_expit(z), weights) for z in (raw, -raw))
+    return above - below
 
 
-def log_mean_softmax(raw):
+def log_mean_softmax(raw, weights=None):
     """Return the logarithms of the mean probabilities, over the first axis."""
-    return log_mean_exp(log_softmax(raw, axis=-1))
+    return log_mean_exp(log_softmax(raw, axis=-1), weights)
 
 
 def log_mean_exp_slope(raw, slope):
@@ -113,8 +118,9 @@ def log_mean_softmax_slope(raw):
     return log_mean_exp_slope(log_p, raw - mean[..., None])
 
 
-#: name -> function that averages the predictions of members, from raw (n_members, n,
-#: n_outputs) to raw (n, n_outputs); on a logarithmic scale, where none underflows
+#: name -> function (raw, weights) that averages the predictions of members, from raw
+#: (n_members, n, n_outputs) to raw (n, n_outputs); on a logarithmic scale, where none
+#: underflows
 AVERAGES = {
     "identity": mean_of_members,
     "sigmoid": logit_mean_sigmoid,
@@ -243,18 +249,20 @@ class Loss(BaseEstimator):
         """
         return self
 
-    def average(self, raw):
+    def average(self, raw, weights=None):
         """Return raw predictions whose inverse link is the mean of the members'.
 
         Parameters
         ----------
         raw : ndarray of shape (n_members, n, n_outputs)
+        weights : ndarray of shape (n_members,), default=None
+            Of the members, with a sum of 1; None is that all count the same.
 
         Returns
         -------
         raw : ndarray of shape (n, n_outputs)
         """
-        return AVERAGES[self.link](raw)
+        return AVERAGES[self.link](raw, weights)
 
     def average_slope(self, raw):
         """Return the derivative of ``average(factor * raw)`` in `factor`, at 1."""

@@ -7,6 +7,7 @@ Needs skl2onnx and onnx: ``pip install "skdnn[onnx]"``.  Once this module is imp
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdnn._mixture import Mixture
 from skdnn.classifier import DNNClassifier
 from skdnn.encoding import TabularEncoder
 from skdnn.regressor import DNNRegressor
@@ -31,7 +32,14 @@ from skdnn.onnx._encoder import encode
 from skdnn.onnx._graph import Graph
 from skdnn.onnx._inputs import columns_of, input_types, rename_inputs
 from skdnn.onnx._network import hidden_units, raw_predictions
-from skdnn.onnx._targets import decisions, label_array, labels, numbers, probabilities
+from skdnn.onnx._targets import (
+    decisions,
+    label_array,
+    labels,
+    mixed,
+    numbers,
+    probabilities,
+)
 
 __all__ = ["to_onnx"]
 
@@ -164,16 +172,26 @@ def _tensors(graph, model, inputs, raw_scores=False, zipmap=None):
     columns = columns_of(graph, inputs, model.n_features_in_)
     if isinstance(model, TabularEncoder):
         return [encode(graph, model, columns)]
-    encoder, targets, _, network, temperature = model._model
-    raw = raw_predictions(graph, network, encode(graph, encoder, columns))
+    fitted = model._model
+    targets, rows = fitted.targets, encode(graph, fitted.encoder, columns)
     if isinstance(model, HiddenFeatures):
-        return [hidden_units(raw, network, model.members)]
-    raw = raw / temperature
+        raw = raw_predictions(graph, fitted.network, rows)
+        return [hidden_units(raw, fitted.network, model.members)]
+    raw = _raw_of_members(graph, fitted, rows)
     if isinstance(model, DNNRegressor):
-        return [numbers(graph, targets, raw, network.n_members)]
-    proba = probabilities(graph, targets, raw, network.n_members)
-    scores = decisions(graph, targets, raw, network.n_members) if raw_scores else proba
+        return [numbers(graph, targets, *raw)]
+    proba = probabilities(graph, targets, *raw)
+    scores = decisions(graph, targets, *raw) if raw_scores else proba
     return [labels(graph, targets, proba), scores]
+
+
+def _raw_of_members(graph, model, rows):
+    """Return raw predictions, and of how many members they are; None is one network."""
+    if isinstance(model, Mixture):
+        parts = [_raw_of_members(graph, part, rows) for part in model.models]
+        return mixed(graph, model.targets, parts, model.weights), None
+    raw = raw_predictions(graph, model.network, rows) / model.temperature
+    return raw, model.network.n_members
 
 
 def _alias(model_class):

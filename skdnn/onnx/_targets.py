@@ -1,7 +1,5 @@
 """From raw predictions to what a model predicts: `Targets` and a loss as a graph."""
 
-from math import log
-
 import numpy as np
 
 from skdnn.nn.losses import Loss
@@ -66,12 +64,29 @@ def _predictions(targets, raw, n_members):
     return predictions if n_members is None else predictions.mean(axis=0)
 
 
+def mixed(graph, targets, parts, weights):
+    """Return raw predictions whose inverse link is a weighted mean of that of others.
+
+    Parameters
+    ----------
+    parts : list of (raw, n_members)
+    weights : ndarray of shape (n_parts,)
+    """
+    raw = [_averaged(targets, *part) for part in parts]
+    side_by_side = graph.concat(raw).reshape(0, len(raw), targets.n_outputs)
+    return _mean(targets, side_by_side.transpose(1, 0, 2), weights)
+
+
 def _averaged(targets, raw, n_members):
     """Return what ``targets.averaged(raw)`` does."""
-    link = _link(targets.loss)
     if n_members is None:
         return raw
-    return AVERAGES[link](raw, n_members)
+    return _mean(targets, raw, np.full(n_members, 1 / n_members))
+
+
+def _mean(targets, raw, weights):
+    """Return what ``targets.loss.average(raw, weights)`` does."""
+    return AVERAGES[_link(targets.loss)](raw, weights[:, None, None])
 
 
 def _link(loss):
@@ -98,15 +113,27 @@ INVERSE_LINKS = {
 }
 
 
-def _logit_mean_sigmoid(raw, n_members):
-    above, below = (_log_sigmoid(x).log_sum_exp(axis=0) for x in (raw, -raw))
+def _mean_of_members(values, weights):
+    return (values * (len(weights) * weights)).mean(axis=0)
+
+
+def _log_mean_exp(raw, weights):
+    return (raw + np.log(weights)).log_sum_exp(axis=0)
+
+
+def _logit_mean_sigmoid(raw, weights):
+    above, below = (_log_mean_exp(_log_sigmoid(x), weights) for x in (raw, -raw))
     return above - below
 
 
-def _log_mean_softmax(raw, n_members):
-    log_p = raw.apply("LogSoftmax", axis=-1)
-    return log_p.log_sum_exp(axis=0) - log(n_members)
+def _log_mean_softmax(raw, weights):
+    return _log_mean_exp(raw.apply("LogSoftmax", axis=-1), weights)
 
 
-#: link of a classifier -> function (raw, n_members), that of ``skdnn/nn/losses.py``
-AVERAGES = {"sigmoid": _logit_mean_sigmoid, "softmax": _log_mean_softmax}
+#: link -> function (raw, weights), that of ``skdnn/nn/losses.py``
+AVERAGES = {
+    "identity": _mean_of_members,
+    "sigmoid": _logit_mean_sigmoid,
+    "softmax": _log_mean_softmax,
+    "exp": _log_mean_exp,
+}

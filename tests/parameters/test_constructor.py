@@ -99,6 +99,7 @@ CHANGES = {
     "target_scaling": ({}, False),
     "auxiliary_quantiles": ({}, True),
     "class_weight": ({}, "balanced"),
+    "portfolio": ({"n_members": 2}, [{}, {"dropout": 0.5}]),
     "linear_share": ({"early_stopping": True}, True),
     "temperature_scaling": ({"early_stopping": True}, True),
     "pretrained": ({}, PRETRAINED),
@@ -174,8 +175,8 @@ def test_fault_32_every_parameter_changes_something(make, name, capsys):
         est.fit(X, y).fit(X, y)
         printed = capsys.readouterr().out
         predicted = getattr(est, "predict_proba", est.predict)(far).tobytes()
-        network = parameters(est).tobytes(), est.validation_scores_
-        return network, predicted, printed != ""
+        networks = [parameters(kind).tobytes() for kind in est.kinds_ or [est]]
+        return networks, est.validation_scores_, predicted, printed != ""
 
     before = outcome()
     assert before == outcome()
