@@ -114,6 +114,9 @@ ALONE = {
 TRIED = {
     "four members": {"n_members": 4},
     "eight members": {"n_members": 8},
+    "sixteen members": {"n_members": 16},
+    "eight members of one kind": {"n_members": 8, "portfolio": False},
+    "sixteen members of one kind": {"n_members": 16, "portfolio": False},
     "eight members that share matrices": {
         "n_members": 8,
         "ensemble_weights": "shared",

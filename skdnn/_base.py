@@ -158,7 +158,7 @@ class BaseDNN(
         settings = self._resolve(data.n_columns, data.n_rows, goes_on, in_time)
         if stream is not None:
             # Which is read anew in each epoch of each training.
-            settings.portfolio = ALIKE
+            settings.portfolio = self._built_with["portfolio"] = ALIKE
         watched = val is not None or settings.early_stopping
         self._check_validation(settings, model.targets, data.n_rows, watched, val)
         job = Job(data, val, streams, tasks, started, progress)

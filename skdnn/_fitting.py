@@ -112,21 +112,17 @@ def _fit_kinds(estimator, model, settings, job):
     n_epochs = sum(settings.max_iter for settings in all_settings)
     job.tasks.begin_fit(n_epochs, estimator._attributes)
     trained, raw, held_out = [], [], None
-    for kind, own in zip(kinds, all_settings, strict=True):
-        now = perf_counter()
-        if own.max_time is not None:
-            left = job.started + settings.max_time - now
-            own.max_time = left / (len(kinds) - len(trained))
+    for position, kind in enumerate(kinds):
         # Copies, as each learns what encoding needs.
         new = Model(copy(model.encoder), copy(model.targets))
         try:
-            fitted, training = _fit_kind(kind, new, own, job._replace(started=now))
+            turn = position, len(kinds)
+            training = _fit_in_turn(kind, new, all_settings[position], job, *turn)
         except KeyboardInterrupt:
             if not trained:
                 raise
             warn("Training interrupted by user.")
             break
-        kind.__dict__ = fitted
         trained.append(kind)
         if not settings.refit:
             # They have read the same rows, and learned the same of them.
@@ -142,6 +138,25 @@ def _fit_kinds(estimator, model, settings, job):
     if raw:
         weights = choose_weights(trained[0]._model.targets.loss, raw, held_out)
     return _attributes(estimator, Mixture(trained, weights))
+
+
+def _fit_in_turn(kind, model, settings, job, position, n_kinds):
+    """Fit an estimator of one of several kinds, in its part of the time that is left.
+
+    Returns
+    -------
+    training : Training
+    """
+    now = perf_counter()
+    if settings.max_time is not None:
+        left = job.started + settings.max_time - now
+        settings.max_time = left / (n_kinds - position)
+    if settings.verbose:
+        print(f"kind {position + 1} of {n_kinds}, n_members={settings.n_members}")
+    kind.__dict__, training = _fit_kind(
+        kind, model, settings, job._replace(started=now)
+    )
+    return training
 
 
 def _attributes(estimator, mixture):

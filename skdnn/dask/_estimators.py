@@ -12,6 +12,7 @@ from skdnn._data import check_validation_arguments
 from skdnn._model import Model
 from skdnn._parameters import check_going_on, check_together, is_lbfgs, is_on
 from skdnn._persistence import without_transient
+from skdnn._portfolio import ALIKE
 from skdnn._recipe import resolve
 from skdnn._scoring import check_sees_predictions
 from skdnn._sklearn_compat import Interval, StrOptions
@@ -168,6 +169,7 @@ class DaskMixin:
         settings = self._resolve(self.n_features_in_, n_rows, goes_on)
         # A linear model is for rows so few that they need no cluster.
         settings.linear_share = self._built_with["linear_share"] = False
+        settings.portfolio = self._built_with["portfolio"] = ALIKE
         progress = deepcopy(self._progress) if goes_on else None
         streams = random_streams(self.random_state, progress)
         splits = is_whole and validation[0] is None and settings.early_stopping
@@ -270,8 +272,8 @@ class DaskDNNClassifier(DaskMixin, DNNClassifier):
 
     Rows that are equal are joined where they are on one worker. No more than 131,072
     rows are held out for early stopping. `refit` reads the collections once more.
-    `linear_share`, ``optimizer="lbfgs"`` and scorers that look at `X` are not there on
-    a cluster.
+    `linear_share`, `portfolio`, ``optimizer="lbfgs"`` and scorers that look at `X` are
+    not there on a cluster.
 
     Parameters
     ----------
@@ -331,8 +333,8 @@ class DaskDNNRegressor(DaskMixin, DNNRegressor):
 
     Rows that are equal are joined where they are on one worker. No more than 131,072
     rows are held out for early stopping. `refit` reads the collections once more.
-    `linear_share`, ``optimizer="lbfgs"`` and scorers that look at `X` are not there on
-    a cluster.
+    `linear_share`, `portfolio`, ``optimizer="lbfgs"`` and scorers that look at `X` are
+    not there on a cluster.
 
     Parameters
     ----------

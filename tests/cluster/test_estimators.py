@@ -314,6 +314,8 @@ def test_no_client():
     [
         ({"optimizer": "lbfgs", "solver": "bgd"}, "gradient of all rows"),
         ({"linear_share": True}, "linear_share=True trains a linear model"),
+        ({"portfolio": True}, "portfolio=True trains kinds of members"),
+        ({"portfolio": [{}]}, "trains kinds of members one after the other"),
         ({"scoring": lambda estimator, X, y: 0.0}, "sees predictions"),
         ({"parallel": "members", "n_members": 1}, "several.* got n_members=1"),
         (

@@ -378,6 +378,8 @@ def test_a_stream_has_one_kind():
     stream = Stream([pd.DataFrame(X).add_prefix("x").assign(y=y)])
     clf = classifier(n_members=8, max_iter=1)
     assert clf.fit(stream, "y").kinds_ is None
+    assert clf.set_params(warm_start=True).fit(X, y).kinds_ is None
+    clf.set_params(warm_start=False)
     with pytest.raises(ValueError, match="portfolio=True needs all rows in memory"):
         clone(clf).set_params(portfolio=True).fit(stream, "y")
 

@@ -25,6 +25,18 @@ def test_verbose_prints_a_line_an_epoch(make, early_stopping, capsys):
 
 
 @both
+def test_verbose_tells_kinds_apart(make, capsys):
+    """There is a line before the epochs of each kind of members."""
+    make(portfolio=[{}, {"alpha": 1.0}], n_members=3, verbose=True, max_iter=1).fit(
+        *binary()
+    )
+    first, epoch, second, again = capsys.readouterr().out.splitlines()
+    assert [first, second] == ["kind 1 of 2, n_members=2", "kind 2 of 2, n_members=1"]
+    assert epoch.startswith("epoch    1")
+    assert again.startswith("epoch    1")
+
+
+@both
 @pytest.mark.parametrize("verbose", [False, 0])
 def test_verbose_false_prints_nothing(make, verbose, capsys):
     """Without `verbose`, nothing is printed."""
