@@ -17,7 +17,13 @@ from skdnn._data import (
     check_validation_arguments,
 )
 from skdnn._fitted import FittedMixin
-from skdnn._fitting import Job, check_parameters, fit_epoch_of_kinds, fit_job
+from skdnn._fitting import (
+    Job,
+    check_parameters,
+    check_same_kinds,
+    fit_epoch_of_kinds,
+    fit_job,
+)
 from skdnn._model import Model
 from skdnn._parameters import (
     CONSTRAINTS,
@@ -25,7 +31,6 @@ from skdnn._parameters import (
     REMEMBERED,
     check_going_on,
     check_together,
-    is_lbfgs,
     is_on,
     warn_of_no_effect,
 )
@@ -161,7 +166,7 @@ class BaseDNN(
             settings.portfolio = self._built_with["portfolio"] = ALIKE
         watched = val is not None or settings.early_stopping
         self._check_validation(settings, model.targets, data.n_rows, watched, val)
-        job = Job(data, val, streams, tasks, started, progress)
+        job = Job(data, val, streams, tasks, started, settings.max_time, progress)
         self.__dict__ = fit_job(self, model, settings, job)
 
     def _check_validation(self, settings, targets, n_rows, watched, val):
@@ -207,7 +212,9 @@ class BaseDNN(
     def _refuse_for_parts(self, goes_on):
         """Raise an error for what needs all the data, which `partial_fit` has not."""
         reasons = {"early_stopping": "it never sees all the data"}
-        if not goes_on:
+        if goes_on:
+            check_same_kinds(self)
+        else:
             reasons["linear_share"] = reasons["early_stopping"]
             reasons["auxiliary_quantiles"] = "training is yet to go on"
             reasons["portfolio"] = "training goes on with one network alone"
@@ -262,7 +269,9 @@ class BaseDNN(
             if members_in_time is not None and leaves_members_open(
                 vars(self), settings
             ):
-                params = vars(self) | {"n_members": members_in_time(settings)}
+                # Of the kinds that are asked for, none is left out.
+                n_members = max(members_in_time(settings), len(settings.portfolio))
+                params = vars(self) | {"n_members": n_members}
                 settings = resolve(params, n_columns, n_rows, is_classifier(self))
             self._built_with = {
                 name: clone(getattr(settings, name), safe=False)
@@ -286,10 +295,3 @@ class BaseDNN(
 
     def __setstate__(self, state):
         super().__setstate__(unpack(state, type(self)))
-
-
-def optimizer_takes_steps(estimator):
-    """Whether the optimizer can train on a part of the data at a time."""
-    if is_lbfgs(estimator.optimizer):
-        raise AttributeError("partial_fit is not available with optimizer='lbfgs'.")
-    return True

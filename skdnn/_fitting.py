@@ -5,13 +5,21 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from skdnn._callbacks import FitTasks
 from skdnn._data import Data, HeldOut
 from skdnn._mixture import Mixture, choose_weights, held_out_predictions
 from skdnn._model import Model, Statistics
-from skdnn._parameters import check_going_on, check_together, comparable
-from skdnn._portfolio import check_portfolio, members_of
+from skdnn._parameters import (
+    check_going_on,
+    check_together,
+    comparable,
+    is_auto,
+    is_lbfgs,
+)
+from skdnn._portfolio import ALIKE, check_portfolio, members_of
+from skdnn._recipe import resolve
 from skdnn._streamed import StreamedData
 from skdnn._training import Training, end_times, refit
 from skdnn._warnings import warn
@@ -30,6 +38,8 @@ class Job(NamedTuple):
     tasks : FitTasks
     started : float
         When it was called, as of `time.perf_counter`.
+    max_time : float or None
+        Seconds that it may take.
     progress : dict, default=None
         That of the fit to go on from.
     statistics : Statistics, default=None
@@ -41,6 +51,7 @@ class Job(NamedTuple):
     streams: dict
     tasks: FitTasks
     started: float
+    max_time: float | None
     progress: dict | None = None
     statistics: Statistics | None = None
 
@@ -63,7 +74,7 @@ def fit_job(estimator, model, settings, job):
     attributes : dict
         All that the estimator then has.
     """
-    if len(settings.portfolio) > 1:
+    if settings.portfolio != ALIKE:
         return _fit_kinds(estimator, model, settings, job)
     job.tasks.begin_fit(settings.max_iter, estimator._attributes)
     attributes, _ = _fit_kind(estimator, model, settings, job)
@@ -86,7 +97,7 @@ def _fit_kind(estimator, model, settings, job):
         rng = deepcopy(streams["split"])
         rows, held_out = data.split(model, settings, rng)
     refits = settings.refit and held_out is not None and job.val is None
-    first_end, end_time = end_times(settings.max_time, job.started, refits)
+    first_end, end_time = end_times(job.max_time, job.started, refits)
     n_epochs = settings.max_iter
     training = Training(
         settings, streams, n_epochs, n_epochs, first_end, job.tasks, job.progress
@@ -112,32 +123,37 @@ def _fit_kinds(estimator, model, settings, job):
     n_epochs = sum(settings.max_iter for settings in all_settings)
     job.tasks.begin_fit(n_epochs, estimator._attributes)
     trained, raw, held_out = [], [], None
-    for position, kind in enumerate(kinds):
-        # Copies, as each learns what encoding needs.
-        new = Model(copy(model.encoder), copy(model.targets))
-        try:
+    try:
+        for position, kind in enumerate(kinds):
             turn = position, len(kinds)
-            training = _fit_in_turn(kind, new, all_settings[position], job, *turn)
-        except KeyboardInterrupt:
-            if not trained:
-                raise
-            warn("Training interrupted by user.")
-            break
-        trained.append(kind)
-        if not settings.refit:
-            # They have read the same rows, and learned the same of them.
-            encoder = trained[0]._model.encoder
-            kind._model = kind._model._replace(encoder=encoder)
-        job = job._replace(statistics=training.statistics)
-        if training.rule.validate is not None:
-            held_out = training.rule.validate.held_out
-            raw.append(held_out_predictions(training.model(), held_out))
-        if training.interrupted or training.stopped:
-            break
-    weights = np.full(len(trained), 1 / len(trained))
-    if raw:
-        weights = choose_weights(trained[0]._model.targets.loss, raw, held_out)
-    return _attributes(estimator, Mixture(trained, weights))
+            training = _fit_in_turn(kind, model, all_settings[position], job, *turn)
+            ended = training.interrupted or training.stopped
+            if ended and trained and training.rule.validate is None:
+                # Nothing says what a kind is worth that was not trained to its end.
+                break
+            trained.append(kind)
+            job = job._replace(statistics=training.statistics)
+            if training.rule.validate is not None:
+                held_out = training.rule.validate.held_out
+                raw.append(held_out_predictions(training.model(), held_out))
+            if ended:
+                break
+    except KeyboardInterrupt:
+        if not trained:
+            raise
+        warn("Training interrupted by user.")
+    weights = _weights(trained, raw, held_out)
+    return _attributes(estimator, Mixture(_sharing(trained, settings), weights))
+
+
+def _weights(kinds, raw, held_out):
+    """Return what each kind counts; as much as the others, if nothing says so."""
+    try:
+        if raw and len(raw) == len(kinds):
+            return choose_weights(kinds[0]._model.targets.loss, raw, held_out)
+    except KeyboardInterrupt:
+        warn("Training interrupted by user.")
+    return np.full(len(kinds), 1 / len(kinds))
 
 
 def _fit_in_turn(kind, model, settings, job, position, n_kinds):
@@ -148,15 +164,26 @@ def _fit_in_turn(kind, model, settings, job, position, n_kinds):
     training : Training
     """
     now = perf_counter()
-    if settings.max_time is not None:
-        left = job.started + settings.max_time - now
-        settings.max_time = left / (n_kinds - position)
+    if job.max_time is not None:
+        left = job.started + job.max_time - now
+        job = job._replace(max_time=left / (n_kinds - position))
     if settings.verbose:
         print(f"kind {position + 1} of {n_kinds}, n_members={settings.n_members}")
-    kind.__dict__, training = _fit_kind(
-        kind, model, settings, job._replace(started=now)
-    )
+    # Copies, as each learns what encoding needs.
+    model = Model(copy(model.encoder), copy(model.targets))
+    job = job._replace(started=now)
+    kind.__dict__, training = _fit_kind(kind, model, settings, job)
     return training
+
+
+def _sharing(kinds, settings):
+    """Return estimators that have in memory once what all have learned."""
+    for kind in kinds:
+        kind._model.encoder.forget()
+        if not settings.refit:
+            # They have read the same rows, and learned the same of them.
+            kind._model = kind._model._replace(encoder=kinds[0]._model.encoder)
+    return kinds
 
 
 def _attributes(estimator, mixture):
@@ -184,15 +211,8 @@ def fit_epoch_of_kinds(estimator, train, classes):
     """
     before = estimator._built_with
     check_going_on(vars(estimator), before, estimator._fixed)
-    settings = estimator._resolve(estimator.n_features_in_, None, goes_on=True)
-    if comparable(vars(settings), "portfolio") != comparable(before, "portfolio"):
-        raise ValueError(
-            f"portfolio was {before['portfolio']!r} when training began and is now "
-            f"{settings.portfolio!r}: partial_fit can't change it. Train a clone "
-            "instead."
-        )
     kinds = []
-    for changes, trained in zip(settings.portfolio, estimator.kinds_, strict=False):
+    for changes, trained in zip(before["portfolio"], estimator.kinds_, strict=False):
         alike = {"recipe": trained.recipe, "n_members": trained.n_members}
         kind = _changed(estimator, alike | changes)
         # With what it has learned, but for what its parameters are now.
@@ -216,11 +236,11 @@ def _kinds(estimator, settings):
 
 def _changed(estimator, changes):
     """Return an estimator with the same columns, but for some parameters."""
-    columns = "n_features_in_", "feature_names_in_"
+    kept = "n_features_in_", "feature_names_in_", "_metadata_request"
     own = {
         name: value
         for name, value in vars(estimator).items()
-        if name in columns or (not name.startswith("_") and not name.endswith("_"))
+        if name in kept or (not name.startswith("_") and not name.endswith("_"))
     }
     changed = object.__new__(type(estimator))
     changed.__dict__ = own | changes | {"portfolio": False}
@@ -241,3 +261,32 @@ def check_parameters(estimator):
             kind = _changed(estimator, changes)
             kind._validate_params()
             check_together(vars(kind))
+
+
+def check_same_kinds(estimator):
+    """Raise an error for other kinds of members than training began with.
+
+    Parameters
+    ----------
+    estimator : BaseDNN
+        A fitted one.
+    """
+    if is_auto(estimator.portfolio):
+        return
+    before = estimator._built_with
+    params = vars(estimator) | {"n_members": before["n_members"]}
+    n_columns = estimator.n_features_in_
+    now = vars(resolve(params, n_columns, None, is_classifier(estimator)))
+    if comparable(now, "portfolio") != comparable(before, "portfolio"):
+        raise ValueError(
+            f"portfolio was {before['portfolio']!r} when training began and is now "
+            f"{now['portfolio']!r}: partial_fit can't change it. Train a clone instead."
+        )
+
+
+def optimizer_takes_steps(estimator):
+    """Whether the optimizer can train on a part of the data at a time."""
+    kinds = getattr(estimator, "kinds_", None) or ()
+    if any(is_lbfgs(each.optimizer) for each in (estimator, *kinds)):
+        raise AttributeError("partial_fit is not available with optimizer='lbfgs'.")
+    return True

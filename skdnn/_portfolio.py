@@ -13,7 +13,7 @@ PORTFOLIO = (
 )
 
 #: Members of one kind, the estimator as it is.
-ALIKE = ({},)
+ALIKE = [{}]
 
 #: With fewer members, or rows, as many of one kind are as good: the mean of one or two
 #: of a kind is rough, and so is what few rows say that it is worth.

@@ -355,6 +355,7 @@ def refit(first, run, end_time, make=Training):
         )
         second.linear_share = first.linear_share
         trouble = _run_again(second, model, run)
+        first.interrupted |= second.interrupted
     if trouble is not None:
         warn(f"The refit {trouble}: the network from before it is kept.")
         return None

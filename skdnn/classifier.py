@@ -5,8 +5,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn._base import BaseDNN, optimizer_takes_steps
+from skdnn._base import BaseDNN
 from skdnn._class_targets import ClassTargets
+from skdnn._fitting import optimizer_takes_steps
 from skdnn._sklearn_compat import StrOptions, _fit_context
 from skdnn.nn.losses import CLASSIFIER_LOSSES, Loss
 from skdnn.streaming import named_columns
@@ -220,15 +221,16 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Kinds of members. Each dict says in what a kind differs from the estimator as
         it is, as ``{"dropout": 0.0}``, and ``{}`` is the estimator as it is. Members
         are shared out among the kinds, with one more for the first where they can't be
-        as many. Kinds are trained one after the other, and the rows that are held out
-        choose by the loss what each counts in the mean (convex weights, drawn to equal
-        ones; equal ones where no rows are held out). True is a portfolio that helps
-        many tables: with and without dropout, with the embedding of numbers of the
-        tuned recipe and with a periodic one; kinds that would change what was set by
-        hand are left out. `"auto"` is True for 8 members and 2000 rows or more in the
-        tuned recipe, with early stopping and rows in memory, without `warm_start`,
-        `pretrained` and shared `ensemble_weights`. False is members of one kind.
-        `partial_fit` trains each kind on, and leaves its weight as it is.
+        as many; with fewer members than kinds, the last kinds are left out. Kinds are
+        trained one after the other, and the rows that are held out choose by the loss
+        what each counts in the mean (convex weights, drawn to equal ones; equal ones
+        where no rows are held out). True is a portfolio that helps many tables: with
+        and without dropout, with the embedding of numbers of the tuned recipe and with
+        a periodic one; kinds that would change what was set by hand are left out.
+        `"auto"` is True for 8 members and 2000 rows or more in the tuned recipe, with
+        early stopping and rows in memory, without `warm_start`, `pretrained` and shared
+        `ensemble_weights`. False is members of one kind. `partial_fit` trains each kind
+        on, and leaves its weight as it is.
 
     linear_share : bool or "auto", default="auto"
         Whether a linear model of the columns, trained when the network has been, has a
@@ -321,7 +323,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     kinds_ : list of estimators, or None
         One for each kind of members (see `portfolio`), fitted, with its parameters and
-        all these attributes of its own; None if there is one kind. What this estimator
+        all these attributes of its own; None if members are alike. What this estimator
         has of one network (`network_`, `coefs_`, `intercepts_`, `n_layers_`,
         `temperature_`, `linear_share_`), and what it tells of training, is that of the
         first, which is the estimator as it is.

@@ -118,7 +118,8 @@ def _mean_of_members(values, weights):
 
 
 def _log_mean_exp(raw, weights):
-    return (raw + np.log(weights)).log_sum_exp(axis=0)
+    with np.errstate(divide="ignore"):
+        return (raw + np.log(weights)).log_sum_exp(axis=0)
 
 
 def _logit_mean_sigmoid(raw, weights):

@@ -147,6 +147,19 @@ def test_one_kind_is_none_of_several():
         assert clf.kind_weights_ is None
 
 
+def test_a_portfolio_of_one_kind_is_that_kind():
+    """It differs from the estimator, as one of several would."""
+    X, y = regression()
+    reg = regressor(portfolio=[{"hidden_layer_dims": (), "activation": "relu"}])
+    reg.fit(X, y)
+    assert [w.shape for w in reg.kinds_[0].coefs_] == [(2, 20, 1)]
+    assert_array_equal(reg.kind_weights_, 1.0)
+    assert_array_equal(reg.predict(X), reg.kinds_[0].predict(X))
+    first = clone(reg).set_params(portfolio=[{"alpha": 1e6}, {}], n_members=1)
+    alone = regressor(alpha=1e6, n_members=1).fit(X, y)
+    assert_array_equal(first.fit(X, y).predict(X), alone.predict(X))
+
+
 def test_members_of_kinds():
     """They differ by one at most; no more kinds than members."""
     kinds = [{}] * 4
@@ -375,7 +388,8 @@ def test_the_portfolio_of_true():
 def test_a_stream_has_one_kind():
     """It is read once an epoch; what is asked for is refused."""
     X, y = binary(FEWEST_ROWS)
-    stream = Stream([pd.DataFrame(X).add_prefix("x").assign(y=y)])
+    X = pd.DataFrame(X).add_prefix("x")
+    stream = Stream([X.assign(y=y)])
     clf = classifier(n_members=8, max_iter=1)
     assert clf.fit(stream, "y").kinds_ is None
     assert clf.set_params(warm_start=True).fit(X, y).kinds_ is None
@@ -467,6 +481,29 @@ def test_partial_fit_has_the_parameters_of_now():
     est.set_params(portfolio="auto", n_members=4)
     with pytest.raises(ValueError, match="n_members was 3"):
         est.partial_fit(X, y)
+
+
+def test_partial_fit_goes_on_with_true():
+    """The portfolio is what it was; one that is new is refused."""
+    X, y = binary()
+    clf = classifier(portfolio=True, n_members=4).fit(X, y)
+    assert len(clf.partial_fit(X, y).kinds_) == 4
+    with pytest.raises(ValueError, match=r"portfolio was .* is now"):
+        clf.set_params(portfolio=KINDS).partial_fit(X, y)
+    alike = classifier(portfolio=False).fit(X, y)
+    for portfolio in True, KINDS:
+        with pytest.raises(ValueError, match=r"portfolio was .* is now"):
+            alike.set_params(portfolio=portfolio).partial_fit(X, y)
+    alike.set_params(portfolio="auto").partial_fit(X, y)
+
+
+def test_partial_fit_is_not_there_with_a_kind_of_lbfgs():
+    """As without kinds, where the optimizer is that."""
+    X, y = binary()
+    kinds = [{}, {"optimizer": "lbfgs"}]
+    clf = classifier(portfolio=kinds, solver="bgd", optimizer="adam").fit(X, y)
+    assert not hasattr(clf, "partial_fit")
+    assert hasattr(clf.kinds_[0], "partial_fit")
 
 
 def test_partial_fit_that_fails_leaves_all_as_it_was():
@@ -620,6 +657,21 @@ def test_time_is_shared(monkeypatch):
     assert ends == [(100.0, 100.0), (150.0, 100.0), (300.0, 100.0)]
 
 
+def test_time_leaves_no_kind_out():
+    """Of those that are given."""
+    kinds = [{}, {"dropout": 0.0}, {"alpha": 1.0}]
+    clf = DNNClassifier((4,), portfolio=kinds, max_time=1e-9, random_state=0)
+    clf.fit(*binary())
+    assert [kind.n_members for kind in clf.kinds_] == [1, 1, 1]
+
+
+def test_a_refit_without_time_says_what_was_set():
+    """Not what a kind has of it."""
+    clf = classifier(**TWO | {"max_time": 1e-9}, refit=True)
+    with pytest.warns(UserWarning, match=r"has no time \(max_time=1e-09\)"):
+        clf.fit(*binary())
+
+
 def test_scorers_see_each_kind_alone():
     """As it is in training."""
     seen = []
@@ -644,20 +696,61 @@ class Stopping(SGD):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(("stop_at", "n_kinds"), [(1, 1), (20, 2)])
-@pytest.mark.usefixtures("one_at_a_time")
-def test_an_interrupt_keeps_what_was_trained(stop_at, n_kinds, monkeypatch):
-    """The kinds before, and one that has had an epoch."""
+@pytest.fixture
+def stopping(monkeypatch, one_at_a_time):
+    """Return what sets the step at which a kind is interrupted, of thirty."""
     monkeypatch.setattr(Stopping, "n_steps", 0)
-    monkeypatch.setattr(Stopping, "stop_at", stop_at)
+    return lambda step: monkeypatch.setattr(Stopping, "stop_at", step)
+
+
+#: The second is interrupted.
+INTERRUPTED = {
+    "portfolio": [{}, {"optimizer": Stopping()}, {"dropout": 0.0}],
+    "n_members": 3,
+    "batch_size": 30,
+}
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "early_stopping", "n_kinds"),
+    [(1, True, 1), (20, True, 2), (20, False, 1)],
+)
+def test_an_interrupt_keeps_what_was_trained(
+    stop_at, early_stopping, n_kinds, stopping
+):
+    """The kinds before, and one that has had an epoch, if rows say what it is worth."""
+    stopping(stop_at)
     X, y = binary()
-    kinds = [{}, {"optimizer": Stopping()}, {"dropout": 0.0}]
-    clf = classifier(portfolio=kinds, n_members=3, batch_size=30)
+    clf = classifier(**INTERRUPTED, early_stopping=early_stopping)
     with pytest.warns(UserWarning, match="interrupted by user"):
         clf.fit(X, y)
     assert len(clf.kinds_) == n_kinds
     assert_allclose(clf.kind_weights_.sum(), 1)
     assert clf.predict(X).shape == y.shape
+
+
+def test_an_interrupt_of_a_refit_ends_all(stopping):
+    """The kind is kept as it was before, and no other is trained."""
+    stopping(45)
+    clf = classifier(**INTERRUPTED, early_stopping=True, refit=True)
+    with pytest.warns(UserWarning, match="refit was interrupted by user"):
+        clf.fit(*binary())
+    assert len(clf.kinds_) == 2
+
+
+@pytest.mark.parametrize("name", ["choose_weights", "held_out_predictions"])
+def test_an_interrupt_at_the_end_keeps_all(name, monkeypatch):
+    """Kinds count the same then."""
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_fitting, name, interrupt)
+    clf = classifier(**TWO)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        clf.fit(*binary())
+    n_kinds = {"choose_weights": 2, "held_out_predictions": 1}[name]
+    assert_array_equal(clf.kind_weights_, np.full(n_kinds, 1 / n_kinds))
 
 
 @pytest.mark.parametrize("weight", [None, "some"])
