@@ -3,9 +3,9 @@
     python benchmarks/max_time.py [--times 1 3 10]
 
 For each table and time in seconds, one line: how long the fit took, its members and
-epochs, error (1 - accuracy, or root mean squared error over the target's deviation) and
-log loss on the other rows. The last two lines are the fit without `max_time`, and
-HistGradientBoosting's.
+epochs (of several kinds, those of the first), error (1 - accuracy, or root mean squared
+error over the target's deviation) and log loss on the other rows. The last two lines
+are the fit without `max_time`, and HistGradientBoosting's.
 """
 
 import argparse
@@ -36,8 +36,11 @@ def line(label, est, train, test, is_regression):
             "error": 1 - values["accuracy"],
             "log loss": values["log_loss"],
         }
-    network = getattr(est, "network_", None)
-    size = "" if network is None else f"{network.n_members or 1} x {est.n_iter_}"
+    size = ""
+    if isinstance(est, DNNClassifier | DNNRegressor):
+        kinds = est.kinds_ or [est]
+        n_members = sum(kind.network_.n_members or 1 for kind in kinds)
+        size = f"{n_members} x {est.n_iter_}"
     scores = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
     print(f"{label!s:>10} {seconds:7.1f} s {size:>8}  {scores}", flush=True)
 
