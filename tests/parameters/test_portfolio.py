@@ -305,6 +305,27 @@ def test_weights_know_a_kind_that_is_of_no_use():
 
 
 @tasks
+def test_each_member_predicts_the_rows_that_it_holds_out(task, monkeypatch):
+    """Those of others it has learned from; the temperature is in it."""
+    seen, predictions = [], _fitting.held_out_predictions
+
+    def spy(model, held_out):
+        seen.append((model, held_out, predictions(model, held_out)))
+        return seen[-1][-1]
+
+    monkeypatch.setattr(_fitting, "held_out_predictions", spy)
+    fitted(task)
+    (model, held_out, raw), _ = seen
+    halves = np.split(held_out.X, 2)
+    of_members = [
+        model.member(i).network.predict(half) for i, half in enumerate(halves)
+    ]
+    expected = np.concatenate(of_members).astype(float) / model.temperature
+    assert_allclose(raw, expected, rtol=1e-6)
+    assert (model.temperature == 1) == (task in ("regression", "multioutput"))
+
+
+@tasks
 def test_rows_held_out_do_not_lose_by_weights(task):
     """On validation data, the loss is no higher than that of equal weights."""
     make, data = TASKS[task]
@@ -406,6 +427,7 @@ def test_a_stream_has_one_kind():
         ({"portfolio": [{"loss": "log_loss"}]}, "'loss' of their own; they may differ"),
         ({"portfolio": [{"auxiliary_quantiles": True}]}, "'auxiliary_quantiles' of"),
         ({"portfolio": [{}, {"dropout": 2}]}, "dropout"),
+        ({"portfolio": [{}, {"batch_size": 0}]}, "'batch_size' parameter"),
         ({"portfolio": [{"dropout": (0.1, 0.2)}]}, "dropout has 2 entries"),
         ({"portfolio": [{}, {"optimizer": "lbfgs"}]}, "needs solver='bgd'"),
         ({"portfolio": [{"optimizer": AdamW(beta_2=3)}]}, "beta_2"),
@@ -736,6 +758,9 @@ def test_an_interrupt_of_a_refit_ends_all(stopping):
     with pytest.warns(UserWarning, match="refit was interrupted by user"):
         clf.fit(*binary())
     assert len(clf.kinds_) == 2
+    # Of all rows, and of those that were not held out.
+    first, second = (kind.encoder_.median_ for kind in clf.kinds_)
+    assert not np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("name", ["choose_weights", "held_out_predictions"])
