@@ -117,6 +117,8 @@ def choose_weights(loss, raw, held_out):
 
     def objective(logits):
         mean = np.average(losses(softmax(logits)), weights=counts)
-        return held_out.n_rows * mean / deviation - PRIOR * log_softmax(logits).mean()
+        return (
+            held_out.n_effective * mean / deviation - PRIOR * log_softmax(logits).mean()
+        )
 
     return softmax(minimize(objective, np.zeros(n_kinds), method="L-BFGS-B").x)

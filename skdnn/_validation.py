@@ -42,6 +42,9 @@ class ValidationRows(NamedTuple):
     weight : ndarray of shape (n, 1), or None
     n_rows : float
         How many they stand for.
+    n_effective : float
+        How many that count the same tell as much as they do: fewer, where weights of
+        classes make some count more (Kish, 1965).
     n_members : int or None
         Into as many parts of equal length they fall, one for each member; None is that
         all members predict all rows.
@@ -51,6 +54,7 @@ class ValidationRows(NamedTuple):
     y: np.ndarray
     weight: np.ndarray | None
     n_rows: float
+    n_effective: float
     n_members: int | None
 
     def own(self, raw):
@@ -86,6 +90,7 @@ class Validator:
         parts, positions = held_out
         if positions is None:
             (data,) = parts
+            rows = data.rows
             (self._X, self._y, self._weight), total = model.batch(data, data.rows)
             self._positions = np.arange(len(self._y))
             self._models = [model]
@@ -99,6 +104,8 @@ class Validator:
             self._models = [model.member(i) for i in range(len(parts))]
         # As in `canonical_rows`, weights below one are no numbers of rows.
         self._n_rows = max(len(self._y), total)
+        n_rows = len(self._y)
+        self._n_effective = _n_effective(n_rows, self._weight, rows.weight)
         self._scorers = []
         if settings.scoring != "loss":
             self._scorers = [
@@ -126,7 +133,8 @@ class Validator:
         """The validation rows, as `ValidationRows`."""
         n_members = len(self._models) if len(self._models) > 1 else None
         X = self._X[self._positions]
-        return ValidationRows(X, self._y, self._weight, self._n_rows, n_members)
+        numbers = self._n_rows, self._n_effective
+        return ValidationRows(X, self._y, self._weight, *numbers, n_members)
 
     def _loss(self, workers):
         """Return the loss, and the temperature that it has it with."""
@@ -144,6 +152,17 @@ class Validator:
                 copy_member(member.network, self.model.network, index)
         networks = [model.network for model in self._models]
         return raw_predictions(networks, self._X, self._positions, workers)
+
+
+def _n_effective(n, weight, counts):
+    """Return `ValidationRows.n_effective` of `n` rows, each as often as it counts."""
+    counts = np.ones(n) if counts is None else counts
+    # As in `canonical_rows`, weights below one are no numbers of rows.
+    n_rows = max(n, counts.sum())
+    if weight is None:
+        return n_rows
+    weight = weight[:, 0].astype(np.float64)
+    return n_rows * weight.sum() ** 2 / (counts.sum() * (weight**2 / counts).sum())
 
 
 def raw_predictions(networks, X, positions, workers):

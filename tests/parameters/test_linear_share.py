@@ -161,7 +161,7 @@ def test_share_and_strength_have_the_smallest_loss():
 def test_members_choose_by_the_rows_that_they_hold_out():
     """Of all members' predictions of all these rows, each has its own part."""
     raw = np.arange(2 * 6 * 1.0).reshape(2, 6, 1)
-    rows = ValidationRows(None, None, None, 6, n_members=2)
+    rows = ValidationRows(None, None, None, 6, 6, n_members=2)
     np.testing.assert_array_equal(rows.own(raw)[:, 0], [0, 1, 2, 9, 10, 11])
     assert rows._replace(n_members=None).own(raw) is raw
 

@@ -205,7 +205,7 @@ def rows_held_out(y, weight=None, n_rows=None):
     """Return what `choose_weights` has to know of rows."""
     n_rows = len(y) if n_rows is None else n_rows
     weight = None if weight is None else weight[:, None] / weight.mean()
-    return SimpleNamespace(y=y, weight=weight, n_rows=n_rows)
+    return SimpleNamespace(y=y, weight=weight, n_effective=n_rows)
 
 
 def test_weights_are_the_minimum_of_what_is_said():
@@ -302,6 +302,26 @@ def test_weights_know_a_kind_that_is_of_no_use():
     assert reg.kind_weights_[1] < 0.05
     blind = regressor(portfolio=[{}, lame], n_members=8, early_stopping=False)
     assert_array_equal(blind.fit(X, y).kind_weights_, 0.5)
+
+
+@pytest.mark.parametrize("counts", [1, 3])
+def test_rows_of_rare_classes_are_not_as_many_as_they_count(counts, monkeypatch):
+    """(27 + 3 * 9)^2 / (27 + 3 * 9^2) of 30 by class weights, 54 by those of rows."""
+    seen, predictions = [], _fitting.held_out_predictions
+    monkeypatch.setattr(
+        _fitting,
+        "held_out_predictions",
+        lambda model, held_out: seen.append(held_out) or predictions(model, held_out),
+    )
+    X, y = binary()
+    y_val = np.repeat([0, 1], [27, 3])
+    val = {"X_val": numbers(30, seed=1), "y_val": y_val}
+    val["sample_weight_val"] = np.full(30, counts)
+    classifier(**TWO, class_weight={0: 1, 1: 9}).fit(X, y, **val)
+    assert_allclose(seen[0].n_effective, counts * 54**2 / (27 + 3 * 81))
+    val["sample_weight_val"] = counts * np.where(y_val == 1, 9, 1)
+    classifier(**TWO).fit(X, y, **val)
+    assert_allclose(seen[-1].n_effective, counts * 54)
 
 
 @tasks
