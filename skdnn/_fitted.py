@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn._doc_link import DocLinkMixin
-from skdnn._html import network_html
+from skdnn._html import networks_html
 from skdnn._mixture import Mixture
 from skdnn.streaming import as_stream
 
@@ -84,7 +84,7 @@ class FittedMixin(DocLinkMixin):
         diagram = super()._html_repr()
         if not self.__sklearn_is_fitted__():
             return diagram
-        return diagram + "".join(map(network_html, self.kinds_ or [self]))
+        return diagram + networks_html(self)
 
     def _as_estimator(self, model):
         """Return an estimator like this one that predicts with a model."""

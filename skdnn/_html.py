@@ -31,15 +31,28 @@ STYLE = """
 """
 
 
-def network_html(estimator):
-    """Return the table of layers and the curve of a fitted estimator, as HTML."""
-    return (
-        f'<div class="skdnn-network"><style>{STYLE}</style>'
-        f"<div>{_table(estimator)}</div><div>{_curve(estimator)}</div></div>"
+def networks_html(estimator):
+    """Return the table of layers and the curve of a fitted estimator, as HTML.
+
+    There is one of each for every kind of members.
+    """
+    if estimator.kinds_ is None:
+        return _network(estimator, "Network")
+    pairs = zip(estimator.kinds_, estimator.kind_weights_, strict=True)
+    return "".join(
+        _network(kind, f"Kind {i} of members, weight {weight:.2f}")
+        for i, (kind, weight) in enumerate(pairs, 1)
     )
 
 
-def _table(estimator):
+def _network(estimator, name):
+    return (
+        f'<div class="skdnn-network"><style>{STYLE}</style>'
+        f"<div>{_table(estimator, name)}</div><div>{_curve(estimator)}</div></div>"
+    )
+
+
+def _table(estimator, name):
     layers, n_members = summary(estimator), estimator.network_.n_members
     total = estimator.network_.params.size
     members = "" if n_members is None else f" in {n_members} members"
@@ -51,7 +64,7 @@ def _table(estimator):
         for layer in layers
     )
     return (
-        f"<table><caption>Network: {total:,} parameters{members}</caption>"
+        f"<table><caption>{name}: {total:,} parameters{members}</caption>"
         '<thead><tr><th>Layer</th><th class="number">Units</th><th></th>'
         '<th class="number">Parameters</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
