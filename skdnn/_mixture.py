@@ -81,8 +81,8 @@ def choose_weights(loss, raw, held_out):
     """Return the convex weights with which a mean of predictions has the least loss.
 
     It is the minimum of ``n * loss(weights) / deviation - prior * mean(log(n_kinds *
-    weights))``, for `n` rows whose losses have that standard deviation with equal
-    weights (stacking, Wolpert, 1992, by convex weights, Breiman, 1996, with a
+    weights))``, for `n` effective rows whose losses have that standard deviation with
+    equal weights (stacking, Wolpert, 1992, by convex weights, Breiman, 1996, with a
     Dirichlet prior).  There, the loss is no higher than that of equal weights.
 
     Parameters
