@@ -129,7 +129,7 @@ class HiddenFeatures(DocLinkMixin, MetaEstimatorMixin, TransformerMixin, BaseEst
         if network is self.estimator:
             self._position(np.size(network.hidden_layer_dims))
             # Those of others would be left out.
-            estimator.set_params(portfolio=False)
+            estimator.portfolio = False
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         estimator.fit(X, y, **fit_params)

@@ -118,8 +118,9 @@ class ActivationsDisplay:
         display : ActivationsDisplay
         """
         monitor = LayerMonitor()
-        watched = clone(estimator).set_params(portfolio=False).set_callbacks(monitor)
-        watched.fit(X, y, **(fit_params or {}))
+        watched = clone(estimator)
+        watched.portfolio = False
+        watched.set_callbacks(monitor).fit(X, y, **(fit_params or {}))
         name = type(estimator).__name__ if name is None else name
         return cls.from_monitor(monitor, quantities=quantities, ax=ax, name=name)
 
