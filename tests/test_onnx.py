@@ -141,7 +141,6 @@ def test_losses(name, n_members):
 KINDS = {"portfolio": [{}, {"activation": "relu"}], "n_members": 3}
 
 
-@pytest.mark.sampled
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_of_several_kinds(name):
     """Their weighted mean is that of predictions."""
