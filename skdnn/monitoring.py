@@ -17,7 +17,7 @@ class LayerMonitor:
     After each epoch, 1000 of the rows that `fit` got, or all if there are fewer, go
     through a copy of the network. With early stopping this is the network with the best
     weights so far: to see all epochs, set ``early_stopping=False``. Kinds of members
-    (`portfolio`) follow one another.
+    (`portfolio`) follow one another, but for those of another depth than the first.
 
     Callbacks need scikit-learn 1.9 or newer. One that is copied to another process, as
     in a search with `n_jobs`, brings nothing back.
@@ -68,6 +68,8 @@ class LayerMonitor:
             return
         weight = (metadata or {}).get("sample_weight")
         measured = measure_layers(fitted_estimator, X, y, weight)
+        if self.activations and len(measured[0]) != len(self.activations[0]):
+            return
         lists = self.activations, self.gradients, self.dead_units
         for values, of_epoch in zip(lists, measured, strict=True):
             values.append(of_epoch)

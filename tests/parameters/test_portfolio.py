@@ -17,6 +17,7 @@ from skdnn import (
     DNNClassifier,
     DNNRegressor,
     HiddenFeatures,
+    LayerMonitor,
     LossCurveDisplay,
     NetworkDisplay,
     WeightsDisplay,
@@ -596,6 +597,15 @@ def test_activations_are_those_of_one_kind():
     display = ActivationsDisplay.from_estimator(classifier(**TWO), X, y)
     assert len(display.activations) == 5
     plt.close()
+
+
+def test_kinds_of_another_depth_are_not_monitored():
+    """What is measured layer by layer has one number of layers."""
+    pytest.importorskip("sklearn.callback")
+    monitor, kinds = LayerMonitor(), [{}, {"hidden_layer_dims": (4, 4)}, {"alpha": 1.0}]
+    clf = classifier(portfolio=kinds, n_members=3, early_stopping=True)
+    clf.set_callbacks(monitor).fit(*binary())
+    assert [len(of_epoch) for of_epoch in monitor.gradients] == [2] * 10
 
 
 def test_hidden_features_are_of_one_kind():
