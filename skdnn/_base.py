@@ -35,7 +35,7 @@ from skdnn._parameters import (
     warn_of_no_effect,
 )
 from skdnn._persistence import pack, transient, unpack, without_transient
-from skdnn._portfolio import ALIKE
+from skdnn._portfolio import ALIKE, warn_of_missing_kinds
 from skdnn._pretrained import check_fits, pretrained_estimator, transferable
 from skdnn._recipe import resolve
 from skdnn._sklearn_compat import CallbackSupportMixin, _fit_context, with_callbacks
@@ -164,6 +164,7 @@ class BaseDNN(
         if stream is not None:
             # Which is read anew in each epoch of each training.
             settings.portfolio = self._built_with["portfolio"] = ALIKE
+        warn_of_missing_kinds(self.portfolio, settings)
         watched = val is not None or settings.early_stopping
         self._check_validation(settings, model.targets, data.n_rows, watched, val)
         job = Job(data, val, streams, tasks, started, settings.max_time, progress)
@@ -217,7 +218,7 @@ class BaseDNN(
         else:
             reasons["linear_share"] = reasons["early_stopping"]
             reasons["auxiliary_quantiles"] = "training is yet to go on"
-            reasons["portfolio"] = "training goes on with one network alone"
+            reasons["portfolio"] = reasons["early_stopping"]
         for name, reason in reasons.items():
             value = getattr(self, name, False)
             if is_on(value):

@@ -209,9 +209,7 @@ def fit_epoch_of_kinds(estimator, train, classes):
     attributes : dict
         All that the estimator then has.
     """
-    before = estimator._built_with
-    check_going_on(vars(estimator), before, estimator._fixed)
-    kinds = []
+    before, kinds = estimator._built_with, []
     for changes, trained in zip(before["portfolio"], estimator.kinds_, strict=False):
         alike = {"recipe": trained.recipe, "n_members": trained.n_members}
         kind = _changed(estimator, alike | changes)
@@ -257,23 +255,27 @@ def check_parameters(estimator):
     check_together(vars(estimator))
     check_portfolio(vars(estimator))
     if isinstance(estimator.portfolio, list | tuple):
-        for changes in estimator.portfolio:
+        for position, changes in enumerate(estimator.portfolio):
             kind = _changed(estimator, changes)
-            kind._validate_params()
-            check_together(vars(kind))
+            try:
+                kind._validate_params()
+                check_together(vars(kind))
+            except ValueError as error:
+                raise ValueError(f"portfolio[{position}]: {error}") from error
 
 
 def check_same_kinds(estimator):
-    """Raise an error for other kinds of members than training began with.
+    """Raise an error for other parameters than training can go on with.
 
     Parameters
     ----------
     estimator : BaseDNN
         A fitted one.
     """
+    before = estimator._built_with
+    check_going_on(vars(estimator), before, estimator._fixed)
     if is_auto(estimator.portfolio):
         return
-    before = estimator._built_with
     params = vars(estimator) | {"n_members": before["n_members"]}
     n_columns = estimator.n_features_in_
     now = vars(resolve(params, n_columns, None, is_classifier(estimator)))

@@ -1,6 +1,7 @@
 """Kinds of members: in what some of an ensemble differ from the rest."""
 
 from skdnn._parameters import is_auto, is_lbfgs, is_on
+from skdnn._warnings import warn
 
 #: The kinds of an ensemble that has several, by what each does otherwise, the first
 #: being the estimator as it is.  A portfolio is chosen once, on many tables (Feurer et
@@ -132,3 +133,27 @@ def check_portfolio(params):
                     f"portfolio has members with a {name!r} of their own; they may "
                     f"differ in {possible}."
                 )
+
+
+def warn_of_missing_kinds(portfolio, settings):
+    """Warn of kinds that are asked for, and not there.
+
+    Parameters
+    ----------
+    portfolio : bool, list of dict or "auto"
+        As it was given.
+    settings : namespace
+        What the parameters stand for.
+    """
+    if isinstance(portfolio, list | tuple):
+        n_missing = len(portfolio) - len(settings.portfolio)
+        if n_missing:
+            warn(
+                f"portfolio has {len(portfolio)} kinds of members, and the last "
+                f"{n_missing} have none: n_members={settings.n_members}."
+            )
+    elif is_on(portfolio) and settings.portfolio == ALIKE:
+        warn(
+            "portfolio=True has no effect: there is one member, or what its kinds "
+            "differ in (numeric_embedding, dropout) is set already."
+        )

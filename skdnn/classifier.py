@@ -218,19 +218,25 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         hidden layers and the embeddings in common (TabM, Gorishniy et al., 2025).
 
     portfolio : bool, list of dict or "auto", default="auto"
-        Kinds of members. Each dict says in what a kind differs from the estimator as
-        it is, as ``{"dropout": 0.0}``, and ``{}`` is the estimator as it is. Members
-        are shared out among the kinds, with one more for the first where they can't be
-        as many; with fewer members than kinds, the last kinds are left out. Kinds are
-        trained one after the other, and the rows that are held out choose by the loss
-        what each counts in the mean (convex weights, drawn to equal ones; equal ones
-        where no rows are held out). True is a portfolio that helps many tables: with
-        and without dropout, with the embedding of numbers of the tuned recipe and with
-        a periodic one; kinds that would change what was set by hand are left out.
-        `"auto"` is True for 8 members and 2000 rows or more in the tuned recipe, with
-        early stopping and rows in memory, without `warm_start`, `pretrained` and shared
-        `ensemble_weights`. False is members of one kind. `partial_fit` trains each kind
-        on, and leaves its weight as it is.
+        Kinds of members. Each dict says in what a kind differs from the estimator, as
+        ``{"dropout": 0.0}``, and ``{}`` in nothing. It may set `hidden_layer_dims`,
+        `activation`, `batch_norm`, `residual`, `dropout`, `alpha`, `batch_size`,
+        `optimizer`, `learning_rate`, `learning_rate_multipliers`, `schedule`,
+        `weight_init`, `parametrization`, `max_iter`, `n_iter_no_change`,
+        `numeric_embedding`, `input_scaling`, `linear_share` and, of a regressor,
+        `auxiliary_quantiles`. Members are shared out among the kinds, with one more for
+        the first ones where they can't be as many; with fewer members than kinds, the
+        last kinds are left out, and ``n_members="auto"`` is no fewer than a list has
+        kinds. Kinds are trained one
+        after the other, and the rows that are held out choose by the loss what each
+        counts in the mean (convex weights, drawn to equal ones; equal ones where no
+        rows are held out). True is a portfolio that helps many tables: with and without
+        dropout, with the embedding of numbers of the tuned recipe and with a periodic
+        one; kinds that would change what was set by hand are left out. `"auto"` is True
+        for 8 members and 2000 rows or more in the tuned recipe, with early stopping and
+        rows in memory, without `warm_start`, `pretrained`, L-BFGS and shared
+        `ensemble_weights`. False is members of one kind. After `fit`, `partial_fit`
+        trains each kind on, and leaves its weight as it is.
 
     linear_share : bool or "auto", default="auto"
         Whether a linear model of the columns, trained when the network has been, has a
@@ -323,10 +329,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     kinds_ : list of estimators, or None
         One for each kind of members (see `portfolio`), fitted, with its parameters and
-        all these attributes of its own; None if members are alike. What this estimator
+        all these attributes of its own; None without a portfolio. What this estimator
         has of one network (`network_`, `coefs_`, `intercepts_`, `n_layers_`,
         `temperature_`, `linear_share_`), and what it tells of training, is that of the
-        first, which is the estimator as it is.
+        first.
 
     kind_weights_ : ndarray of shape (n_kinds,), or None
         What each of `kinds_` counts in the mean, with a sum of 1.

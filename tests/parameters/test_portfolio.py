@@ -158,7 +158,9 @@ def test_a_portfolio_of_one_kind_is_that_kind():
     assert_array_equal(reg.predict(X), reg.kinds_[0].predict(X))
     first = clone(reg).set_params(portfolio=[{"alpha": 1e6}, {}], n_members=1)
     alone = regressor(alpha=1e6, n_members=1).fit(X, y)
-    assert_array_equal(first.fit(X, y).predict(X), alone.predict(X))
+    with pytest.warns(UserWarning, match="the last 1 have none"):
+        first.fit(X, y)
+    assert_array_equal(first.predict(X), alone.predict(X))
 
 
 def test_members_of_kinds():
@@ -168,7 +170,8 @@ def test_members_of_kinds():
     assert members_of(kinds, 8) == [2, 2, 2, 2]
     assert members_of(kinds, 4) == [1, 1, 1, 1]
     clf = classifier(portfolio=[{}, {"alpha": 1.0}, {"alpha": 2.0}], n_members=2)
-    clf.fit(*binary())
+    with pytest.warns(UserWarning, match="the last 1 have none"):
+        clf.fit(*binary())
     assert [kind.alpha for kind in clf.kinds_] == ["auto", 1.0]
     clf = clone(clf).set_params(n_members="auto", max_iter=1, portfolio=KINDS * 5)
     assert len(clf.fit(*binary()).kinds_) == 10
@@ -415,6 +418,17 @@ def test_what_is_set_by_hand_is_that_of_all_kinds():
     assert portfolio_of(**many, recipe="plain") == [{}]
 
 
+def test_kinds_that_are_asked_for_and_not_there_are_told():
+    """What is left to skdnn is not."""
+    X, y = binary()
+    for params in {"n_members": 1}, {"recipe": "plain", "n_members": 4}:
+        with pytest.warns(UserWarning, match="portfolio=True has no effect"):
+            classifier(portfolio=True, **params).fit(X, y)
+    with pytest.warns(UserWarning, match="has 3 kinds .* the last 1 have none"):
+        classifier(portfolio=[*KINDS, {"alpha": 2.0}], n_members=2).fit(X, y)
+    classifier(portfolio=[{}], n_members=1).fit(X, y)
+
+
 def test_the_portfolio_of_true():
     """Whatever the number of members and rows."""
     clf = classifier(portfolio=True, n_members=4).fit(*binary())
@@ -449,7 +463,7 @@ def test_a_stream_has_one_kind():
         ({"portfolio": [{"auxiliary_quantiles": True}]}, "'auxiliary_quantiles' of"),
         ({"portfolio": [{}, {"dropout": 2}]}, "dropout"),
         ({"portfolio": [{}, {"batch_size": 0}]}, "'batch_size' parameter"),
-        ({"portfolio": [{"dropout": (0.1, 0.2)}]}, "dropout has 2 entries"),
+        ({"portfolio": [{"dropout": (0.1, 0.2)}]}, r"^portfolio\[0\]: dropout has 2"),
         ({"portfolio": [{}, {"optimizer": "lbfgs"}]}, "needs solver='bgd'"),
         ({"portfolio": [{"optimizer": AdamW(beta_2=3)}]}, "beta_2"),
         ({"portfolio": "all"}, "'portfolio' parameter"),
@@ -523,6 +537,9 @@ def test_partial_fit_has_the_parameters_of_now():
             est.set_params(**change).partial_fit(X, y)
     est.set_params(portfolio="auto", n_members=4)
     with pytest.raises(ValueError, match="n_members was 3"):
+        est.partial_fit(X, y)
+    est.set_params(portfolio=KINDS, n_members=3, dropout=0.1)
+    with pytest.raises(ValueError, match=r"dropout was 0\.3"):
         est.partial_fit(X, y)
 
 
