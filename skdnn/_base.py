@@ -11,11 +11,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 
 from skdnn._advice import AdviceMixin
 from skdnn._callbacks import FitTasks
-from skdnn._data import (
-    FEWEST_TO_SPLIT,
-    check_data,
-    check_validation_arguments,
-)
+from skdnn._data import FEWEST_TO_SPLIT, check_data, check_validation_arguments
 from skdnn._fitted import FittedMixin
 from skdnn._fitting import (
     Job,

@@ -209,10 +209,11 @@ def fit_epoch_of_kinds(estimator, train, classes):
     attributes : dict
         All that the estimator then has.
     """
-    before, kinds = estimator._built_with, []
-    for changes, trained in zip(before["portfolio"], estimator.kinds_, strict=False):
+    changes, kinds = estimator._built_with["portfolio"], []
+    # An interrupted fit may have fewer kinds than were asked for.
+    for of_kind, trained in zip(changes, estimator.kinds_, strict=False):
         alike = {"recipe": trained.recipe, "n_members": trained.n_members}
-        kind = _changed(estimator, alike | changes)
+        kind = _changed(estimator, alike | of_kind)
         # With what it has learned, but for what its parameters are now.
         learned = {k: v for k, v in vars(trained).items() if "_" in (k[0], k[-1])}
         vars(kind).update(learned)

@@ -270,6 +270,26 @@ def test_linear_model(plt):
     display.figure_.canvas.draw()
 
 
+#: Kinds of members, of which the second has another depth.
+KINDS = {
+    "portfolio": [{}, {"hidden_layer_dims": (4, 4)}, {"alpha": 1.0}],
+    "n_members": 3,
+    "early_stopping": True,
+}
+
+
+def test_kinds_of_another_depth_are_not_monitored():
+    """What is measured layer by layer has one number of layers."""
+    monitor = watched(classifier(**KINDS), *binary())
+    assert [len(of_epoch) for of_epoch in monitor.gradients] == [2] * 10
+
+
+def test_activations_are_those_of_one_kind(plt):
+    """As in a figure that has an epoch after the other."""
+    display = ActivationsDisplay.from_estimator(classifier(**KINDS), *binary())
+    assert len(display.activations) == 5
+
+
 def test_no_epoch():
     """A monitor that was set nowhere has nothing to draw."""
     with pytest.raises(ValueError, match="has seen no epoch"):

@@ -13,11 +13,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss, mean_squared_error
 
 from skdnn import (
-    ActivationsDisplay,
     DNNClassifier,
     DNNRegressor,
     HiddenFeatures,
-    LayerMonitor,
     LossCurveDisplay,
     NetworkDisplay,
     WeightsDisplay,
@@ -597,32 +595,11 @@ def test_what_is_told_of_one_network_is_that_of_the_first(name):
 
 
 @pytest.mark.parametrize("Display", [NetworkDisplay, WeightsDisplay, LossCurveDisplay])
-def test_pictures_say_that_they_are_of_the_first(Display):
+def test_pictures_say_that_they_are_of_the_first(Display, plt):
     """In the title, or the legend."""
-    plt = pytest.importorskip("matplotlib.pyplot")
     est, *_ = fitted("binary")
     display = Display.from_estimator(est)
     assert "DNNClassifier (first of 2 kinds)" in display.estimator_name
-    plt.close()
-
-
-def test_activations_are_those_of_one_kind():
-    """As in a figure that has an epoch after the other."""
-    plt = pytest.importorskip("matplotlib.pyplot")
-    pytest.importorskip("sklearn.callback")
-    X, y = binary()
-    display = ActivationsDisplay.from_estimator(classifier(**TWO), X, y)
-    assert len(display.activations) == 5
-    plt.close()
-
-
-def test_kinds_of_another_depth_are_not_monitored():
-    """What is measured layer by layer has one number of layers."""
-    pytest.importorskip("sklearn.callback")
-    monitor, kinds = LayerMonitor(), [{}, {"hidden_layer_dims": (4, 4)}, {"alpha": 1.0}]
-    clf = classifier(portfolio=kinds, n_members=3, early_stopping=True)
-    clf.set_callbacks(monitor).fit(*binary())
-    assert [len(of_epoch) for of_epoch in monitor.gradients] == [2] * 10
 
 
 def test_hidden_features_are_of_one_kind():
@@ -798,6 +775,8 @@ def test_an_interrupt_keeps_what_was_trained(
     assert len(clf.kinds_) == n_kinds
     assert_allclose(clf.kind_weights_.sum(), 1)
     assert clf.predict(X).shape == y.shape
+    clf.set_params(early_stopping="auto").partial_fit(X, y)
+    assert len(clf.kinds_) == n_kinds
 
 
 def test_an_interrupt_of_a_refit_ends_all(stopping):
